@@ -1,0 +1,1 @@
+"""Execution contracts for AI workflows, on Postgres."""
