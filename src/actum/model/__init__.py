@@ -1,0 +1,1 @@
+"""Plain records and names: the nouns every floor shares. Nothing here does anything."""
