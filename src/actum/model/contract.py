@@ -24,7 +24,7 @@ def parse_duration(value: Duration) -> timedelta:
     if isinstance(value, timedelta):
         length = value
     else:
-        parts = _PART.findall(value) if isinstance(value, str) else []
+        parts = _PART.findall(value)
         if not parts or "".join(number + unit for number, unit in parts) != value:
             raise InvalidContract(
                 f'{value!r} is not a duration: write numbers with a unit, such as "90s", "3m" or "2d"'
