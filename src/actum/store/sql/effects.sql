@@ -1,0 +1,48 @@
+-- name: reach
+-- What already stands under operation keys, newest generation only. Called by the runner when an intent is refused.
+select distinct on (e.kind, e.key)
+       e.kind, e.key, e.generation, e.workflow_id, e.address, e.argument_hash, e.state, e.result, e.attempt,
+       e.started_at, e.ended_at, e.holders
+  from actum.effects e
+ where (e.kind, e.key) in (select * from unnest(:kinds::text[], :keys::text[]))
+ order by e.kind, e.key, e.generation desc;
+
+-- name: list_of
+-- The ledger of one workflow. Called by `show`, audit and the tests' auditor.
+select e.kind, e.key, e.generation, e.workflow_id, e.address, e.step, e.argument_hash, e.state, e.tier, e.approval_id,
+       e.attempt, e.started_at, e.ended_at, e.result, e.holders
+  from actum.effects e
+ where e.workflow_id = :id::uuid
+    or :id::uuid = any(e.holders)
+ order by e.started_at;
+
+-- name: find_violations
+-- The proof: every row is a broken promise, and there should be none. Called by `actum audit verify`.
+select e.workflow_id, e.address, 'an effect above tier 0 without its approval' as violation
+  from actum.effects e
+  left join actum.approvals a on a.id = e.approval_id
+ where e.tier > 0
+   and (a.id is null or a.used_at is null or a.ruling is distinct from 'approved')
+ union all
+select v.workflow_id, v.address, 'an outcome without its intent'
+  from actum.events v
+ where v.kind in ('effect.succeeded', 'effect.failed', 'effect.doubted')
+   and not exists (
+           select from actum.events s
+            where s.workflow_id = v.workflow_id
+              and s.address = v.address
+              and s.kind = 'effect.started'
+              and s.seq < v.seq
+       )
+ union all
+select v.workflow_id, v.address, 'one attempt started twice'
+  from actum.events v
+ where v.kind = 'effect.started'
+ group by v.workflow_id, v.address, v.attempt
+having count(*) > 1
+ union all
+select min(e.workflow_id::text)::uuid, min(e.address), 'one approval used twice'
+  from actum.effects e
+ where e.approval_id is not null
+ group by e.approval_id
+having count(*) > 1;
