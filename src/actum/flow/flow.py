@@ -1,0 +1,381 @@
+"""The author's coroutine as a deterministic machine: outcomes in, commands out, no I/O and no clock."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import sys
+import uuid
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from actum.flow.addresses import Address, Path
+from actum.flow.awaiting import AskedFuture, SignalFuture
+from actum.flow.closing import close_generators, close_tasks
+from actum.flow.loop import FlowLoop, FlowTask, TimerReady
+from actum.flow.mailboxes import Mailboxes
+from actum.flow.records import (
+    Abandoned,
+    Cancelled,
+    CancelRequested,
+    Delivery,
+    Ending,
+    Outcome,
+    Raised,
+    Returned,
+    SignalReceived,
+    Started,
+    Unheard,
+)
+from actum.flow.refusals import NOTHING, Mismatch
+from actum.flow.requests import NO_COMMANDS, Command, Commands, Request
+
+Awaited: TypeAlias = AskedFuture | TimerReady
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Flow:
+    """Drives one body: `advance` delivers what was recorded and returns what to carry out.
+
+    `start` makes the body's coroutine and is called at once; none of the body runs before the first `advance`.
+    `started_at` is the first instant of workflow time, in microseconds since the epoch (UTC); `seed` decides
+    `uuid4()` and `random()`. A flow with the same three, given the same deliveries, does the same in every process.
+
+    A flow belongs to one thread. After a `Mismatch`, or a KeyboardInterrupt out of the body, close it and make a new one.
+    """
+
+    def __init__(
+        self, start: Callable[[], Coroutine[Any, Any, Any]], *, started_at: int, seed: bytes
+    ) -> None:
+        self.loop = FlowLoop(self, started_at)
+        self.mailboxes = Mailboxes()
+        self.is_closing = False
+        self.is_replaying = False
+        self._is_closed = False
+        self._has_ended = False
+        self._seed = seed
+        self._uuids = 0
+        self._random: random.Random | None = None
+        self._waiting: dict[Address, Awaited] = {}
+        self._to_start: dict[Address, Awaited] = {}
+        self._to_stop: list[Address] = []
+        self._delivered: set[Address] = set()
+        self._abandoned: dict[Address, Request] = {}
+        self._abandonment_recorded: set[Address] = set()
+        self._dropped_generators: list[AsyncGenerator[Any, Any]] = []
+        self._root = FlowTask(start(), loop=self.loop, name="root", context=copy_context(), path=Path())
+
+    # what whoever drives the flow asks
+
+    def advance(self, deliveries: Sequence[Delivery]) -> Commands:
+        """Deliver records in order, each followed by everything it makes possible; return what to carry out now.
+
+        The first call also runs the body to its first wait, so a fresh flow takes a whole history at once. Commands
+        are returned once: `start` holds what is asked for and still awaited after all deliveries.
+
+        Raises Mismatch when a record and the body disagree, in either direction.
+        """
+        if self._is_closed:
+            raise RuntimeError("This flow is closed; make a new one from the recorded history.")
+        outside = self._enter()
+        try:
+            self._activate()
+            for delivery in deliveries:
+                self._deliver(delivery)
+        finally:
+            self._leave(outside)
+        return self._take_commands()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the body has ended; effects that had started may still be in `waiting`."""
+        return self._root.done()
+
+    def ending(self) -> Ending:
+        """Return how the body ended. Raises RuntimeError while it has not."""
+        if not self._root.done():
+            raise RuntimeError("The body has not ended; ask is_done first.")
+        if self._root.cancelled():
+            return Cancelled()
+        error = self._root.exception()
+        return Returned(self._root.result()) if error is None else Raised(error)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the body waits for nothing that could ever come, which is a bug in the body."""
+        return not (self.is_done or self.loop.ready or self.is_waiting)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an outcome or a signal could move the body."""
+        return bool(self._waiting or self.mailboxes.has_waiters)
+
+    @property
+    def waiting(self) -> Mapping[Address, Request]:
+        """What was asked for and not delivered, in the order in which it was asked for."""
+        return {address: awaited.request for address, awaited in self._waiting.items()}
+
+    @property
+    def started(self) -> frozenset[Address]:
+        """The addresses in `waiting` whose effect has started: a start command for one of these is a doubt to settle."""
+        return frozenset(address for address, awaited in self._waiting.items() if awaited.is_started)
+
+    @property
+    def abandoned(self) -> tuple[Address, ...]:
+        """The addresses that were given up and whose Abandoned record was not delivered.
+
+        After a replay this also names what an earlier process handed out and had no time to stop.
+        """
+        return tuple(address for address in self._abandoned if address not in self._abandonment_recorded)
+
+    @property
+    def awaited_signals(self) -> tuple[str, ...]:
+        """The names of the signals somebody waits for."""
+        return self.mailboxes.awaited()
+
+    @property
+    def oldest(self) -> Address | None:
+        """The address that was asked for first of those in flight, or None."""
+        return next(iter(self._waiting), None)
+
+    @property
+    def errors(self) -> Sequence[Unheard]:
+        """Exceptions nobody asked about, such as those of tasks that were never awaited; the first hundred."""
+        return self.loop.unheard
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Mark what runs inside as replay, for `ReplayFilter`."""
+        self.is_replaying = True
+        try:
+            yield
+        finally:
+            self.is_replaying = False
+
+    def close(self) -> None:
+        """Put the body away: close its coroutines and discard whatever their `finally` blocks ask for.
+
+        What they raise is swallowed. A second call does nothing; `ending()` stays readable.
+        """
+        if self._is_closed:
+            return
+        self.is_closing = True
+        outside = self._enter()
+        try:
+            close_tasks(self.loop)
+            close_generators(self._dropped_generators)
+        finally:
+            self._leave(outside)
+            self._is_closed = True
+            self.is_closing = False
+            self._forget()
+
+    # what the body asks, through what authors write with
+
+    def ask(self, request: Request, address: Address | None = None) -> asyncio.Future[Any]:
+        """Ask for `request` and return the future of what it brings.
+
+        `address` is one taken earlier with `take_address`; without it the running task's next is taken. Each address
+        is asked for once, else RuntimeError. While the flow closes, the future never comes and nothing is asked.
+        """
+        if address is None:
+            address = self.loop.take_address()
+        future = AskedFuture(request, address, self)
+        self._add(future)
+        return future
+
+    def take_address(self) -> Address:
+        """Take the running task's next address, to be asked for now or later."""
+        return self.loop.take_address()
+
+    def receive_signal(self, name: str) -> asyncio.Future[bytes]:
+        """Return the future of the next signal in the mailbox `name`; signals come in the order of the log.
+
+        A signal stays in the mailbox until it goes to somebody who waits, so a wait given up loses nothing.
+        """
+        future = SignalFuture(name, self)
+        if not self._discards:
+            self.mailboxes.wait(future)
+        return future
+
+    def now(self) -> datetime:
+        """Return workflow time: the greatest instant delivered so far."""
+        return _EPOCH + timedelta(microseconds=self.loop.now)
+
+    def uuid4(self) -> uuid.UUID:
+        """Return the flow's next UUID; it follows from the seed and records nothing."""
+        self._uuids += 1
+        digest = hashlib.sha256(b"uuid4:%d:%b" % (self._uuids, self._seed)).digest()
+        return uuid.UUID(bytes=digest[:16], version=4)
+
+    def random(self) -> random.Random:
+        """Return the flow's one source of randomness; it follows from the seed and records nothing."""
+        if self._random is None:
+            self._random = random.Random(hashlib.sha256(b"random:" + self._seed).digest())  # noqa: S311
+        return self._random
+
+    # what the loop and its futures ask
+
+    def ask_timer(self, timer: TimerReady) -> None:
+        """Ask for a durable timer at the running task's next address."""
+        timer.address = self.loop.take_address()
+        self._add(timer)
+
+    def abandon(self, address: Address) -> None:
+        """Give an address up; it is not started any more, and stopped if it was handed out."""
+        awaited = self._waiting.pop(address, None)
+        if awaited is None:
+            return
+        self._abandoned[address] = awaited.request
+        if self._to_start.pop(address, None) is None:
+            self._to_stop.append(address)
+
+    # deliveries
+
+    def _deliver(self, delivery: Delivery) -> None:
+        match delivery:
+            case Outcome():
+                self._deliver_outcome(delivery)
+            case Started():
+                self._deliver_start(delivery)
+            case Abandoned():
+                self._compare_abandonment(delivery)
+            case SignalReceived():
+                self._pass_time(delivery.at)
+                self.mailboxes.put(delivery.name, delivery.body)
+                self._activate()
+            case CancelRequested():
+                self._pass_time(delivery.at)
+                if not self._has_ended:
+                    self._root.cancel(delivery.reason)
+                    self._activate()
+
+    def _deliver_outcome(self, outcome: Outcome) -> None:
+        awaited = self._find(outcome)
+        if awaited is None:
+            return
+        address = outcome.address
+        del self._waiting[address]
+        self._to_start.pop(address, None)
+        self._delivered.add(address)
+        self._pass_time(outcome.at)
+        if not self._has_ended:
+            awaited.deliver(outcome)
+            self._activate()
+
+    def _deliver_start(self, started: Started) -> None:
+        awaited = self._find(started)
+        if awaited is not None:
+            awaited.is_started = True
+
+    def _find(self, record: Outcome | Started) -> Awaited | None:
+        """Return who waits for the record, or None when its address was given up. Raises Mismatch otherwise."""
+        awaited = self._waiting.get(record.address)
+        request = awaited.request if awaited is not None else self._abandoned.get(record.address)
+        if request is None:
+            raise self._surplus(record)
+        if request.name != record.name or request.argument_hash != record.argument_hash:
+            raise Mismatch(record.address, recorded=_describe(record), asked=_describe(request))
+        return awaited
+
+    def _compare_abandonment(self, record: Abandoned) -> None:
+        request = self._abandoned.get(record.address)
+        recorded = f"{record.name} given up"
+        if request is not None:
+            if request.name != record.name:
+                raise Mismatch(record.address, recorded=recorded, asked=f"{request.name} and gave it up")
+            self._abandonment_recorded.add(record.address)
+        elif (awaited := self._waiting.get(record.address)) is not None:
+            raise Mismatch(
+                record.address, recorded=recorded, asked=f"{_describe(awaited.request)} and still awaits it"
+            )
+        elif record.address in self._delivered:
+            raise Mismatch(record.address, recorded=recorded, asked="nothing more: its outcome came before")
+        else:
+            raise Mismatch(record.address, recorded=recorded, asked=self._asked_nothing())
+
+    def _surplus(self, record: Outcome | Started) -> Mismatch:
+        if record.address in self._delivered:
+            again = f"{_describe(record)} a second time"
+            return Mismatch(record.address, recorded=again, asked="nothing more: its outcome came before")
+        return Mismatch(record.address, recorded=_describe(record), asked=self._asked_nothing())
+
+    def _asked_nothing(self) -> str:
+        return f"{NOTHING} and has ended" if self._has_ended else NOTHING
+
+    def _pass_time(self, instant: int) -> None:
+        if instant > self.loop.now:
+            self.loop.now = instant
+
+    # activations
+
+    def _enter(self) -> tuple[Any, Any]:
+        """Make the flow's loop the running one; generators a body drops are kept, not closed by the collector's whim."""
+        outside = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
+        asyncio._set_running_loop(self.loop)
+        sys.set_asyncgen_hooks(firstiter=None, finalizer=self._dropped_generators.append)
+        return outside
+
+    def _leave(self, outside: tuple[Any, Any]) -> None:
+        loop, hooks = outside
+        asyncio._set_running_loop(loop)
+        sys.set_asyncgen_hooks(*hooks)
+
+    def _activate(self) -> None:
+        if self._has_ended:
+            return
+        self.loop.run_until_idle()
+        if self._root.done():
+            self._end()
+
+    def _end(self) -> None:
+        """Give up what tasks left behind still ask for; effects that have started are waited for."""
+        self._has_ended = True
+        self.loop.ready.clear()
+        self.mailboxes.forget_waiters()
+        for address, awaited in list(self._waiting.items()):
+            if not awaited.is_started:
+                self.abandon(address)
+
+    def _take_commands(self) -> Commands:
+        if not self._to_start and not self._to_stop:
+            return NO_COMMANDS
+        start = tuple([Command(address, awaited.request) for address, awaited in self._to_start.items()])
+        stop = tuple(self._to_stop)
+        self._to_start.clear()
+        self._to_stop.clear()
+        return Commands(start, stop)
+
+    def _add(self, awaited: Awaited) -> None:
+        if self._discards:
+            return
+        address = awaited.address
+        if address in self._waiting or address in self._delivered or address in self._abandoned:
+            raise RuntimeError(f"Address {address} was already asked for; await each call once.")
+        self._waiting[address] = self._to_start[address] = awaited
+
+    @property
+    def _discards(self) -> bool:
+        return self.is_closing or self._is_closed
+
+    def _forget(self) -> None:
+        self.loop.ready.clear()
+        self.mailboxes.forget_waiters()
+        self._waiting.clear()
+        self._to_start.clear()
+        self._to_stop.clear()
+
+
+def current_flow() -> Flow | None:
+    """Return the flow whose body is running in this thread, or None outside of bodies."""
+    loop = asyncio._get_running_loop()
+    return loop.flow if isinstance(loop, FlowLoop) else None
+
+
+def _describe(side: Request | Outcome | Started) -> str:
+    return f"{side.name} ({side.argument_hash.hex()[:16]})"
