@@ -1,0 +1,124 @@
+"""What went wrong, as a record: the only form in which a failure reaches a body, a console or the next attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from actum.authoring.canonical import canonical, find_fault
+from actum.errors import InvalidInput, StepFailed, WorkflowFailed
+
+LONGEST_MESSAGE = 8_192
+"""The characters kept of a message, and the bytes kept of an exception's attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as recorded: `step` gave up (or an attempt of it failed) for `reason`, a word of the closed list.
+
+    `error_type` is the name of the exception's class and `details` its JSON attributes. `workflow_id` and `status`
+    are filled for a workflow that did not complete.
+    """
+
+    step: str
+    reason: str
+    message: str
+    attempts: int = 1
+    error_type: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    workflow_id: str = ""
+    status: str = ""
+
+    def as_step_failed(self) -> StepFailed:
+        """Return the exception that a body sees for a failed step or effect."""
+        return StepFailed(
+            self.step,
+            self.reason,
+            self.message,
+            self.attempts,
+            error_type=self.error_type,
+            details=self.details,
+        )
+
+    def as_workflow_failed(self) -> WorkflowFailed:
+        """Return the exception that a parent's body, or a caller, sees for a workflow that did not complete."""
+        status = self.status or "failed"
+        return WorkflowFailed(
+            f"{self.step} {self.workflow_id[-8:]} ended as {status}: {self.message}",
+            workflow_id=self.workflow_id,
+            status=status,
+            reason=self.reason,
+        )
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes of this failure."""
+        return canonical({name: getattr(self, name) for name in self.__slots__}, self.step)
+
+
+def encode_failure(step: str, reason: str, error: BaseException, attempts: int) -> bytes:
+    """Return the bytes with which `error` is recorded; never raises, whatever the exception holds."""
+    message = _clean(_message_of(error))
+    name = _clean(type(error).__qualname__)
+    return Failure(_clean(step), reason, message, attempts, name, _details_of(error)).encode()
+
+
+def encode_workflow_failure(
+    contract: str, workflow_id: str, status: str, reason: str, message: str, *, error_type: str = ""
+) -> bytes:
+    """Return the bytes with which a workflow's own ending, other than `completed`, is recorded."""
+    return Failure(
+        contract, reason, _clean(message), error_type=error_type, workflow_id=workflow_id, status=status
+    ).encode()
+
+
+def decode_failure(body: bytes | None) -> Failure:
+    """Return the failure in `body`; what is missing is empty, so that older records stay readable.
+
+    Raises InvalidInput for what is no failure record at all.
+    """
+    try:
+        values = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"a failure record is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise InvalidInput("a failure record is a JSON object, and this one is not")
+    known = {name: values[name] for name in Failure.__slots__ if name in values}
+    return Failure(**({"step": "", "reason": "other", "message": ""} | known))
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # an exception whose own __str__ is broken
+        return type(error).__name__
+
+
+def _details_of(error: BaseException) -> dict[str, Any]:
+    """Return the attributes of `error` that are JSON, as far as they fit, in the order of their names."""
+    details: dict[str, Any] = {}
+    room = LONGEST_MESSAGE
+    attributes = {str(name): value for name, value in vars(error).items() if not str(name).startswith("_")}
+    for name in sorted(attributes):
+        value = _json_or_none(attributes[name])
+        size = len(name) + len(value or b"")
+        if value is not None and size <= room:
+            details[name] = orjson.loads(value)
+            room -= size
+    return details
+
+
+def _json_or_none(value: object) -> bytes | None:
+    try:
+        body = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
+        return None if find_fault(value) else body
+    except (TypeError, RecursionError):
+        return None
+
+
+def _clean(text: str) -> str:
+    """Return `text` as Postgres and JSON can hold it: no NUL, no lone surrogates, bounded."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_MESSAGE]
+    return text.encode("utf-8", "replace").decode("utf-8")
