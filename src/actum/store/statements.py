@@ -51,13 +51,15 @@ def rename_schema(text: str, schema: str) -> str:
     """Return SQL text written for the schema `actum` as text for `schema`."""
     if schema == SCHEMA:
         return text
-    return re.sub(rf"\b{SCHEMA}\.", f"{schema}.", text)
+    return re.sub(rf"\b{SCHEMA}\b", schema, text)
 
 
 @cache
 def load(topic: str, schema: str = SCHEMA) -> dict[str, Statement]:
     """Return the statements of `sql/TOPIC.sql` by name."""
-    text = rename_schema(resources.files("actum.store").joinpath("sql", f"{topic}.sql").read_text("utf-8"), schema)
+    text = rename_schema(
+        resources.files("actum.store").joinpath("sql", f"{topic}.sql").read_text("utf-8"), schema
+    )
     pieces = _NAME.split(text)[1:]
     return {name: _statement(topic, name, body) for name, body in zip(pieces[::2], pieces[1::2], strict=True)}
 

@@ -260,7 +260,7 @@ language sql immutable strict parallel safe as $$
 $$;
 
 create function actum.make_weeks(around timestamptz, ahead integer) returns integer
-language plpgsql security definer set search_path = pg_catalog, actum, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     week timestamptz;
     stem text;
@@ -314,7 +314,7 @@ $$;
 create function actum.decide_approval(
     an_approval uuid, a_ruling text, an_actor text, a_rationale text, a_seen_hash bytea, a_now timestamptz
 ) returns table (answer text, state text, workflow_id uuid, ruled_by text, detail text)
-language plpgsql security definer set search_path = pg_catalog, actum, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     owner uuid;
     approval actum.approvals%rowtype;

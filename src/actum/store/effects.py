@@ -1,0 +1,33 @@
+"""Statements over `effects`, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from actum.store.pool import Pool
+from actum.store.rows import EffectRow, ReachedRow
+
+
+class Effects:
+    """The ledger of one database. Each method is the statement of its name."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def reach(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], ReachedRow]:
+        """Return the newest generation that stands under each (kind, key)."""
+        rows = await self._pool.fetch(
+            self._pool.statement("effects", "reach"), kinds=[k[0] for k in keys], keys=[k[1] for k in keys]
+        )
+        return {(row["kind"], row["key"]): ReachedRow(**row) for row in rows}
+
+    async def list_of(self, workflow_id: UUID) -> list[EffectRow]:
+        """Return the effects that a workflow started or holds."""
+        rows = await self._pool.fetch(self._pool.statement("effects", "list_of"), id=workflow_id)
+        return [EffectRow(**row) for row in rows]
+
+    async def find_violations(self) -> list[tuple[UUID, str, str]]:
+        """Return every broken promise about effects as (workflow, address, sentence)."""
+        rows = await self._pool.fetch(self._pool.statement("effects", "find_violations"))
+        return [(row["workflow_id"], row["address"], row["violation"]) for row in rows]

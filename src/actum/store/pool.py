@@ -1,0 +1,175 @@
+"""Connections to Postgres, and one way to run a statement.
+
+A pool is opened once per process and event loop. Every failure to reach the database becomes `DatabaseUnavailable`
+with one sentence; what the server says about a statement passes through as the driver's own error.
+Behind a transaction-mode pooler (`pooler=True`) no statement is prepared by name and nothing is listened for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from actum.errors import DatabaseUnavailable, InvalidSettings
+from actum.store.statements import SCHEMA, Statement, load
+
+Row: TypeAlias = Any
+Now: TypeAlias = Callable[[], datetime | None]
+
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+    TimeoutError,
+)
+
+
+def _no_clock() -> None:
+    """The production clock: none, so that statements read the database's own."""
+
+
+def conceal(dsn: str) -> str:
+    """Return a DSN for people: without its password."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:…@", dsn)
+
+
+class Pool:
+    """A few connections to one database, and the schema in it."""
+
+    def __init__(self, pool: Any, dsn: str, schema: str, *, pooler: bool, now: Now) -> None:
+        self._pool = pool
+        self._pid = os.getpid()
+        self.dsn = dsn
+        self.schema = schema
+        self.pooler = pooler
+        self.now = now
+
+    @classmethod
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        schema: str = SCHEMA,
+        size: int = 4,
+        pooler: bool = False,
+        now: Now = _no_clock,
+    ) -> Pool:
+        """Connect to `dsn`.
+
+        Raises InvalidSettings for a DSN that is none, DatabaseUnavailable when nothing answers or it refuses us.
+        """
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,30}", schema):
+            raise InvalidSettings(
+                f"{schema!r} cannot name a schema: use lower-case letters, digits and _, at most 31 of them"
+            )
+        with _Explained(dsn):
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=10,
+                command_timeout=None,
+                statement_cache_size=0 if pooler else 200,
+                max_inactive_connection_lifetime=300,
+                server_settings={"application_name": "actum"}
+                if pooler
+                else {"application_name": "actum", "jit": "off"},
+            )
+        return cls(pool, dsn, schema, pooler=pooler, now=now)
+
+    async def close(self) -> None:
+        """Close every connection, waiting for none longer than two seconds."""
+        try:
+            await asyncio.wait_for(self._pool.close(), 2)
+        except (TimeoutError, *LOST):
+            self._pool.terminate()
+
+    def statement(self, topic: str, name: str) -> Statement:
+        """Return a named statement, written for this pool's schema."""
+        return load(topic, self.schema)[name]
+
+    async def fetch(self, statement: Statement, **values: object) -> Sequence[Row]:
+        """Run one statement and return its rows.
+
+        Raises DatabaseUnavailable when the connection could not be had or was lost: whether the statement was
+        carried out is then unknown.
+        """
+        self.refuse_fork()
+        with _Explained(self.dsn):
+            async with self._pool.acquire() as connection:
+                rows: Sequence[Row] = await connection.fetch(statement.text, *statement.order(values))
+                return rows
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend one connection, for a transaction of several statements or for listening."""
+        self.refuse_fork()
+        with _Explained(self.dsn):
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    async def dedicated(self) -> Any:
+        """Open a connection outside the pool, for one owner that keeps it."""
+        with _Explained(self.dsn):
+            return await asyncpg.connect(
+                self.dsn,
+                timeout=10,
+                statement_cache_size=0 if self.pooler else 200,
+                server_settings={"application_name": "actum"}
+                if self.pooler
+                else {"application_name": "actum", "jit": "off"},
+            )
+
+    def refuse_fork(self) -> None:
+        """Raise when this process is not the one that opened the pool: a socket cannot be shared."""
+        if os.getpid() != self._pid:
+            raise DatabaseUnavailable(
+                "this client was opened before a fork: open a new one in the child process"
+            )
+
+
+class _Explained:
+    """Turns the driver's many ways of failing to connect into one sentence."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        where = conceal(self._dsn)
+        match error:
+            case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+                raise DatabaseUnavailable(
+                    f"the database at {where} does not accept this user: {error}"
+                ) from error
+            case asyncpg.InvalidCatalogNameError():
+                raise DatabaseUnavailable(
+                    f"there is no such database at {where}: create it, or name another ({error})"
+                ) from error
+            case asyncpg.TooManyConnectionsError():
+                raise DatabaseUnavailable(
+                    f"the database at {where} has no connection left: {error}"
+                ) from error
+            case asyncpg.ClientConfigurationError() | ValueError() if not isinstance(
+                error, asyncpg.DataError
+            ):
+                raise InvalidSettings(
+                    f"{where!r} is not a database address: write postgresql://user:password@host:5432/database ({error})"
+                ) from error
+            case _ if isinstance(error, LOST):
+                raise DatabaseUnavailable(
+                    f"no answer from the database at {where}: {error or type(error).__name__}; is it running, and is "
+                    "ACTUM_DATABASE_URL right?"
+                ) from error
+            case _:
+                return
