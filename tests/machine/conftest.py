@@ -1,0 +1,7 @@
+"""Random histories, the same ones on every run: a failure here is found again by running the test again."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,0 +1,139 @@
+"""The table of approvals, and who may decide one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import product
+
+import pytest
+
+from actum.machine.approvals import (
+    BORN,
+    TABLE,
+    ApprovalState,
+    Entitled,
+    Entitlement,
+    NotEntitled,
+    may_decide,
+    move,
+)
+from actum.machine.transitions import IllegalTransition
+
+A = ApprovalState
+LEGAL = [
+    "pending approved",
+    "pending rejected",
+    "pending expired",
+    "pending withdrawn",
+    "pending superseded",
+    "approved used",
+    "approved stale",
+    "approved revoked",
+    "approved expired",
+]
+
+
+def asked(
+    person: str,
+    approvers: Sequence[str],
+    *,
+    groups: Collection[str] = (),
+    requester: str | None = "user:rea",
+    author: str | None = "user:otto",
+) -> Entitlement:
+    return may_decide(person, requester=requester, author=author, approvers=approvers, groups=groups)
+
+
+@pytest.mark.parametrize(("state", "after"), list(product(A, A)))
+def test_a_move_is_made_if_it_is_designed_and_raises_otherwise(state: A, after: A) -> None:
+    if f"{state} {after}" in LEGAL:
+        assert after is move(state, after)
+    else:
+        with pytest.raises(IllegalTransition, match=f"is {state} cannot become {after}"):
+            move(state, after)
+
+
+def test_only_pending_and_approved_have_anything_after_them() -> None:
+    assert {A.PENDING, A.APPROVED} == {state for state, row in TABLE.items() if row}
+
+
+@pytest.mark.parametrize("state", [state for state in A if state is not A.PENDING])
+def test_an_approval_is_born_pending_and_in_no_other_state(state: A) -> None:
+    assert A.PENDING is move(None, A.PENDING) is BORN
+    with pytest.raises(IllegalTransition):
+        move(None, state)
+
+
+@pytest.mark.parametrize("person", ["user:ana", "ana", " ana "])
+def test_a_named_person_may_decide(person: str) -> None:
+    assert Entitled("user:ana") == asked(person, ["group:dba", "user:ana"])
+
+
+def test_a_named_service_may_decide_and_is_not_the_user_of_that_name() -> None:
+    assert Entitled("service:lint") == asked("service:lint", ["service:lint"])
+    assert isinstance(asked("user:lint", ["service:lint"]), NotEntitled)
+
+
+@pytest.mark.parametrize(
+    ("entry", "groups"),
+    [("group:dba", {"dba"}), ("group:dba", {"group:dba"}), ("team:web", {"web"}), ("team:web", ["team:web"])],
+)
+def test_a_member_may_decide_through_the_group(entry: str, groups: Collection[str]) -> None:
+    assert Entitled(entry) == asked("ana", ["user:bo", entry], groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("entry", "groups"),
+    [
+        ("group:dba", ()),
+        ("group:dba", {"team:dba"}),
+        ("group:dba", {"db"}),
+        ("group:", {""}),
+        ("group:", {"group:"}),
+        ("user:dba", {"dba"}),
+        ("dba", {"dba"}),
+    ],
+)
+def test_nobody_decides_through_a_group_that_is_not_theirs(entry: str, groups: Collection[str]) -> None:
+    assert isinstance(asked("ana", [entry], groups=groups), NotEntitled)
+
+
+@pytest.mark.parametrize("person", ["user:rea", "rea", "user:REA", "USER:Rea", "user: rea"])
+def test_the_requester_is_refused_even_when_named(person: str) -> None:
+    word = asked(person, ["user:rea", "group:all", "user:ana"], groups={"all"})
+    assert isinstance(word, NotEntitled)
+    assert "requested this" in word.why
+    assert "user:ana" in word.why
+
+
+def test_the_author_of_the_contract_is_refused_even_when_named() -> None:
+    word = asked("otto", ["user:otto"])
+    assert isinstance(word, NotEntitled)
+    assert "wrote this contract" in word.why
+
+
+@pytest.mark.parametrize("requester", [None, "", "  "])
+def test_without_a_requester_only_those_named_as_persons_decide(requester: str | None) -> None:
+    assert Entitled("user:ana") == asked("ana", ["user:ana"], requester=requester)
+    word = asked("ana", ["group:dba"], groups={"dba"}, requester=requester)
+    assert isinstance(word, NotEntitled)
+    assert "named as a person" in word.why
+
+
+@pytest.mark.parametrize("person", ["", " ", "user:", "service: "])
+def test_nobody_signed_in_decides_nothing(person: str) -> None:
+    word = asked(person, ["user:", ""], requester=None)
+    assert isinstance(word, NotEntitled)
+    assert "sign in" in word.why
+
+
+def test_a_group_is_not_a_person() -> None:
+    word = asked("group:dba", ["group:dba"])
+    assert isinstance(word, NotEntitled)
+    assert "not a person" in word.why
+
+
+def test_with_no_approvers_nobody_decides_and_the_way_out_is_named() -> None:
+    word = asked("ana", [])
+    assert isinstance(word, NotEntitled)
+    assert "owner of the policy" in word.why
