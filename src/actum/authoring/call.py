@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 
-from actum.authoring.failures import decode_failure
 from actum.errors import (
     ActumError,
     InvalidContract,
@@ -24,6 +23,7 @@ from actum.errors import (
     NotPossible,
     OutsideWorkflow,
 )
+from actum.flow import Flow, current_flow
 from actum.outcomes import Denied, Expired, Rejected
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ class Call(Coroutine[Any, Any, R_co]):
         address = self.take_address()
         self._is_awaited = True
         flow = running_flow("a call was awaited outside a workflow")
-        future: asyncio.Future[Any] = flow.ask(self, address)
-        return future
+        return flow.ask(self, address)
 
     def __await__(self) -> Generator[Any, Any, R_co]:
         return self._ask().__await__()
@@ -193,10 +192,8 @@ def permitted(call: Call[Any], contract: Contract[Any, Any]) -> bool:
     return contract.steps_by_name.get(call.name) is call.subject
 
 
-def running_flow(refusal: str) -> Any:
+def running_flow(refusal: str) -> Flow:
     """Return the flow that is running here; raises OutsideWorkflow with `refusal` where there is none."""
-    from actum.flow import current_flow
-
     flow = current_flow()
     if flow is None:
         raise OutsideWorkflow(refusal)

@@ -202,8 +202,8 @@ def _checked_doubt(name: str, in_doubt: Literal["ask", "repeat"]) -> Literal["as
     return in_doubt
 
 
-def _checked_types(name: str, types: Sequence[type[BaseException]]) -> tuple[type[BaseException], ...]:
-    given = (types,) if isinstance(types, type) else tuple(types)
+def _checked_types(name: str, types: object) -> tuple[type[BaseException], ...]:
+    given = tuple(types) if isinstance(types, Sequence) else (types,)
     for one in given:
         if not (isinstance(one, type) and issubclass(one, BaseException)):
             raise InvalidContract(f"{name}: not_done names {one!r}, which is no exception type")

@@ -14,7 +14,7 @@ LONGEST_NAME = 200
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 
 
-def check_name(what: str, name: str) -> str:
+def check_name(what: str, name: object) -> str:
     """Return `name` if it can be recorded and shown; raises InvalidContract otherwise."""
     if not isinstance(name, str) or not name.strip() or name != name.strip():
         raise InvalidContract(
@@ -27,7 +27,7 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
-def check_kind(kind: str) -> str:
+def check_kind(kind: object) -> str:
     """Return `kind` if policy can speak about it, such as `git.commit`; raises InvalidContract otherwise."""
     if not isinstance(kind, str) or not _KIND.fullmatch(kind) or len(kind) > LONGEST_NAME:
         raise InvalidContract(
