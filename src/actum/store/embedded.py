@@ -8,6 +8,7 @@ trusts: the next opener asks the locks, not files or pids. The whole story is in
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import subprocess
@@ -27,7 +28,7 @@ if sys.platform != "win32":
     import signal
 
     from actum.store import embedded_watcher
-    from actum.store.embedded_cluster import failure, prepare_cluster, running_pid
+    from actum.store.embedded_cluster import failure, full_disk, prepare_cluster, running_pid
     from actum.store.embedded_house import (
         WAY_OUT,
         House,
@@ -127,6 +128,8 @@ def _plain_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise full_disk(folder) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         name = getattr(error, "filename", None) or folder
         raise DatabaseUnavailable(

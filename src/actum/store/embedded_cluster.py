@@ -65,14 +65,18 @@ def running_pid(house: House) -> int | None:
 
 def failure(house: House, what: str, words: str) -> DatabaseUnavailable:
     """The error for something Postgres could not do, with its last words; a full disk gets its own sentence."""
-    if "No space left" in words or shutil.disk_usage(house.root).free < ROOM_NEEDED:
-        return DatabaseUnavailable(
-            f"The disk that holds {house.root} is full: free some space there, or {WAY_OUT}."
-        )
+    full = any(sign in words for sign in ("No space left", "free disk space", "Disk quota exceeded"))
+    if full or shutil.disk_usage(house.root).free < ROOM_NEEDED:
+        return full_disk(house.root)
     tail = "\n".join(words.strip().splitlines()[-8:])
     return DatabaseUnavailable(
         f"{what}. Postgres said:\n{tail or '(nothing)'}\nIf that does not help, {WAY_OUT}."
     )
+
+
+def full_disk(place: Path) -> DatabaseUnavailable:
+    """The error for a disk without room."""
+    return DatabaseUnavailable(f"The disk that holds {place} is full: free some space there, or {WAY_OUT}.")
 
 
 def _settings(house: House) -> list[str]:
