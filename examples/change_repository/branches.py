@@ -15,20 +15,15 @@ from pathlib import Path
 from .git import git, read_line
 from .patches import list_changes, write_tree
 from .problems import BranchInUse, BranchTaken, GitFailed, UncommittedChanges
-from .records import Commit, Proposal, Report
-from .repository import find_top, identify, list_uncommitted
+from .records import Change, Commit, Proposal, Report
+from .repository import list_uncommitted
 
 TRAILER = "Actum-Operation"
 
 
 def operation_key(proposal: Proposal) -> str:
     """Return the name under which this change happens once: same repository, base, branch and patch, same key."""
-    parts = [
-        identify(find_top(proposal.repository)),
-        proposal.base,
-        proposal.task.branch or "",
-        proposal.diff,
-    ]
+    parts = [proposal.identity, proposal.base, proposal.task.branch or "", proposal.diff]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -41,7 +36,7 @@ def branch_name(proposal: Proposal, key: str) -> str:
 
 
 def commit_on_branch(proposal: Proposal, report: Report) -> Commit:
-    """Commit the proposal on its new branch and return the commit.
+    """Commit the proposal on its new branch and return the commit; `proposal.repository` is the top of the checkout.
 
     A second call finds the first one's commit and returns it. A crash half-way leaves unreferenced objects, which
     git removes by itself. Raises PatchRefused, BranchTaken or UncommittedChanges before anything is changed.
@@ -49,10 +44,10 @@ def commit_on_branch(proposal: Proposal, report: Report) -> Commit:
     found = find_commit(proposal, report)
     if found is not None:
         return found
-    top = find_top(proposal.repository)
+    top = Path(proposal.repository)
     key = operation_key(proposal)
     branch = branch_name(proposal, key)
-    refuse_uncommitted(top, proposal)
+    refuse_uncommitted(top, list_changes(top, proposal.base, proposal.diff))
     _refuse_bad_name(top, branch)
     commit = _write_commit(top, proposal, key)
     try:
@@ -70,7 +65,7 @@ def find_commit(proposal: Proposal, report: Report) -> Commit | None:
 
     A renamed or merged branch is found too; `branch` is then still the name it was made under.
     """
-    top = find_top(proposal.repository)
+    top = Path(proposal.repository)
     key = operation_key(proposal)
     wanted = f"{TRAILER}: {key}"
     command = ("log", "--branches", "--not", proposal.base, "--no-color", "--fixed-strings")
@@ -87,7 +82,7 @@ def delete_branch(commit: Commit) -> None:
 
     Raises BranchInUse, and changes nothing, when somebody has added commits or has it checked out.
     """
-    top = find_top(commit.repository)
+    top = Path(commit.repository)
     ref = f"refs/heads/{commit.branch}"
     state = read_line(top, "for-each-ref", "--format=%(objectname) %(worktreepath)", ref)
     if not state:
@@ -105,10 +100,9 @@ def delete_branch(commit: Commit) -> None:
     git(top, "update-ref", "-d", ref, commit.commit)
 
 
-def refuse_uncommitted(top: Path, proposal: Proposal) -> None:
-    """Raise UncommittedChanges when the patch touches files that somebody is editing in the working tree."""
-    touched = {change.path for change in list_changes(top, proposal.base, proposal.diff)}
-    edited = sorted(touched & list_uncommitted(top))
+def refuse_uncommitted(top: Path, changes: list[Change]) -> None:
+    """Raise UncommittedChanges when a patch touches files that somebody is editing in the working tree."""
+    edited = sorted({change.path for change in changes} & list_uncommitted(top))
     if edited:
         raise UncommittedChanges(
             f"the patch touches files with uncommitted changes ({', '.join(edited[:5])}"
@@ -147,15 +141,16 @@ def _create_branch(top: Path, branch: str, commit: str) -> None:
 
 def _signature(top: Path) -> dict[str, str]:
     """The user's own name where git knows it, else Actum's: a commit must not fail for want of a name."""
+    try:
+        rows = git(top, "config", "--null", "--get-regexp", r"^user\.(name|email)$").split(b"\0")
+    except GitFailed:
+        rows = []
+    known = dict(os.fsdecode(row).split("\n", 1) for row in rows if b"\n" in row)
     signature = {}
     for field, fallback in (("name", "Actum"), ("email", "actum@localhost")):
-        try:
-            value = read_line(top, "config", "--get", f"user.{field}") or fallback
-        except GitFailed:
-            value = fallback
         for role in ("AUTHOR", "COMMITTER"):
             variable = f"GIT_{role}_{field.upper()}"
-            signature[variable] = os.environ.get(variable) or value
+            signature[variable] = os.environ.get(variable) or known.get(f"user.{field}") or fallback
     return signature
 
 

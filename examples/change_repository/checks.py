@@ -21,6 +21,7 @@ from .records import Check, Finding, Proposal, Report, Task
 
 TAIL = 1500
 NO_TESTS = 5  # how pytest ends when it found none
+NO_TESTS_FOUND = "no tests were found: a change without tests is not checked"
 
 # What tests may see of the worker's environment: no keys, no DSN, nothing that steers pytest.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV")
@@ -39,7 +40,7 @@ def check_proposal(proposal: Proposal) -> Report:
         with scratch_copy(top, proposal.base, proposal.diff) as root:
             after = list_findings(root)
             tests = run_tests(root, proposal.task)
-        if not tests.passed:
+        if not tests.passed and tests.detail != NO_TESTS_FOUND:
             tests = _blame(proposal, tests)
     except PatchRefused as refusal:
         check = Check(name="patch applies", passed=False, detail=str(refusal))
@@ -94,7 +95,7 @@ def _judge(code: int, tail: str) -> Check:
             name="tests pass", passed=True, detail=tail.strip().splitlines()[-1] if tail.strip() else ""
         )
     if code == NO_TESTS:
-        return _failed("no tests were found: a change without tests is not checked")
+        return _failed(NO_TESTS_FOUND)
     return _failed(f"ended with {code}\n{tail}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .findings import list_findings
 from .patches import scratch_copy
 from .records import Context, SourceFile, Task
-from .repository import find_top, read_head, read_log, read_text
+from .repository import find_top, identify, read_head, read_log, read_text
 
 # A context is kept at a checkpoint: these bounds keep it well below the limit of one payload.
 FINDINGS = 500
@@ -33,6 +33,7 @@ def collect(task: Task) -> Context:
     return Context(
         task=task,
         repository=str(top),
+        identity=identify(top),
         base=base,
         log=read_log(top, base),
         findings=findings[:FINDINGS],

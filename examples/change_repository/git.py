@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from .problems import GitFailed, GitStopped, ToolMissing
+from .problems import GitFailed, GitStopped, NoRepository, ToolMissing
 
 SECONDS = 120.0
 
@@ -59,7 +59,11 @@ def git(
             timeout=SECONDS,
             check=False,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise NoRepository(
+                f"{folder} is gone: put the checkout back, or start again with its new path"
+            ) from None
         raise ToolMissing("git is not on the PATH of this worker: install git and run again") from None
     except subprocess.TimeoutExpired:
         raise GitStopped(

@@ -39,8 +39,9 @@ def scratch_copy(top: Path, base: str, diff: str = "") -> Iterator[Path]:
 
     Raises PatchRefused when the patch does not apply.
     """
-    with _empty_copy(top, base) as root:
+    with _empty_copy(top) as root:
         write_tree(root, base, diff)
+        git(root, "update-ref", "--no-deref", "HEAD", base)
         git(root, "checkout-index", "--all", "--force", "--quiet")
         yield root
 
@@ -61,7 +62,7 @@ def normalize(top: Path, base: str, diff: str) -> str:
 
     Wrong line counts in a hunk's head, as models write them, are mended. Raises PatchRefused for the rest.
     """
-    with _empty_copy(top, base) as root:
+    with _empty_copy(top) as root:
         tree = write_tree(root, base, diff)
         return show_difference(root, base, tree)
 
@@ -79,7 +80,7 @@ def show_difference(root: Path, base: str, tree: str) -> str:
 
 def list_changes(top: Path, base: str, diff: str) -> list[Change]:
     """Return what the patch does to each file, by path; raises PatchRefused when it does not apply."""
-    with _empty_copy(top, base) as root:
+    with _empty_copy(top) as root:
         tree = write_tree(root, base, diff)
         rows = git(root, "diff-tree", "-r", "-z", "--numstat", "--no-renames", base, tree).split(b"\0")
     changes = []
@@ -109,16 +110,15 @@ def _apply(folder: Path, diff: str, environment: Mapping[str, str] | None) -> No
 
 
 @contextmanager
-def _empty_copy(top: Path, base: str) -> Iterator[Path]:
-    objects = (top / read_line(top, "rev-parse", "--git-path", "objects")).resolve()
-    form = read_line(top, "rev-parse", "--show-object-format")
+def _empty_copy(top: Path) -> Iterator[Path]:
+    form, path = read_line(top, "rev-parse", "--show-object-format", "--git-path", "objects").split("\n", 1)
+    objects = (top / path).resolve()
     with tempfile.TemporaryDirectory(prefix="change-repository-", ignore_cleanup_errors=True) as folder:
         root = Path(folder).resolve() / "scratch"
         root.mkdir()
         git(root, "init", "--quiet", "--template=", f"--object-format={form}")
         (root / ".git/objects/info").mkdir(parents=True, exist_ok=True)
-        (root / ".git/objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
-        git(root, "update-ref", "--no-deref", "HEAD", base)
+        (root / ".git/objects/info/alternates").write_bytes(os.fsencode(objects) + b"\n")
         yield root
 
 

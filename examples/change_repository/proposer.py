@@ -48,14 +48,16 @@ def propose_with_ruff(context: Context) -> Proposal:
     mended = count_rules(before)
     for rule, count in count_rules(after).items():
         mended[rule] = mended.get(rule, 0) - count
+    tool = name_tool()
     rules = ", ".join(f"{rule} ({count})" for rule, count in sorted(mended.items()) if count > 0)
     return Proposal(
         task=context.task,
         repository=context.repository,
+        identity=context.identity,
         base=context.base,
         title=f"Fix {_number(len(before) - len(after), 'lint finding')}",
-        rationale=f"Safe fixes of {name_tool()} for {rules}.",
-        proposer=name_tool(),
+        rationale=f"Safe fixes of {tool} for {rules}.",
+        proposer=tool,
         diff=diff,
     )
 
@@ -78,6 +80,7 @@ def propose_with_model(context: Context, model: Model, complaint: str | None = N
     return Proposal(
         task=context.task,
         repository=context.repository,
+        identity=context.identity,
         base=context.base,
         title=answer.title,
         rationale=answer.rationale,
@@ -99,7 +102,7 @@ def find_fault(proposal: Proposal) -> str | None:
         return f"the patch is {size} bytes long and the limit is {DIFF_BYTES}: change fewer files"
     try:
         changes = list_changes(Path(proposal.repository), proposal.base, proposal.diff)
-        refuse_uncommitted(Path(proposal.repository), proposal)
+        refuse_uncommitted(Path(proposal.repository), changes)
     except ChangeProblem as problem:
         return str(problem)
     if len(changes) > proposal.task.max_files:

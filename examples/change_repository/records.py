@@ -61,6 +61,7 @@ class Context(Record):
 
     task: Task
     repository: str
+    identity: str = Field(description="what tells this repository from every other on the machine")
     base: str
     log: list[LogEntry]
     findings: list[Finding]
@@ -82,6 +83,7 @@ class Proposal(Record):
 
     task: Task
     repository: str
+    identity: str
     base: str
     title: str
     rationale: str
@@ -116,8 +118,8 @@ class Report(Record):
     @property
     def failures(self) -> str:
         """The failed checks as one line of text, each with the first line of its detail."""
-        failed = [check for check in self.checks if not check.passed]
-        return "; ".join(f'"{check.name}" failed: {check.detail.partition("\n")[0]}' for check in failed)
+        failed = [(check.name, *check.detail.splitlines()[:1]) for check in self.checks if not check.passed]
+        return "; ".join(": ".join(words) for words in failed)
 
 
 class Commit(Record):

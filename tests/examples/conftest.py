@@ -1,0 +1,36 @@
+"""The examples are programs beside the library, so their folder is put on the path; and the repositories they meet."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
+
+from repositories import PASSING, UNUSED, make_diff, make_repository, propose  # noqa: E402
+
+from change_repository.records import Proposal  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def small_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_repository(
+        tmp_path_factory.mktemp("original") / "small",
+        {"code_under_test.py": UNUSED, "test_code.py": PASSING, "notes.txt": "one\ntwo\n"},
+    )
+
+
+@pytest.fixture
+def small(small_original: Path, tmp_path: Path) -> Path:
+    """A repository with one finding, a test and a text file."""
+    return Path(shutil.copytree(small_original, tmp_path / "small"))
+
+
+@pytest.fixture
+def reworded(small: Path) -> Proposal:
+    """A usable patch to the text file."""
+    return propose(small, make_diff(small, {"notes.txt": "one\n2\n"}))
