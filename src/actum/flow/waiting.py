@@ -3,7 +3,8 @@
 The standard ones differ: `wait_for` makes a task before 3.12 and none after, which would move addresses;
 `as_completed` and `all_tasks` put coroutines and tasks into an order that depends on memory. Importing `actum.flow`
 therefore puts a dispatcher in the place of each, which turns to ours inside a body and to the standard one
-everywhere else. A module that took `wait_for` by name before that keeps the standard one.
+everywhere else, and lets `asyncio.TaskGroup()` make ours there. A module that took a function by name before that
+(`from asyncio import wait_for`) keeps the standard one; classes are covered either way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from actum.flow.loop import FlowLoop
+from actum.flow.taskgroups import FlowTaskGroup
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,6 +121,7 @@ def install() -> None:
             dispatcher = _dispatch(ours, standard)
             setattr(asyncio.tasks, name, dispatcher)
             setattr(asyncio, name, dispatcher)
+    asyncio.TaskGroup.__new__ = _new_task_group  # type: ignore[method-assign, assignment]
     # What gather returns is the one future of asyncio that no loop creates; it hashes by creation inside a body too.
     gathering: Any = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
     gathering.__hash__ = _hash_of_gathering
@@ -134,11 +137,16 @@ def _dispatch(ours: Callable[P, R], standard: Callable[P, R]) -> Callable[P, R]:
     return dispatch
 
 
+def _new_task_group(cls: type[asyncio.TaskGroup], *_args: object, **_options: object) -> asyncio.TaskGroup:
+    is_ours = cls is asyncio.TaskGroup and isinstance(asyncio._get_running_loop(), FlowLoop)
+    return object.__new__(FlowTaskGroup if is_ours else cls)
+
+
 def _hash_of_gathering(self: Any) -> int:
     loop = self.get_loop()
     if not isinstance(loop, FlowLoop):
         return object.__hash__(self)
-    number: int | None = self.__dict__.get("_creation_number")
+    number: int | None = getattr(self, "_creation_number", None)
     if number is None:
         loop.created = number = loop.created + 1
         self._creation_number = number
