@@ -6,26 +6,24 @@ since they work in scratch copies. The commit happens once, under a key made of 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from actum import (
     Expired,
     Happened,
+    NotApproved,
     NotHappened,
     Owner,
     Preview,
     Rejected,
     Retry,
+    StepFailed,
     Unusable,
     Usable,
     attempt,
     contract,
     effect,
-    report_usage,
     request_approval,
     step,
 )
-from actum.errors import NotApproved, StepFailed
 
 from .branches import branch_name, commit_on_branch, delete_branch, find_commit, operation_key
 from .checks import check_proposal
@@ -54,11 +52,7 @@ def propose_change(context: Context) -> Proposal:
         return propose_with_ruff(context)
     previous = attempt().previous
     complaint = previous.why if isinstance(previous, Unusable) else None
-    proposal = propose_with_model(context, open_model(context.task.model), complaint)
-    report_usage(
-        model=context.task.model, input_tokens=proposal.input_tokens, output_tokens=proposal.output_tokens
-    )
-    return proposal
+    return propose_with_model(context, open_model(context.task.model), complaint)
 
 
 @propose_change.verdict
@@ -119,7 +113,7 @@ def summarize_result(task: Task, outcome: Commit | Stopped) -> Summary:
     owner=Owner(
         team="platform",
         escalation=["#platform-oncall"],
-        runbook=str(Path(__file__).with_name("runbook.md")),
+        runbook="examples/change_repository/runbook.md",
     ),
     on_failure="rollback",
     deadline="2d",

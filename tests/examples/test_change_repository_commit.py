@@ -269,6 +269,20 @@ def test_the_committed_tree_is_what_was_proposed(
     assert {change.path for change in list_changes(top, proposal.base, proposal.diff)} == set(after)
 
 
+def test_repositories_with_sha_256_are_committed_to_like_others(tmp_path: Path) -> None:
+    run_git(tmp_path, "init", "--quiet", "--object-format=sha256", "--initial-branch=main", "new")
+    top = tmp_path / "new"
+    write(top, {"a.py": UNUSED})
+    run_git(top, "add", "--all")
+    run_git(top, "commit", "--quiet", "-m", "Begin")
+    proposal = propose_with_ruff(collect(Task(repository=str(top))))
+    made = commit_on_branch(proposal, REPORT)
+    assert len(made.commit) == 64
+    assert list_changes(top, proposal.base, proposal.diff)[0].path == "a.py"
+    delete_branch(made)
+    assert find_commit(proposal, REPORT) is None
+
+
 def test_the_linter_keeps_windows_line_ends(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "dos", {"a b.py": UNUSED.replace("\n", "\r\n").encode()})
     proposal = propose_with_ruff(collect(Task(repository=str(top))))

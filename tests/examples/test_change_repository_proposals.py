@@ -51,11 +51,12 @@ class Scripted:
 
 def test_failing_tests_fail_the_report_and_show_their_words(small: Path) -> None:
     diff = make_diff(small, {"code_under_test.py": "def answer():\n    return 41\n"})
-    broken = propose(small, diff, test_command=Task(repository="unused").test_command)
+    words = "import code_under_test as code; assert code.answer() == 42, f'{code.answer()} is no answer'"
+    broken = propose(small, diff, test_command=["python", "-c", words])
     report = check_proposal(broken)
     assert not report.passed
     assert [check.name for check in report.checks if not check.passed] == ["tests pass"]
-    assert "assert 41 == 42" in next(check.detail for check in report.checks if check.name == "tests pass")
+    assert "41 is no answer" in next(check.detail for check in report.checks if check.name == "tests pass")
     stopped = summarize(broken.task, Stopped(at="run_checks", reason=report.failures, report=report))
     assert "**FAILED**: tests pass" in stopped.markdown
     assert "Next steps" in stopped.markdown
