@@ -235,7 +235,7 @@ def test_a_missing_event_hidden_by_new_numbers_is_found() -> None:
 
 
 def test_an_event_added_behind_the_rows_back_is_found() -> None:
-    whole = log(6)
+    whole = log(7)
     assert Edited(6) == check(whole, whole[:5])
 
 

@@ -138,13 +138,17 @@ class EffectOnce(RuleBasedStateMachine):
         self.body_is_here = self.body_returned = False
         self.look = None
 
-    @precondition(lambda self: self.body_is_here and not self.under_way)
+    @property
+    def has_happened(self) -> bool:
+        return self.entry is not None and self.world.get(self.entry.generation, 0) > 0
+
+    @precondition(lambda self: self.body_is_here and self.has_happened)
     @rule()
     def the_body_returns_its_result(self) -> None:
         self.body_is_here = False
         self.go(E.SUCCEEDED, result=b"result")
 
-    @precondition(lambda self: self.body_is_here and self.under_way)
+    @precondition(lambda self: self.body_is_here and not self.has_happened)
     @rule()
     def the_body_says_that_it_did_not_happen(self) -> None:
         self.body_is_here = False
@@ -172,9 +176,7 @@ class EffectOnce(RuleBasedStateMachine):
     @precondition(lambda self: self.state is E.IN_DOUBT and self.look is None)
     @rule(can_look=st.sampled_from([True, True, True, False]))
     def a_probe_looks(self, can_look: bool) -> None:
-        assert self.entry is not None
-        happened = self.world.get(self.entry.generation, 0) > 0
-        answer = Answer.HAPPENED if happened else Answer.NOT_HAPPENED
+        answer = Answer.HAPPENED if self.has_happened else Answer.NOT_HAPPENED
         self.look = Look(self.now, answer if can_look else Answer.FAILED, self.body_returned)
 
     @precondition(lambda self: self.look is not None)
