@@ -102,11 +102,10 @@ def _details_of(error: BaseException) -> dict[str, Any]:
     room = LONGEST_MESSAGE
     attributes = {str(name): value for name, value in vars(error).items() if not str(name).startswith("_")}
     for name in sorted(attributes):
-        value = _json_or_none(attributes[name])
-        size = len(name) + len(value or b"")
-        if value is not None and size <= room:
-            details[name] = orjson.loads(value)
-            room -= size
+        entry = _json_or_none({name: attributes[name]})
+        if entry is not None and len(entry) <= room:
+            details |= orjson.loads(entry)
+            room -= len(entry)
     return details
 
 

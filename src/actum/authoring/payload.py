@@ -14,7 +14,7 @@ from typing import Any, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import CoreConfig, PydanticSerializationError, SchemaSerializer
 from typing_extensions import TypedDict
 
 from actum.authoring.canonical import MAX_PAYLOAD, canonical, check_loose, refusal
@@ -23,9 +23,11 @@ from actum.errors import InvalidContract, InvalidInput
 __all__ = ["MAX_PAYLOAD", "Codec", "Form", "ValueCodec"]
 
 _typed_dict: Any = TypedDict  # its fields come from a signature, which no checker can read
-_CONFIG = ConfigDict(
+_CHECKED = ConfigDict(
     allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64", ser_json_timedelta="iso8601"
 )
+# A typed dict hands its configuration to its validator only; its serializer is made with this one.
+_WRITTEN = CoreConfig(ser_json_bytes="base64", ser_json_timedelta="iso8601")
 _Parameter = inspect.Parameter
 _PLAIN = (_Parameter.POSITIONAL_ONLY, _Parameter.POSITIONAL_OR_KEYWORD)
 _QUOTE = 80
@@ -34,12 +36,13 @@ _QUOTE = 80
 class Form:
     """Named values, each with its annotation, as one JSON object; built at first use."""
 
-    __slots__ = ("_adapter", "_fields", "_holds_any", "title")
+    __slots__ = ("_adapter", "_fields", "_holds_any", "_serializer", "title")
 
     def __init__(self, title: str, fields: Callable[[], Mapping[str, Any]]) -> None:
         self.title = title
         self._fields = fields
         self._adapter: TypeAdapter[dict[str, Any]] | None = None
+        self._serializer: SchemaSerializer | None = None
         self._holds_any = False
 
     @property
@@ -52,15 +55,16 @@ class Form:
     def tree(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return `values`, checked by their annotations, as plain JSON values; raises InvalidInput."""
         adapter = self._adapter or self.adapter
+        serializer = cast(SchemaSerializer, self._serializer)
         try:
             checked = adapter.validator.validate_python(values, by_alias=True, by_name=True)
-            tree = adapter.serializer.to_python(checked, mode="json", round_trip=True, warnings="error")
+            tree = serializer.to_python(checked, mode="json", round_trip=True, warnings="error")
         except ValidationError as error:
             raise _misfit(self.title, error) from None
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise self._unserializable(values, error) from None
         if self._holds_any:
-            check_loose(adapter.serializer.to_python(checked, round_trip=True), self.title)
+            check_loose(serializer.to_python(checked, round_trip=True), self.title)
         return cast("dict[str, Any]", tree)
 
     def decode(self, body: bytes) -> dict[str, Any]:
@@ -84,7 +88,7 @@ class Form:
         try:
             fields = {name: _storable(annotation) for name, annotation in self._fields().items()}
             record: Any = _typed_dict("Values", fields)
-            record.__pydantic_config__ = _CONFIG
+            record.__pydantic_config__ = _CHECKED
             adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(record)
         except NameError as error:
             raise _unresolved(self.title, str(error.name)) from None
@@ -99,6 +103,7 @@ class Form:
                 f"{self.title}: a set has no order to record: annotate a list, or give the model's field a serializer that sorts"
             )
         self._holds_any = "any" in kinds
+        self._serializer = SchemaSerializer(adapter.core_schema, _WRITTEN)
         return adapter
 
     def _unserializable(self, values: Mapping[str, Any], error: Exception) -> InvalidInput:
