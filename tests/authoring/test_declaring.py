@@ -18,7 +18,7 @@ import pytest
 import actum
 from actum.authoring.contract import contract
 from actum.authoring.document import document_hash
-from actum.authoring.effect import Effect, effect
+from actum.authoring.effect import effect
 from actum.authoring.step import Step, step
 from actum.errors import InvalidContract, InvalidInput, NotFound
 from actum.model.contract import Owner, Retry, Timeout
@@ -54,7 +54,7 @@ steps_module = ModuleType("steps_module")
 steps_module.second = second  # type: ignore[attr-defined]
 
 
-def new_effect(**options: Any) -> Effect[..., Any]:
+def new_effect(**options: Any) -> Any:
     @effect("mail.send", **options)
     async def mail(to: str, text: str) -> str:
         return to
