@@ -95,9 +95,10 @@ def test_the_way_out_of_doubt_is_repeat_then_probe_then_a_person() -> None:
     mail = new_effect()
     assert "ask" == mail.way_out
 
-    @mail.probe
-    async def _(to: str, text: str) -> NotHappened | Happened[str]:
+    async def probe(to: str, text: str) -> NotHappened | Happened[str]:
         return NotHappened()
+
+    mail.probe(probe)
 
     assert "probe" == mail.way_out
     assert "repeat" == send.way_out
@@ -115,10 +116,10 @@ def test_reversibility_follows_the_hooks() -> None:
 def test_a_hook_knows_how_it_is_called() -> None:
     mail = new_effect()
 
-    @mail.preview
     async def look(to: str, text: str) -> Preview:
         return Preview("send one mail")
 
+    mail.preview(look)
     mail.verdict(lambda result, to, text: Usable())
     assert (look, True, False) == (
         mail.hooks["preview"].function,
@@ -173,7 +174,7 @@ def test_a_key_is_a_plain_function() -> None:
         return to
 
     with pytest.raises(InvalidContract, match="write it as a plain function"):
-        new_effect().key(later)  # type: ignore[arg-type]
+        new_effect().key(later)
 
 
 def generator() -> Any:

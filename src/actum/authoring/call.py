@@ -178,7 +178,7 @@ class Call(Coroutine[Any, Any, R_co]):
             self._driver.close()
 
     @property
-    def __name__(self) -> str:
+    def __name__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The name that asyncio shows for a task of this call."""
         return self.subject.name
 

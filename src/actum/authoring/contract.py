@@ -54,7 +54,7 @@ class Contract(Generic[P, R]):
             )
         self.function: Callable[P, Coroutine[Any, Any, R]] = function
         self.owner = _checked_owner(self.name, owner)
-        self._chosen = _checked_failure(self.name, on_failure)
+        self._chosen: OnFailure | None = _checked_failure(self.name, on_failure)
         self.deadline: timedelta | None = None if deadline is None else parse_duration(deadline)
         self.queue = check_name(f"the queue of {self.name}", queue)
         self.changes = _checked_changes(self.name, changes)

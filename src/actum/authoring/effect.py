@@ -203,7 +203,7 @@ def _checked_doubt(name: str, in_doubt: Literal["ask", "repeat"]) -> Literal["as
 
 
 def _checked_types(name: str, types: object) -> tuple[type[BaseException], ...]:
-    given = tuple(types) if isinstance(types, Sequence) else (types,)
+    given: tuple[Any, ...] = tuple(types) if isinstance(types, Sequence) else (types,)
     for one in given:
         if not (isinstance(one, type) and issubclass(one, BaseException)):
             raise InvalidContract(f"{name}: not_done names {one!r}, which is no exception type")

@@ -85,8 +85,8 @@ def decode_failure(body: bytes | None) -> Failure:
         raise InvalidInput(f"a failure record is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise InvalidInput("a failure record is a JSON object, and this one is not")
-    known = {name: values[name] for name in Failure.__slots__ if name in values}
-    return Failure(**({"step": "", "reason": "other", "message": ""} | known))
+    missing: dict[str, Any] = {"step": "", "reason": "other", "message": ""}
+    return Failure(**missing | {name: values[name] for name in Failure.__slots__ if name in values})
 
 
 def _message_of(error: BaseException) -> str:

@@ -269,7 +269,7 @@ def _misfit(title: str, error: ValidationError) -> InvalidInput:
     for part in first["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     if first["type"] == "json_invalid":
-        return InvalidInput(f"{title}: not JSON: {first['ctx']['error']}")
+        return InvalidInput(f"{title}: not JSON: {first['msg'].removeprefix('Invalid JSON: ')}")
     shown = repr(first["input"])
     shown = shown if len(shown) <= _QUOTE else shown[:_QUOTE] + "…"
     more = f" (and {len(others)} more)" if others else ""
