@@ -30,13 +30,12 @@ from actum.store.embedded import EmbeddedServer
 server = EmbeddedServer.open(Path(sys.argv[1]))
 print(server.dsn, flush=True)
 for order in sys.stdin:
-    if order == "fork\\n":
-        if child := os.fork():
-            print(child, flush=True)
-        else:
+    if os.fork() == 0:
+        if order == "fork and close\\n":
             server.close()
-            os.read(0, 1)
-            os._exit(0)
+        print(os.getpid(), flush=True)
+        os.read(0, 1)
+        os._exit(0)
 server.close()
 """
 
@@ -124,6 +123,15 @@ class Place:
     def watcher(self) -> int:
         return self.pids("embedded_watcher.py")[0]
 
+    def clear(self) -> None:
+        """Ends what a failed test left."""
+        for user in self.users:
+            user.process.kill()
+            user.process.communicate()
+        for pid in self.pids("bin/postgres -D") + self.pids("embedded_watcher.py"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def is_silent(self) -> bool:
         """No watcher, no postmaster, no orphaned Postgres process: each would hold one of these locks."""
         locks = [FileLock(self.house / "locks" / name) for name in ("watcher", "server")]
@@ -148,9 +156,7 @@ def fresh() -> Iterator[Place]:
             user.end()
         assert eventually(place.is_silent)
     finally:
-        for user in place.users:
-            user.process.kill()
-            user.process.communicate()
+        place.clear()
         shutil.rmtree(place.folder)
 
 
@@ -173,9 +179,7 @@ def place(made: Path) -> Iterator[Place]:
             user.end()
         assert eventually(place.is_silent)
     finally:
-        for user in place.users:
-            user.process.kill()
-            user.process.communicate()
+        place.clear()
 
 
 def ask(dsn: str, *statements: str) -> object:
@@ -336,16 +340,23 @@ def test_told_to_end_the_watcher_stops_the_server_cleanly(place: Place) -> None:
     assert "database system is shut down" in (place.house / "server.log").read_text()
 
 
-def test_forked_child_neither_keeps_nor_ends_the_hold(place: Place) -> None:
+def test_forked_child_does_not_keep_the_hold(place: Place) -> None:
     user = place.user()
-    dsn = user.line()
-    child = int(user.order("fork"))  # it closes its copy of the server at once
-    assert ask(dsn, "select 1") == 1
+    user.line()
+    child = int(user.order("fork"))
     os.kill(user.process.pid, signal.SIGKILL)
     user.process.wait()
     assert eventually(place.is_silent)
-    os.kill(child, 0)  # alive all the while; raises ProcessLookupError if it were not
+    os.kill(child, signal.SIGKILL)  # alive all the while; raises ProcessLookupError if it were not
+
+
+def test_forked_child_cannot_give_up_the_hold_of_its_parent(place: Place) -> None:
+    user = place.user()
+    dsn = user.line()
+    child = int(user.order("fork and close"))
     os.kill(child, signal.SIGKILL)
+    assert not place.is_silent()
+    assert ask(dsn, "select 1") == 1
 
 
 def test_environment_of_the_caller_does_not_steer_the_server(
