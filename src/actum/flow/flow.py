@@ -66,9 +66,13 @@ class Flow:
         self._to_stop: list[Address] = []
         self._delivered: set[Address] = set()
         self._abandoned: dict[Address, Request] = {}
-        self._abandonment_recorded: set[Address] = set()
+        self._unrecorded: dict[Address, Request] = {}
         self._dropped_generators: list[AsyncGenerator[Any, Any]] = []
-        self._root = FlowTask(start(), loop=self.loop, name="root", context=copy_context(), path=Path())
+        outside = self._enter()
+        try:
+            self._root = FlowTask(start(), loop=self.loop, name="root", context=copy_context(), path=Path())
+        finally:
+            self._leave(outside)
 
     # what whoever drives the flow asks
 
@@ -126,12 +130,12 @@ class Flow:
         return frozenset(address for address, awaited in self._waiting.items() if awaited.is_started)
 
     @property
-    def abandoned(self) -> tuple[Address, ...]:
-        """The addresses that were given up and whose Abandoned record was not delivered.
+    def abandoned(self) -> Mapping[Address, Request]:
+        """What was given up and whose Abandoned record was not delivered, in the order in which it was given up.
 
         After a replay this also names what an earlier process handed out and had no time to stop.
         """
-        return tuple(address for address in self._abandoned if address not in self._abandonment_recorded)
+        return dict(self._unrecorded)
 
     @property
     def awaited_signals(self) -> tuple[str, ...]:
@@ -231,7 +235,7 @@ class Flow:
         awaited = self._waiting.pop(address, None)
         if awaited is None:
             return
-        self._abandoned[address] = awaited.request
+        self._abandoned[address] = self._unrecorded[address] = awaited.request
         if self._to_start.pop(address, None) is None:
             self._to_stop.append(address)
 
@@ -256,10 +260,11 @@ class Flow:
                     self._activate()
 
     def _deliver_outcome(self, outcome: Outcome) -> None:
+        address = outcome.address
         awaited = self._find(outcome)
         if awaited is None:
+            self._leave_nothing_to_stop(address)
             return
-        address = outcome.address
         del self._waiting[address]
         self._to_start.pop(address, None)
         self._delivered.add(address)
@@ -267,6 +272,12 @@ class Flow:
         if not self._has_ended:
             awaited.deliver(outcome)
             self._activate()
+
+    def _leave_nothing_to_stop(self, address: Address) -> None:
+        """Note that what was given up has come to its end by itself."""
+        self._unrecorded.pop(address, None)
+        if address in self._to_stop:
+            self._to_stop.remove(address)
 
     def _deliver_start(self, started: Started) -> None:
         awaited = self._find(started)
@@ -289,7 +300,7 @@ class Flow:
         if request is not None:
             if request.name != record.name:
                 raise Mismatch(record.address, recorded=recorded, asked=f"{request.name} and gave it up")
-            self._abandonment_recorded.add(record.address)
+            self._unrecorded.pop(record.address, None)
         elif (awaited := self._waiting.get(record.address)) is not None:
             raise Mismatch(
                 record.address, recorded=recorded, asked=f"{_describe(awaited.request)} and still awaits it"

@@ -1,6 +1,6 @@
 """Random but deterministic bodies, and a driver that completes what they ask for in a random order.
 
-Run as a program it replays recorded histories: `python bodies.py FILE`. It needs nothing but actum and the standard
+Run as a program it replays recorded histories: `python flow_bodies.py FILE`. It needs nothing but actum and the standard
 library, so that any Python can be asked.
 """
 
@@ -68,11 +68,11 @@ def flow_here() -> Flow:
 
 
 async def step(name: str, argument: str = "") -> str:
-    return await flow_here().ask(Step(name, argument))
+    return str(await flow_here().ask(Step(name, argument)))
 
 
 async def effect(name: str, argument: str = "") -> str:
-    return await flow_here().ask(Step(name, argument, is_effect=True))
+    return str(await flow_here().ask(Step(name, argument, is_effect=True)))
 
 
 def open_flow(body: Callable[[], Coroutine[Any, Any, Any]], seed: int = 0) -> Flow:
@@ -307,9 +307,9 @@ class Driver:
 
     def _flush(self) -> list[Delivery]:
         records: list[Delivery] = []
-        for address in self.flow.abandoned:
-            records.append(Abandoned(address, self.flow._abandoned[address].name, self.now))
-        if self.flow.awaited_signals and self.rnd.random() < 0.5 or not self.live and not records:
+        for address, request in self.flow.abandoned.items():
+            records.append(Abandoned(address, request.name, self.now))
+        if (self.flow.awaited_signals and self.rnd.random() < 0.5) or (not self.live and not records):
             records.append(SignalReceived("news", self._tick(), f"{self.now % 1000}".encode()))
         if not self.is_cancelled and self.rnd.random() < 0.01:
             self.is_cancelled = True
@@ -375,7 +375,7 @@ def from_json(kind: str, fields: dict[str, Any]) -> Delivery:
     for name in ("argument_hash", "body"):
         if isinstance(fields.get(name), str):
             fields[name] = bytes.fromhex(fields[name])
-    return kinds[kind](**fields)  # type: ignore[no-any-return]
+    return kinds[kind](**fields)
 
 
 def main(file: str) -> None:
