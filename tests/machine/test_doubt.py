@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ def test_a_no_is_believed_when_its_probe_began_after_the_attempts_time() -> None
 
 def test_a_no_whose_probe_began_too_early_is_not_believed_however_late_it_is_heard() -> None:
     assert ProbeNow() == decided(no(QUIET - INSTANT), now=QUIET + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("arrives", [None, *range(90)])
+def test_a_believed_no_is_true_for_ever_whenever_the_request_arrives(arrives: int | None) -> None:
+    for begun, heard in product(range(0, 100, 3), range(0, 100, 7)):
+        saw = arrives is not None and arrives <= begun
+        answer = Answer.HAPPENED if saw else Answer.NOT_HAPPENED
+        probed = Probed(answer, START + timedelta(seconds=begun))
+        word = decided(probed, now=START + timedelta(seconds=max(begun, heard)))
+        assert arrives is None or saw or not isinstance(word, SettleNotHappened)
+        assert isinstance(word, SettleHappened) == saw
 
 
 def test_a_no_is_believed_at_once_in_the_process_whose_body_had_returned() -> None:
