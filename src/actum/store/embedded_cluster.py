@@ -38,6 +38,9 @@ SYNC = (
 )  # one call, not one for each of 900 files
 LOCALE = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 INITDB_SECONDS = 300.0
+ROOM_FOR_NEW = (
+    48 * 1024 * 1024
+)  # bytes of an empty database; initdb does not end well on a disk that fills up
 ROOM_NEEDED = 16 * 1024 * 1024  # bytes: one segment of the write-ahead log
 
 
@@ -167,6 +170,8 @@ def _serves(pid: int, data: Path) -> bool:
 def _initialise(house: House, programs: Path) -> None:
     """Makes the database aside, durable, and moves it in: after a crash there is a whole one or none."""
     _sweep(house.root, "data.new-")
+    if shutil.disk_usage(house.root).free < ROOM_FOR_NEW:
+        raise full_disk(house.root)
     fresh = house.root / f"data.new-{secrets.token_hex(6)}"
     fresh.mkdir(0o700)
     if house.account.changes:
