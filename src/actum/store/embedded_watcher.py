@@ -24,7 +24,7 @@ import threading
 import time
 from contextlib import suppress
 from types import FrameType
-from typing import Any, TypedDict
+from typing import TypedDict
 
 LOG_BYTES = 8 * 1024 * 1024  # one former log of this size is kept beside the current one
 PATIENCE = 60.0  # seconds for a fast shutdown, before the next harder signal
@@ -76,9 +76,7 @@ def start_server(plan: Plan, log: int) -> subprocess.Popen[bytes]:
             if os.getppid() != watcher:
                 os._exit(1)
 
-    drop: dict[str, Any] = {}
-    if plan["user"] is not None:
-        drop = {"user": plan["user"], "group": plan["group"], "extra_groups": []}
+    changes = plan["user"] is not None
     return subprocess.Popen(
         plan["command"],
         stdin=subprocess.DEVNULL,
@@ -89,7 +87,9 @@ def start_server(plan: Plan, log: int) -> subprocess.Popen[bytes]:
         pass_fds=[plan["server_lock"]],
         preexec_fn=end_with_watcher,
         umask=0o077,
-        **drop,
+        user=plan["user"],
+        group=plan["group"],
+        extra_groups=[] if changes else None,
     )
 
 
