@@ -12,12 +12,11 @@ from flow_bodies import (
     Step,
     StepBroke,
     complete,
-    effect,
     flow_here,
     open_flow,
-    start,
     step,
 )
+from flow_running import given_up, two_steps
 
 from actum.flow import (
     Abandoned,
@@ -26,17 +25,12 @@ from actum.flow import (
     Command,
     Delivery,
     Flow,
-    Mismatch,
     Outcome,
     Raised,
     Returned,
     Timer,
     current_flow,
 )
-
-
-async def two_steps() -> str:
-    return await step("first", "a") + await step("second", "b")
 
 
 def test_nothing_of_the_body_runs_before_the_first_advance() -> None:
@@ -206,13 +200,6 @@ def test_what_was_handed_out_and_given_up_is_to_be_stopped() -> None:
     assert flow.abandoned == {}
 
 
-async def given_up() -> str:
-    task = asyncio.create_task(step("slow"))
-    await step("other")
-    task.cancel()
-    return await step("end")
-
-
 def test_an_outcome_of_an_address_given_up_is_kept_and_not_delivered() -> None:
     flow = open_flow(given_up)
     other, slow = flow.advance(()).start
@@ -240,104 +227,6 @@ def test_a_replay_names_what_was_given_up_without_a_record() -> None:
     fresh = open_flow(given_up)
     fresh.advance([complete(other, BEGIN)])
     assert {slow.address: slow.request} == fresh.abandoned
-
-
-def mismatch_of(flow: Flow, *records: Delivery) -> Mismatch:
-    with pytest.raises(Mismatch) as caught:
-        flow.advance(records)
-    return caught.value
-
-
-def test_another_step_than_recorded_is_a_mismatch_with_both_sides() -> None:
-    record = Outcome("1", "other", Step("first", "a").argument_hash, BEGIN, "completed", b"")
-    mismatch = mismatch_of(open_flow(two_steps), record)
-    assert mismatch.address == "1"
-    assert mismatch.recorded.startswith("other (")
-    assert mismatch.asked.startswith("first (")
-    assert "other" in str(mismatch)
-    assert "first" in str(mismatch)
-
-
-def test_other_arguments_than_recorded_are_a_mismatch_with_both_sides() -> None:
-    recorded, asked = Step("first", "b").argument_hash, Step("first", "a").argument_hash
-    mismatch = mismatch_of(open_flow(two_steps), Outcome("1", "first", recorded, BEGIN, "completed", b""))
-    assert recorded.hex()[:16] in mismatch.recorded
-    assert asked.hex()[:16] in mismatch.asked
-
-
-def test_a_record_of_an_address_never_asked_for_is_a_mismatch() -> None:
-    record = Outcome("7", "first", b"", BEGIN, "completed", b"")
-    assert mismatch_of(open_flow(two_steps), record).asked == "nothing"
-
-
-def test_records_left_over_when_the_body_has_ended_are_a_mismatch() -> None:
-    async def shorter() -> str:
-        return await step("first", "a")
-
-    live = open_flow(two_steps)
-    (first,) = live.advance(()).start
-    (second,) = live.advance([complete(first, BEGIN)]).start
-    mismatch = mismatch_of(open_flow(shorter), complete(first, BEGIN), complete(second, BEGIN))
-    assert (mismatch.address, mismatch.asked) == ("2", "nothing and has ended")
-
-
-def test_a_second_outcome_of_one_address_is_a_mismatch() -> None:
-    flow = open_flow(two_steps)
-    (first,) = flow.advance(()).start
-    assert "second time" in mismatch_of(flow, complete(first, BEGIN), complete(first, BEGIN)).recorded
-
-
-def test_an_abandonment_the_body_knows_nothing_of_is_a_mismatch() -> None:
-    assert "still awaits" in mismatch_of(open_flow(two_steps), Abandoned("1", "first", BEGIN)).asked
-    assert mismatch_of(open_flow(two_steps), Abandoned("4", "first", BEGIN)).asked == "nothing"
-    flow = open_flow(two_steps)
-    (first,) = flow.advance(()).start
-    late = Abandoned("1", "first", BEGIN)
-    assert "outcome came before" in mismatch_of(flow, complete(first, BEGIN), late).asked
-    flow = open_flow(given_up)
-    other, slow = flow.advance(()).start
-    assert (
-        mismatch_of(flow, complete(other, BEGIN), Abandoned(slow.address, "x", BEGIN)).asked
-        == "slow and gave it up"
-    )
-
-
-def test_an_outcome_of_an_address_given_up_is_compared_all_the_same() -> None:
-    flow = open_flow(given_up)
-    other, slow = flow.advance(()).start
-    wrong = Outcome(slow.address, "different", slow.request.argument_hash, BEGIN, "completed", b"")
-    assert slow.address == mismatch_of(flow, complete(other, BEGIN), wrong).address
-
-
-def test_a_body_that_catches_everything_cannot_catch_a_mismatch() -> None:
-    caught = []
-
-    async def body() -> None:
-        try:
-            await step("first")
-        except BaseException as error:
-            caught.append(error)
-            raise
-
-    flow = open_flow(body)
-    mismatch_of(flow, Outcome("1", "other", b"", BEGIN, "completed", b""))
-    assert caught == []
-
-
-def test_a_mismatch_found_while_decoding_leaves_the_body_out_as_well() -> None:
-    class Decoding(Step):
-        def receive(self, outcome: Outcome) -> str:
-            raise Mismatch(outcome.address, recorded="a number", asked="a text")
-
-    async def body() -> None:
-        try:
-            await flow_here().ask(Decoding("decoded"))
-        except Mismatch:
-            await step("on a guess")
-
-    flow = open_flow(body)
-    (command,) = flow.advance(()).start
-    assert mismatch_of(flow, complete(command, BEGIN)).recorded == "a number"
 
 
 def test_workflow_time_is_the_greatest_instant_delivered() -> None:
@@ -393,6 +282,19 @@ def test_at_the_end_what_other_tasks_still_ask_for_is_stopped_and_its_outcome_ac
     flow.advance([complete(behind, BEGIN)])
     assert Returned("Task-1") == flow.ending()
     assert flow.waiting == {}
+
+
+def test_at_the_end_nobody_waits_for_a_signal_any_more() -> None:
+    async def body() -> str:
+        task = asyncio.ensure_future(flow_here().receive_signal("news"))
+        await step("last")
+        return str(task.done())
+
+    flow = open_flow(body)
+    (last,) = flow.advance(()).start
+    assert flow.awaited_signals == ("news",)
+    flow.advance([complete(last, BEGIN)])
+    assert flow.awaited_signals == ()
 
 
 def test_a_body_that_waits_for_nothing_is_stuck() -> None:
@@ -494,70 +396,6 @@ def raised_by(flow: Flow) -> BaseException:
     ending = flow.ending()
     assert isinstance(ending, Raised)
     return ending.exception
-
-
-# effects
-
-
-async def torn() -> str:
-    try:
-        async with asyncio.timeout(1):
-            return await effect("send")
-    except TimeoutError:
-        return "late"
-
-
-def test_an_effect_that_has_not_started_is_dropped_when_cancelled() -> None:
-    flow = open_flow(torn)
-    timer, send = flow.advance(()).start
-    assert (send.address,) == flow.advance([complete(timer, BEGIN)]).stop
-    assert Returned("late") == flow.ending()
-
-
-def test_an_effect_that_has_started_is_not_torn_and_the_cancellation_follows_its_outcome() -> None:
-    flow = open_flow(torn)
-    timer, send = flow.advance(()).start
-    assert flow.advance([start(send, BEGIN), complete(timer, BEGIN)]) == ((), ())
-    assert frozenset({send.address}) == flow.started
-    assert not flow.is_done
-    flow.advance([complete(send, BEGIN)])
-    assert Returned("late") == flow.ending()
-
-
-def test_an_effect_that_started_after_it_was_given_up_changes_nothing() -> None:
-    flow = open_flow(torn)
-    timer, send = flow.advance(()).start
-    flow.advance([complete(timer, BEGIN), start(send, BEGIN), complete(send, BEGIN)])
-    assert Returned("late") == flow.ending()
-
-
-def test_a_resumed_effect_that_has_started_is_asked_for_and_marked_as_started() -> None:
-    live = open_flow(torn)
-    _, send = live.advance(()).start
-    fresh = open_flow(torn)
-    commands = fresh.advance([start(send, BEGIN)])
-    assert send in commands.start
-    assert frozenset({send.address}) == fresh.started
-
-
-def test_a_body_that_ends_before_its_started_effect_leaves_it_waiting() -> None:
-    async def body() -> str:
-        task = asyncio.create_task(effect("send"))
-        await step("last")
-        return task.get_name()
-
-    flow = open_flow(body)
-    last, send = flow.advance(()).start
-    assert flow.advance([start(send, BEGIN), complete(last, BEGIN)]).stop == ()
-    assert flow.is_done
-    assert {send.address: send.request} == flow.waiting
-    flow.advance([complete(send, BEGIN)])
-    assert flow.waiting == {}
-
-
-def test_a_start_of_something_else_is_a_mismatch() -> None:
-    flow = open_flow(torn)
-    assert mismatch_of(flow, start(Command("2", Step("other")), BEGIN)).address == "2"
 
 
 def test_a_timer_is_a_request_with_its_instant() -> None:

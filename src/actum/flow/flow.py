@@ -255,9 +255,8 @@ class Flow:
                 self._activate()
             case CancelRequested():
                 self._pass_time(delivery.at)
-                if not self._has_ended:
-                    self._root.cancel(delivery.reason)
-                    self._activate()
+                self._root.cancel(delivery.reason)
+                self._activate()
 
     def _deliver_outcome(self, outcome: Outcome) -> None:
         address = outcome.address
