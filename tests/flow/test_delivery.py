@@ -295,7 +295,7 @@ def test_at_the_end_nobody_waits_for_a_signal_any_more() -> None:
     seen = [flow.awaited_signals]
     flow.advance([complete(last, BEGIN)])
     seen.append(flow.awaited_signals)
-    assert [("news",), ()] == seen
+    assert seen == [("news",), ()]
 
 
 def test_a_body_that_waits_for_nothing_is_stuck() -> None:

@@ -8,7 +8,7 @@ import gc
 import math
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flow_bodies import BEGIN, SECOND, flow_here, open_flow, step
@@ -119,18 +119,26 @@ def test_futures_of_gather_hash_alike_in_every_process() -> None:
     assert len(outputs) == 1
 
 
-def test_all_tasks_iterates_in_the_order_of_creation_and_leaves_out_what_is_done() -> None:
-    async def nothing() -> None: ...
+def test_all_tasks_leaves_out_what_is_done_and_iterates_alike_in_any_company() -> None:
+    async def wait(gate: asyncio.Event) -> None:
+        await gate.wait()
 
     async def body() -> list[str]:
-        for number in range(200):
-            await asyncio.create_task(nothing(), name=f"done {number}")
-        tasks = [asyncio.create_task(step("x"), name=f"{number}") for number in range(5)]
+        opened, closed = asyncio.Event(), asyncio.Event()
+        opened.set()
+        tasks = [asyncio.create_task(wait(closed if k % 7 else opened), name=f"{k}") for k in range(200)]
+        await asyncio.gather(*tasks[::7])
         names = [task.get_name() for task in asyncio.all_tasks()]
+        closed.set()
         await asyncio.gather(*tasks)
         return names
 
-    assert sorted(run(body), key=lambda name: (name != "root", name)) == ["root", "0", "1", "2", "3", "4"]  # type: ignore[call-overload]
+    alone = run(body)
+    company = [open_flow(lambda: step("x")) for _ in range(500)]
+    assert run(body) == alone
+    assert set(cast(list[str], alone)) == {"root", *(f"{k}" for k in range(200) if k % 7)}
+    for flow in company:
+        flow.close()
 
 
 def test_tasks_are_named_after_their_addresses_unless_the_author_named_them() -> None:

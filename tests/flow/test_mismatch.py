@@ -117,7 +117,7 @@ def test_a_mismatch_found_while_decoding_leaves_the_body_out_as_well() -> None:
 
 def test_a_start_of_something_else_is_a_mismatch() -> None:
     flow = open_flow(given_up)
-    assert mismatch_of(flow, start(Command("2", Step("other")), BEGIN)).address == "2"
+    assert mismatch_of(flow, start(Command("2", Step("another")), BEGIN)).address == "2"
 
 
 def test_an_outcome_of_an_address_given_up_is_compared_all_the_same() -> None:
