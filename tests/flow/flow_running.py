@@ -24,9 +24,9 @@ async def given_up() -> str:
     return await step("end")
 
 
-def run(body: Body, pick: Callable[[list[Command]], Command] = lambda live: live[0]) -> object:
+def run(body: Body, pick: Callable[[list[Command]], Command] = lambda live: live[0], seed: int = 0) -> object:
     """Complete what the body asks for, one at a time, and return what it returns."""
-    flow = open_flow(body)
+    flow = open_flow(body, seed)
     now, live = BEGIN, list(flow.advance(()).start)
     while not flow.is_done:
         command = pick(live)

@@ -120,25 +120,34 @@ def test_futures_of_gather_hash_alike_in_every_process() -> None:
 
 
 def test_all_tasks_leaves_out_what_is_done_and_iterates_alike_in_any_company() -> None:
-    async def wait(gate: asyncio.Event) -> None:
-        await gate.wait()
-
     async def body() -> list[str]:
         opened, closed = asyncio.Event(), asyncio.Event()
+        tasks, gaps = [], flow_here().random()
+        for number in range(6):
+            for _ in range(gaps.randrange(3_000)):
+                asyncio.get_running_loop().create_future()
+            tasks.append(asyncio.create_task((closed if number else opened).wait(), name=f"{number}"))
         opened.set()
-        tasks = [asyncio.create_task(wait(closed if k % 7 else opened), name=f"{k}") for k in range(200)]
-        await asyncio.gather(*tasks[::7])
+        await tasks[0]
         names = [task.get_name() for task in asyncio.all_tasks()]
         closed.set()
         await asyncio.gather(*tasks)
         return names
 
-    alone = run(body)
-    company = [open_flow(lambda: step("x")) for _ in range(500)]
-    assert run(body) == alone
-    assert set(cast(list[str], alone)) == {"root", *(f"{k}" for k in range(200) if k % 7)}
+    alone = [run(body, seed=seed) for seed in range(40)]
+    company = [open_flow(lambda: step("x"), seed) for seed in range(500)]
+    assert [run(body, seed=seed) for seed in range(40)] == alone
+    assert {"root", "1", "2", "3", "4", "5"} == set(cast(list[str], alone[0]))
     for flow in company:
         flow.close()
+
+
+def test_tasks_of_many_flows_do_not_share_their_hashes() -> None:
+    flows = [open_flow(lambda: step("x"), seed) for seed in range(1_000)]
+    hashes = {hash(flow._root) for flow in flows}
+    for flow in flows:
+        flow.close()
+    assert len(hashes) == 1_000
 
 
 def test_tasks_are_named_after_their_addresses_unless_the_author_named_them() -> None:

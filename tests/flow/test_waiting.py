@@ -215,3 +215,28 @@ def test_a_group_cancelled_from_outside_passes_the_cancellation_on() -> None:
         return "in time"
 
     assert run(body) == "late"
+
+
+def test_a_cancellation_that_came_with_a_childs_error_is_not_lost() -> None:
+    async def contrary() -> None:
+        try:
+            await step("child")
+        except asyncio.CancelledError:
+            raise ValueError("instead") from None
+
+    async def parent() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(contrary())
+        except* ValueError:
+            pass
+        await step("must not be reached")
+
+    async def body() -> str:
+        task = asyncio.create_task(parent())
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        return "cancelled" if task.cancelled() else "went on"
+
+    assert run(body) == "cancelled"

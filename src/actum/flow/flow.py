@@ -52,7 +52,7 @@ class Flow:
     def __init__(
         self, start: Callable[[], Coroutine[Any, Any, Any]], *, started_at: int, seed: bytes
     ) -> None:
-        self.loop = FlowLoop(self, started_at)
+        self.loop = FlowLoop(self, started_at, _first_number(seed))
         self.mailboxes = Mailboxes()
         self.is_closing = False
         self.is_replaying = False
@@ -385,6 +385,15 @@ def current_flow() -> Flow | None:
     """Return the flow whose body is running in this thread, or None outside of bodies."""
     loop = asyncio._get_running_loop()
     return loop.flow if isinstance(loop, FlowLoop) else None
+
+
+def _first_number(seed: bytes) -> int:
+    """Return where a flow begins to number its tasks and futures.
+
+    The numbers are their hashes. asyncio keeps the tasks of a whole process in one set, and hashes that were equal in
+    every flow would make that set a list.
+    """
+    return int.from_bytes(hashlib.sha256(seed).digest()[:7], "big")
 
 
 def _describe(side: Request | Outcome | Started) -> str:

@@ -131,11 +131,11 @@ _AbstractLoop: Any = asyncio.AbstractEventLoop
 class FlowLoop(_AbstractLoop):  # type: ignore[misc]  # its many abstract methods are filled in below, by name
     """The running loop of a body, as `asyncio.get_running_loop()` returns it there."""
 
-    def __init__(self, flow: Flow, now: int) -> None:
+    def __init__(self, flow: Flow, now: int, first_number: int) -> None:
         self.flow = flow
         self.now = now
         self.ready: deque[Ready] = deque()
-        self.created = 0
+        self.created = first_number
         self.tasks: dict[FlowTask, None] = {}
         self.unheard: list[Unheard] = []
         self._sweep_at = TASKS_BEFORE_SWEEP
