@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mappi
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
+from actum.flow.address_book import AddressBook
 from actum.flow.addresses import Address, Path
 from actum.flow.awaiting import AskedFuture, SignalFuture
 from actum.flow.closing import close_generators, close_tasks
@@ -31,10 +32,7 @@ from actum.flow.records import (
     Started,
     Unheard,
 )
-from actum.flow.refusals import NOTHING, Mismatch
-from actum.flow.requests import NO_COMMANDS, Command, Commands, Request
-
-Awaited: TypeAlias = AskedFuture | TimerReady
+from actum.flow.requests import Commands, Request
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,12 +59,7 @@ class Flow:
         self._seed = seed
         self._uuids = 0
         self._random: random.Random | None = None
-        self._waiting: dict[Address, Awaited] = {}
-        self._to_start: dict[Address, Awaited] = {}
-        self._to_stop: list[Address] = []
-        self._delivered: set[Address] = set()
-        self._abandoned: dict[Address, Request] = {}
-        self._unrecorded: dict[Address, Request] = {}
+        self._book = AddressBook()
         self._dropped_generators: list[AsyncGenerator[Any, Any]] = []
         outside = self._enter()
         try:
@@ -93,7 +86,7 @@ class Flow:
                 self._deliver(delivery)
         finally:
             self._leave(outside)
-        return self._take_commands()
+        return self._book.take_commands()
 
     @property
     def is_done(self) -> bool:
@@ -117,17 +110,17 @@ class Flow:
     @property
     def is_waiting(self) -> bool:
         """Whether an outcome or a signal could move the body."""
-        return bool(self._waiting or self.mailboxes.has_waiters)
+        return bool(self._book.waiting or self.mailboxes.has_waiters)
 
     @property
     def waiting(self) -> Mapping[Address, Request]:
         """What was asked for and not delivered, in the order in which it was asked for."""
-        return {address: awaited.request for address, awaited in self._waiting.items()}
+        return {address: awaited.request for address, awaited in self._book.waiting.items()}
 
     @property
     def started(self) -> frozenset[Address]:
         """The addresses in `waiting` whose effect has started: a start command for one of these is a doubt to settle."""
-        return frozenset(address for address, awaited in self._waiting.items() if awaited.is_started)
+        return frozenset(address for address, awaited in self._book.waiting.items() if awaited.is_started)
 
     @property
     def abandoned(self) -> Mapping[Address, Request]:
@@ -135,7 +128,7 @@ class Flow:
 
         After a replay this also names what an earlier process handed out and had no time to stop.
         """
-        return dict(self._unrecorded)
+        return dict(self._book.unrecorded)
 
     @property
     def awaited_signals(self) -> tuple[str, ...]:
@@ -145,7 +138,7 @@ class Flow:
     @property
     def oldest(self) -> Address | None:
         """The address that was asked for first of those in flight, or None."""
-        return next(iter(self._waiting), None)
+        return next(iter(self._book.waiting), None)
 
     @property
     def errors(self) -> Sequence[Unheard]:
@@ -190,7 +183,8 @@ class Flow:
         if address is None:
             address = self.loop.take_address()
         future = AskedFuture(request, address, self)
-        self._add(future)
+        if not self._discards:
+            self._book.add(future)
         return future
 
     def take_address(self) -> Address:
@@ -228,16 +222,12 @@ class Flow:
     def ask_timer(self, timer: TimerReady) -> None:
         """Ask for a durable timer at the running task's next address."""
         timer.address = self.loop.take_address()
-        self._add(timer)
+        if not self._discards:
+            self._book.add(timer)
 
     def abandon(self, address: Address) -> None:
         """Give an address up; it is not started any more, and stopped if it was handed out."""
-        awaited = self._waiting.pop(address, None)
-        if awaited is None:
-            return
-        self._abandoned[address] = self._unrecorded[address] = awaited.request
-        if self._to_start.pop(address, None) is None:
-            self._to_stop.append(address)
+        self._book.abandon(address)
 
     # deliveries
 
@@ -246,9 +236,9 @@ class Flow:
             case Outcome():
                 self._deliver_outcome(delivery)
             case Started():
-                self._deliver_start(delivery)
+                self._book.mark_started(delivery)
             case Abandoned():
-                self._compare_abandonment(delivery)
+                self._book.compare(delivery)
             case SignalReceived():
                 self._pass_time(delivery.at)
                 self.mailboxes.put(delivery.name, delivery.body)
@@ -259,64 +249,13 @@ class Flow:
                 self._activate()
 
     def _deliver_outcome(self, outcome: Outcome) -> None:
-        address = outcome.address
-        awaited = self._find(outcome)
+        awaited = self._book.settle(outcome)
         if awaited is None:
-            self._leave_nothing_to_stop(address)
             return
-        del self._waiting[address]
-        self._to_start.pop(address, None)
-        self._delivered.add(address)
         self._pass_time(outcome.at)
         if not self._has_ended:
             awaited.deliver(outcome)
             self._activate()
-
-    def _leave_nothing_to_stop(self, address: Address) -> None:
-        """Note that what was given up has come to its end by itself."""
-        self._unrecorded.pop(address, None)
-        if address in self._to_stop:
-            self._to_stop.remove(address)
-
-    def _deliver_start(self, started: Started) -> None:
-        awaited = self._find(started)
-        if awaited is not None:
-            awaited.is_started = True
-
-    def _find(self, record: Outcome | Started) -> Awaited | None:
-        """Return who waits for the record, or None when its address was given up. Raises Mismatch otherwise."""
-        awaited = self._waiting.get(record.address)
-        request = awaited.request if awaited is not None else self._abandoned.get(record.address)
-        if request is None:
-            raise self._surplus(record)
-        if request.name != record.name or request.argument_hash != record.argument_hash:
-            raise Mismatch(record.address, recorded=_describe(record), asked=_describe(request))
-        return awaited
-
-    def _compare_abandonment(self, record: Abandoned) -> None:
-        request = self._abandoned.get(record.address)
-        recorded = f"{record.name} given up"
-        if request is not None:
-            if request.name != record.name:
-                raise Mismatch(record.address, recorded=recorded, asked=f"{request.name} and gave it up")
-            self._unrecorded.pop(record.address, None)
-        elif (awaited := self._waiting.get(record.address)) is not None:
-            raise Mismatch(
-                record.address, recorded=recorded, asked=f"{_describe(awaited.request)} and still awaits it"
-            )
-        elif record.address in self._delivered:
-            raise Mismatch(record.address, recorded=recorded, asked="nothing more: its outcome came before")
-        else:
-            raise Mismatch(record.address, recorded=recorded, asked=self._asked_nothing())
-
-    def _surplus(self, record: Outcome | Started) -> Mismatch:
-        if record.address in self._delivered:
-            again = f"{_describe(record)} a second time"
-            return Mismatch(record.address, recorded=again, asked="nothing more: its outcome came before")
-        return Mismatch(record.address, recorded=_describe(record), asked=self._asked_nothing())
-
-    def _asked_nothing(self) -> str:
-        return f"{NOTHING} and has ended" if self._has_ended else NOTHING
 
     def _pass_time(self, instant: int) -> None:
         if instant > self.loop.now:
@@ -345,29 +284,10 @@ class Flow:
 
     def _end(self) -> None:
         """Give up what tasks left behind still ask for; effects that have started are waited for."""
-        self._has_ended = True
+        self._has_ended = self._book.has_ended = True
         self.loop.ready.clear()
         self.mailboxes.forget_waiters()
-        for address, awaited in list(self._waiting.items()):
-            if not awaited.is_started:
-                self.abandon(address)
-
-    def _take_commands(self) -> Commands:
-        if not self._to_start and not self._to_stop:
-            return NO_COMMANDS
-        start = tuple([Command(address, awaited.request) for address, awaited in self._to_start.items()])
-        stop = tuple(self._to_stop)
-        self._to_start.clear()
-        self._to_stop.clear()
-        return Commands(start, stop)
-
-    def _add(self, awaited: Awaited) -> None:
-        if self._discards:
-            return
-        address = awaited.address
-        if address in self._waiting or address in self._delivered or address in self._abandoned:
-            raise RuntimeError(f"Address {address} was already asked for; await each call once.")
-        self._waiting[address] = self._to_start[address] = awaited
+        self._book.abandon_what_has_not_started()
 
     @property
     def _discards(self) -> bool:
@@ -376,9 +296,7 @@ class Flow:
     def _forget(self) -> None:
         self.loop.ready.clear()
         self.mailboxes.forget_waiters()
-        self._waiting.clear()
-        self._to_start.clear()
-        self._to_stop.clear()
+        self._book.forget()
 
 
 def current_flow() -> Flow | None:
@@ -394,7 +312,3 @@ def _first_number(seed: bytes) -> int:
     every flow would make that set a list.
     """
     return int.from_bytes(hashlib.sha256(seed).digest()[:7], "big")
-
-
-def _describe(side: Request | Outcome | Started) -> str:
-    return f"{side.name} ({side.argument_hash.hex()[:16]})"

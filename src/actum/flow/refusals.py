@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from actum.errors import ActumError
 
-NOTHING = "nothing"
-"""The side of a mismatch on which there is nothing."""
-
 
 class Mismatch(Exception):
     """A record and the code disagree; nothing is executed on a guess.
