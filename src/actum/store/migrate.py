@@ -115,9 +115,7 @@ async def _read(pool: Pool, connection: Any) -> Standing:
             f"this is Postgres {version.major}, and Actum needs 15 or newer: upgrade the server"
         )
     try:
-        rows = await connection.fetch(
-            f"select number, name, checksum from {schema}.migrations order by number"
-        )
+        rows = await connection.fetch(pool.statement("migrations", "list").text)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
         rows = []
     known = {migration.number: migration for migration in migrations()}

@@ -18,10 +18,67 @@ from actum.model.events import Event, EventKind
 from actum.store.pool import Pool, Row
 from actum.store.rows import Answer, RecordRow, SnapshotRow
 
-_HEAD = ["ids", "epochs", "expected", "next_seqs", "chain_heads", "statuses", "causes", "current_steps", "attempt_counts", "seen_wakes", "run_ats", "finals"]
-_RECORD = ["record_ids", "seqs", "ats", "kinds", "steps", "addresses", "attempts", "outcomes", "reasons", "actors", "contracts", "teams", "tiers", "steps_now", "attempts_now", "payload_hashes", "data", "hashes"]
-_SNAPSHOT = ["snapshot_ids", "snapshot_seqs", "snapshot_addresses", "snapshot_names", "snapshot_kinds", "argument_hashes", "bodies"]
-_INTENT = ["intent_ids", "intent_modes", "intent_kinds", "intent_keys", "intent_generations", "intent_origins", "intent_addresses", "intent_steps", "intent_argument_hashes", "intent_arguments", "intent_tiers", "intent_approvals", "intent_action_hashes", "intent_policies", "intent_attempts", "intent_contracts"]
+_HEAD = [
+    "ids",
+    "epochs",
+    "expected",
+    "next_seqs",
+    "chain_heads",
+    "statuses",
+    "causes",
+    "current_steps",
+    "attempt_counts",
+    "seen_wakes",
+    "run_ats",
+    "finals",
+]
+_RECORD = [
+    "record_ids",
+    "seqs",
+    "ats",
+    "kinds",
+    "steps",
+    "addresses",
+    "attempts",
+    "outcomes",
+    "reasons",
+    "actors",
+    "contracts",
+    "teams",
+    "tiers",
+    "steps_now",
+    "attempts_now",
+    "payload_hashes",
+    "data",
+    "hashes",
+]
+_SNAPSHOT = [
+    "snapshot_ids",
+    "snapshot_seqs",
+    "snapshot_addresses",
+    "snapshot_names",
+    "snapshot_kinds",
+    "argument_hashes",
+    "bodies",
+]
+_INTENT = [
+    "intent_ids",
+    "intent_modes",
+    "intent_kinds",
+    "intent_keys",
+    "intent_generations",
+    "intent_origins",
+    "intent_addresses",
+    "intent_steps",
+    "intent_argument_hashes",
+    "intent_arguments",
+    "intent_tiers",
+    "intent_approvals",
+    "intent_action_hashes",
+    "intent_policies",
+    "intent_attempts",
+    "intent_contracts",
+]
 _ENDED = ["ended_ids", "ended_kinds", "ended_keys", "ended_generations", "ended_states", "ended_results"]
 
 

@@ -89,9 +89,9 @@ class Workflows:
         return [row["id"] for row in rows]
 
     async def list_owned(self, instance: UUID) -> dict[UUID, int]:
-        """Return the epoch of every workflow that `instance` holds."""
+        """Return the wake number of every workflow that `instance` holds."""
         rows = await self._pool.fetch(self._named("list_owned"), instance=instance)
-        return {row["id"]: row["epoch"] for row in rows}
+        return {row["id"]: row["wake"] for row in rows}
 
     async def rescue(self, *, instances: Sequence[UUID], slots: int) -> list[UUID]:
         """Make workflows of dead instances ready again, counting a crash for each."""

@@ -180,7 +180,7 @@ entered_again as (
        and e.kind = j.kind
        and e.key = j.key
        and e.generation = j.generation
-       and (j.mode = 'again' and e.workflow_id = j.id and e.state in ('started', 'in_doubt', 'failed')
+       and (j.mode = 'again' and e.workflow_id = j.id and e.state in ('in_doubt', 'failed', 'abandoned')
             or j.mode = 'take_over' and e.state in ('failed', 'abandoned') and e.argument_hash = j.argument_hash)
     returning e.workflow_id as id
 ),

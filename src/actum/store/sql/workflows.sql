@@ -28,7 +28,7 @@ started as (
     insert into actum.workflows (id, contract, key, shape_hash, document_hash, changes, team, origin, requester,
                                  queue, priority, salt, tags, next_seq, chain_head, deadline, run_at,
                                  created_at, updated_at)
-    select f.id, f.contract, f.key, f.shape_hash, f.document_hash, string_to_array(nullif(f.changes, ''), ' '), f.team,
+    select f.id, f.contract, f.key, f.shape_hash, f.document_hash, coalesce(string_to_array(nullif(f.changes, ''), ' '), '{}'), f.team,
            f.id, f.requester, f.queue, f.priority, f.salt, f.tags::jsonb, 2, f.hash, f.deadline, f.at,
            f.at, f.at
       from fresh f
@@ -100,7 +100,7 @@ returning w.id;
 
 -- name: list_owned
 -- The workflows a worker's lease covers, for comparing with what it holds in memory. Called by the worker.
-select w.id, w.epoch
+select w.id, w.wake
   from actum.workflows w
  where w.instance = :instance::uuid;
 

@@ -1,0 +1,382 @@
+"""The client: every verb an application, the command line or the console has, over the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import orjson
+
+from actum.authoring.call import Call
+from actum.authoring.contract import Contract
+from actum.client.finding import find_approval, find_workflow
+from actum.client.handle import Handle
+from actum.client.starting import Tags, contract_of, prepare
+from actum.client.waiting import Endings
+from actum.engine.clock import DatabaseClock, monotonic_us
+from actum.errors import InvalidInput, KeyConflict, NotEntitled, NotFound, NotPossible
+from actum.machine.approvals import identity
+from actum.model.ids import short
+from actum.settings import Settings
+from actum.store.hints import Hints
+from actum.store.migrate import migrate, require_current
+from actum.store.opening import Opened, open_store
+from actum.store.rows import ApprovalRow, DecidedRow, QuestionRow, Started, WorkflowRow
+from actum.store.store import Store
+
+if TYPE_CHECKING:
+    from actum.client.blocking import BlockingClient
+
+R = TypeVar("R")
+
+SETTLEMENTS = ("happened", "did_not_happen", "abandon")
+
+
+class Client:
+    """Opened with `async with Client.open(actor="service:api") as client: …`.
+
+    `actor` is who acts, `user:…` or `service:…`; it is written beside everything this client does.
+    """
+
+    def __init__(self, store: Store, opened: Opened | None, *, actor: str, settings: Settings) -> None:
+        self.store = store
+        self.actor = actor
+        self.settings = settings
+        self._opened = opened
+        self.hints = Hints(store, is_on=settings.hints)
+        self.endings = Endings(store, self.hints)
+        self.clock = DatabaseClock(store.pool.now)
+        self._registered: set[bytes] = set()
+        self._listening: Any = None
+
+    @classmethod
+    def open(cls, *, actor: str = "", settings: Settings | None = None) -> OpeningClient:
+        """Return what `async with` opens: the database of `ACTUM_DATABASE_URL`, else the embedded server.
+
+        Without `actor` the client acts as the database role it connects as, `db:ROLE`. Opening raises
+        DatabaseUnavailable, DatabaseMismatch and InvalidSettings, each one sentence.
+        """
+        return OpeningClient(actor, settings)
+
+    @classmethod
+    async def over(cls, store: Store, *, actor: str, settings: Settings | None = None) -> Client:
+        """Return a client on an open store, which it leaves open."""
+        client = cls(store, None, actor=identity(actor), settings=settings or Settings.read({}))
+        await client._learn()
+        return client
+
+    @staticmethod
+    def blocking(*, actor: str = "", settings: Settings | None = None) -> BlockingClient:
+        """Return the synchronous face, for code without an event loop: `with Client.blocking() as client: …`."""
+        from actum.client.blocking import BlockingClient
+
+        return BlockingClient(actor=actor, settings=settings)
+
+    async def close(self) -> None:
+        """Close what this client opened."""
+        self.endings.close()
+        if self._listening is not None:
+            self._listening.cancel()
+        await self.hints.close()
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def _learn(self) -> None:
+        asked = monotonic_us()
+        self.clock.learn(await self.store.read_clock(), asked, monotonic_us())
+
+    # starting
+
+    async def start(
+        self,
+        call: Call[R],
+        *,
+        key: str | None = None,
+        requester: str | None = None,
+        priority: int = 0,
+        tags: Tags | None = None,
+        connection: Any | None = None,
+    ) -> Handle[R]:
+        """Start a contract's call as a workflow; durable when this returns.
+
+        The same key with the same input returns the workflow that is already there, ended or not; with other input it
+        raises KeyConflict. `requester` is on whose behalf, this client's actor unless given. With `connection`, an
+        asyncpg connection in an open transaction, the workflow exists when that commits and never otherwise.
+        """
+        handles = await self.start_many(
+            [call], keys=[key], requester=requester, priority=priority, tags=tags, connection=connection
+        )
+        return handles[0]
+
+    async def start_many(
+        self,
+        calls: Sequence[Call[R]],
+        *,
+        keys: Sequence[str | None] | None = None,
+        requester: str | None = None,
+        priority: int = 0,
+        tags: Tags | None = None,
+        connection: Any | None = None,
+    ) -> list[Handle[R]]:
+        """Start many calls with one statement; handles in the order of the calls. Refuses all or starts all."""
+        if keys is not None and len(keys) != len(calls):
+            raise InvalidInput(f"{len(keys)} keys for {len(calls)} calls: give each call its key, or None")
+        at = self.clock.now()
+        named = keys or [None] * len(calls)
+        prepared = [
+            prepare(
+                call,
+                at=at,
+                actor=self.actor,
+                key=key,
+                requester=requester or self.actor,
+                priority=priority,
+                tags=tags,
+            )
+            for call, key in zip(calls, named, strict=True)
+        ]
+        for call in calls:
+            await self._register(contract_of(call))
+        started = await self.store.workflows.start(prepared, connection)
+        ids = await self._resolve(prepared, started, connection)
+        if connection is None and started:
+            self.hints.send("ready")
+        return [Handle(self, one, contract_of(call)) for one, call in zip(ids, calls, strict=True)]
+
+    async def _resolve(
+        self, prepared: Sequence[Started], started: set[UUID], connection: Any | None
+    ) -> list[UUID]:
+        """Return the workflow of each start: its own, or the one that holds its key; raises KeyConflict."""
+        missing = [
+            (one.contract, one.key) for one in prepared if one.id not in started and one.key is not None
+        ]
+        standing = await self.store.workflows.find_keys(missing, connection) if missing else {}
+        ids = []
+        for one in prepared:
+            if one.id in started:
+                ids.append(one.id)
+                continue
+            workflow_id, input_hash = standing[one.contract, one.key or ""]
+            if input_hash != one.input_hash:
+                raise KeyConflict(
+                    f"the key {one.key!r} of {one.contract} already stands for other input (workflow "
+                    f"{short(workflow_id)}): one key is one piece of work, so use another key",
+                    key=one.key or "",
+                )
+            ids.append(workflow_id)
+        return ids
+
+    async def _register(self, contract: Contract[..., Any]) -> None:
+        if contract.document_hash in self._registered:
+            return
+        await self.store.contracts.register(
+            contract=contract.name,
+            document_hash=contract.document_hash,
+            shape_hash=contract.shape_hash,
+            document=orjson.dumps(contract.document(), option=orjson.OPT_SORT_KEYS).decode(),
+            team=contract.owner.team if contract.owner else None,
+        )
+        self._registered.add(contract.document_hash)
+
+    # looking
+
+    async def find(self, name: str) -> UUID:
+        """Return the id that `name` means: a whole id, its last digits, or `contract/key`. Raises NotFound."""
+        return await find_workflow(self.store, name)
+
+    async def get(self, workflow_id: UUID) -> WorkflowRow:
+        """Return one row; raises NotFound."""
+        row = await self.store.workflows.get(workflow_id)
+        if row is None:
+            raise NotFound(f"there is no workflow {workflow_id}: `actum list` shows those there are")
+        return row
+
+    def handle(self, workflow_id: UUID, contract: Contract[..., R] | None = None) -> Handle[R]:
+        """Return a handle on a workflow; with its contract, results are decoded as it declares them."""
+        return Handle(self, workflow_id, contract)
+
+    async def list(
+        self,
+        *,
+        contract: str | None = None,
+        status: str | None = None,
+        before: UUID | None = None,
+        count: int = 50,
+    ) -> list[WorkflowRow]:
+        """Return a page of workflows, newest first."""
+        return await self.store.workflows.list(contract=contract, status=status, before=before, count=count)
+
+    async def inbox(self, count: int = 100) -> tuple[Sequence[ApprovalRow], Sequence[QuestionRow]]:
+        """Return what waits for a person: approvals and questions, oldest first."""
+        return await self.store.approvals.list_pending(count), await self.store.questions.list_open(count)
+
+    async def explain_wait(self, workflow_id: UUID) -> str | None:
+        """Return why nothing moves if no live worker serves the workflow's contract, else None."""
+        row = await self.get(workflow_id)
+        if row.finished_at is not None or row.instance is not None:
+            return None
+        live = [worker for worker in await self.store.workers.list_live() if row.contract in worker.contracts]
+        if not live:
+            return f"no live worker serves {row.contract}: start one with `actum worker MODULE`"
+        if not any(row.shape_hash in worker.shapes for worker in live):
+            return f"{row.contract} was started by newer code than any live worker runs: deploy that code to a worker"
+        return None
+
+    # deciding
+
+    async def approve(
+        self, approval: UUID | str, rationale: str, *, seen_hash: bytes | None = None
+    ) -> DecidedRow:
+        """Approve once; the same person saying it again gets the same answer.
+
+        `seen_hash` is the action hash of the card that was read: a card that is out of date is refused. Raises
+        NotEntitled for the requester, NotFound, and NotPossible for an approval that is not open any more.
+        """
+        return await self._decide(approval, "approved", rationale, seen_hash)
+
+    async def reject(
+        self, approval: UUID | str, rationale: str, *, seen_hash: bytes | None = None
+    ) -> DecidedRow:
+        """Reject once; raises as `approve` does."""
+        return await self._decide(approval, "rejected", rationale, seen_hash)
+
+    async def _decide(
+        self, approval: UUID | str, ruling: str, rationale: str, seen_hash: bytes | None
+    ) -> DecidedRow:
+        if not rationale.strip():
+            raise InvalidInput(
+                "a decision needs its reason: say in a few words why, with --reason", path="rationale"
+            )
+        approval_id = await find_approval(self.store, approval) if isinstance(approval, str) else approval
+        decided = await self.store.approvals.decide(
+            approval_id, ruling=ruling, actor=self.actor, rationale=rationale, seen_hash=seen_hash
+        )
+        _raise_undecided(decided, approval_id, self.actor)
+        if decided.answer == "decided" and decided.workflow_id is not None:
+            self.hints.send(f"wake:{decided.workflow_id}")
+        return decided
+
+    async def answer(self, workflow_id: UUID, address: str, value: Any) -> None:
+        """Answer a question; raises NotPossible when it is not open, InvalidInput for what is not JSON."""
+        try:
+            body = orjson.dumps(value)
+        except TypeError as error:
+            raise InvalidInput(f"the answer cannot be stored: {error}", path="answer") from None
+        if not await self.store.questions.answer(workflow_id, address, body=body, actor=self.actor):
+            raise NotPossible(
+                f"no question is open at {address} of workflow {short(workflow_id)}: see `actum inbox`"
+            )
+        self.hints.send(f"wake:{workflow_id}")
+
+    # intervening
+
+    async def send(
+        self,
+        workflow_id: UUID,
+        kind: str,
+        *,
+        name: str | None = None,
+        address: str | None = None,
+        outcome: str | None = None,
+        body: bytes | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Leave a message for a workflow; durable when this returns. Raises NotFound and NotPossible (it has ended)."""
+        sent = await self.store.messages.send(
+            workflow_id=workflow_id,
+            kind=kind,
+            actor=self.actor,
+            name=name,
+            address=address,
+            outcome=outcome,
+            body=body,
+            reason=reason,
+        )
+        if sent is None:
+            row = await self.get(workflow_id)
+            raise NotPossible(
+                f"workflow {short(workflow_id)} has ended ({row.status}): nothing can reach it any more"
+            )
+        self.hints.send(f"wake:{workflow_id}")
+
+    async def settle(
+        self, workflow_id: UUID, address: str, outcome: str, *, result: Any = None, reason: str = ""
+    ) -> None:
+        """End a doubt; see `Handle.settle`."""
+        if outcome not in SETTLEMENTS:
+            raise InvalidInput(
+                f"{outcome!r} settles nothing: say one of {', '.join(SETTLEMENTS)}", path="outcome"
+            )
+        row = await self.get(workflow_id)
+        effects = [
+            one
+            for one in await self.store.effects.list_of(workflow_id)
+            if one.address == address and one.workflow_id == workflow_id
+        ]
+        if row.finished_at is not None or not any(one.state == "in_doubt" for one in effects):
+            raise NotPossible(
+                f"no effect is in doubt at {address} of workflow {short(workflow_id)}: `actum show {short(workflow_id)}` "
+                "names what is"
+            )
+        body = orjson.dumps(result) if outcome == "happened" else None
+        await self.send(
+            workflow_id, "settle", address=address, outcome=outcome, body=body, reason=reason or None
+        )
+
+
+class OpeningClient:
+    """What `Client.open(…)` returns: an asynchronous context manager, or awaited, an open client to be closed."""
+
+    def __init__(self, actor: str, settings: Settings | None) -> None:
+        self._actor = actor
+        self._settings = settings
+        self._client: Client | None = None
+
+    async def __aenter__(self) -> Client:
+        settings = self._settings or Settings.read()
+        store, opened = await open_store(settings, size=4)
+        try:
+            await migrate(store.pool) if opened.is_embedded else await require_current(store.pool)
+            actor = self._actor or f"db:{(await store.describe())['role']}"
+            client = Client(store, opened, actor=identity(actor), settings=settings)
+            await client._learn()
+        except BaseException:
+            await opened.close()
+            raise
+        import asyncio
+
+        client._listening = asyncio.get_running_loop().create_task(
+            client.hints.listen(), name="actum client listener"
+        )
+        self._client = client
+        return client
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def __await__(self) -> Any:
+        return self.__aenter__().__await__()
+
+
+def _raise_undecided(decided: DecidedRow, approval_id: UUID, actor: str) -> None:
+    name = short(approval_id)
+    match decided.answer:
+        case "decided" | "repeated":
+            return
+        case "not_found":
+            raise NotFound(f"there is no approval {name}: `actum inbox` shows those that are open")
+        case "not_pending":
+            by = f" by {decided.ruled_by}" if decided.ruled_by else ""
+            raise NotPossible(f"approval {name} is {decided.state}{by} already: the first decision stands")
+        case "expired":
+            raise NotPossible(f"approval {name} expired at {decided.detail}: the workflow has to ask again")
+        case "stale_card":
+            raise NotPossible(
+                f"approval {name} is not what you read: look at it again with `actum inbox`, then decide"
+            )
+        case "self_approval":
+            raise NotEntitled(
+                f"{actor} asked for this and cannot approve it: somebody else has to decide {name}"
+            )

@@ -1,0 +1,58 @@
+"""What people call a workflow or an approval, and which one they mean."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from actum.errors import InvalidInput, NotFound
+from actum.store.store import Store
+
+_DIGITS = re.compile(r"[0-9a-f-]{4,36}")
+
+
+async def find_workflow(store: Store, name: str) -> UUID:
+    """Return the workflow that `name` means: an id, its last digits (four at least), or `contract/key`.
+
+    Raises NotFound when there is none, InvalidInput when several end so.
+    """
+    contract, slash, key = name.partition("/")
+    if slash:
+        found = await store.workflows.find_keys([(contract, key)])
+        if (contract, key) not in found:
+            raise NotFound(
+                f"no workflow of {contract} has the key {key!r}: `actum list --contract {contract}` shows them"
+            )
+        return found[contract, key][0]
+    digits = _digits(name, "workflow", "actum list")
+    if len(digits) == 32:
+        workflow_id = UUID(digits)
+        if await store.workflows.get(workflow_id) is None:
+            raise NotFound(f"there is no workflow {name}: `actum list` shows those there are")
+        return workflow_id
+    return _one(await store.workflows.find(digits), name, "workflow", "actum list")
+
+
+async def find_approval(store: Store, name: str) -> UUID:
+    """Return the approval that `name` means: an id or its last digits; raises as `find_workflow` does."""
+    digits = _digits(name, "approval", "actum inbox")
+    if len(digits) == 32:
+        return UUID(digits)
+    return _one(await store.approvals.find(digits), name, "approval", "actum inbox")
+
+
+def _digits(name: str, noun: str, command: str) -> str:
+    lowered = name.strip().lower()
+    if not _DIGITS.fullmatch(lowered):
+        raise NotFound(
+            f"{name!r} names no {noun}: give its id, or the last digits of it, as `{command}` shows them"
+        )
+    return lowered.replace("-", "")
+
+
+def _one(found: list[UUID], name: str, noun: str, command: str) -> UUID:
+    if not found:
+        raise NotFound(f"no {noun} ends in {name!r}: `{command}` shows those there are")
+    if len(found) > 1:
+        raise InvalidInput(f"{len(found)} {noun}s end in {name!r}: give more of its digits")
+    return found[0]

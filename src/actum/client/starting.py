@@ -1,0 +1,101 @@
+"""From a call of a contract to the row, key, first event and input that start it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from actum.authoring.call import Call
+from actum.authoring.contract import Contract
+from actum.errors import InvalidInput
+from actum.machine.chain import FIRST_SEQ, GENESIS, link, payload_hash
+from actum.machine.keys import validate_key
+from actum.model.events import EventKind
+from actum.model.ids import new_id
+from actum.store.rows import Started
+
+Tags = Mapping[str, str]
+
+
+def contract_of(call: object) -> Contract[..., Any]:
+    """Return the contract that `call` applies; raises InvalidInput for anything but a contract's call."""
+    if isinstance(call, Contract):
+        raise InvalidInput(f"{call.name} is a contract without arguments: start a call of it, {call.name}(…)")
+    if not isinstance(call, Call):
+        raise InvalidInput(
+            f"{call!r} cannot be started: pass a call of a contract, such as change_repository(task)"
+        )
+    subject = call.subject
+    if not isinstance(subject, Contract):
+        raise InvalidInput(
+            f"{call.name} is no contract: only contracts are started; await it in one, or make it one"
+        )
+    return subject
+
+
+def prepare(
+    call: Call[Any],
+    *,
+    at: int,
+    actor: str,
+    key: str | None,
+    requester: str | None,
+    priority: int,
+    tags: Tags | None,
+) -> Started:
+    """Return what a start writes; `at` is the database's instant in microseconds. Refuses what cannot be stored."""
+    from actum.engine.log import to_datetime
+
+    contract = contract_of(call)
+    if key is not None:
+        validate_key(key)
+    arguments, argument_hash = call.arguments, call.argument_hash
+    workflow_id, salt = new_id(at // 1000), secrets.token_bytes(16)
+    hashed = payload_hash(salt, argument_hash, arguments)
+    team = contract.owner.team if contract.owner else None
+    data = orjson.dumps({"key": key, "requester": requester}).decode() if key or requester else None
+    head = _first_link(workflow_id, at, actor, contract.name, team, hashed, data)
+    deadline: timedelta | None = contract.deadline
+    return Started(
+        id=workflow_id,
+        contract=contract.name,
+        key=key,
+        shape_hash=contract.shape_hash,
+        document_hash=contract.document_hash,
+        team=team,
+        requester=requester,
+        queue=contract.queue,
+        priority=priority,
+        salt=salt,
+        tags=orjson.dumps(dict(tags or {})).decode(),
+        at=to_datetime(at),
+        deadline=None if deadline is None else to_datetime(at) + deadline,
+        input_hash=argument_hash,
+        arguments=arguments,
+        payload_hash=hashed or b"",
+        actor=actor,
+        data=data,
+        hash=head,
+        changes=" ".join(contract.changes),
+    )
+
+
+def _first_link(
+    workflow_id: UUID,
+    at: int,
+    actor: str,
+    contract: str,
+    team: str | None,
+    hashed: bytes | None,
+    data: str | None,
+) -> bytes:
+    kind = EventKind.WORKFLOW_STARTED.value
+    return link(
+        GENESIS, workflow_id.bytes, FIRST_SEQ, at, kind, None, None, None, None, None, actor,
+        contract, team, None, None, 0, hashed, data,
+    )  # fmt: skip

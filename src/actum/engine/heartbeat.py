@@ -1,0 +1,135 @@
+"""Renews the worker's lease from a thread and connection of its own, so that a busy loop does not look like death.
+
+The lease counts from the instant a heartbeat was sent that was later acknowledged, by this process's monotonic clock.
+The thread stops beating when the worker's loop has not ticked for a while, and then ends the process: a stuck worker
+must not keep its workflows. A beat that finds the worker declared dead ends its lease at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from actum.engine.clock import DatabaseClock, monotonic_us
+from actum.errors import ActumError
+from actum.store.store import Store
+
+logger = logging.getLogger("actum.heartbeat")
+
+STUCK_AFTER = 60.0
+"""Seconds without a tick of the worker's loop after which the process ends itself."""
+
+
+class Heartbeat:
+    """The lease of one worker instance."""
+
+    def __init__(
+        self,
+        store: Store,
+        instance: UUID,
+        clock: DatabaseClock,
+        *,
+        lease: float,
+        on_lost: Callable[[], None],
+        stuck_after: float = STUCK_AFTER,
+    ) -> None:
+        self._store = store
+        self._instance = instance
+        self._clock = clock
+        self._lease = lease
+        self._interval = max(lease / 4, 0.05)
+        self._on_lost = on_lost
+        self._stuck_after = stuck_after
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticked_at = time.monotonic()
+        self._sent_at = time.monotonic()
+        self._unbroken_since = time.monotonic()
+        self.is_lost = False
+
+    def start(self) -> None:
+        """Begin to beat; the worker's row was written just now and counts as the first beat."""
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._unbroken_since = self._ticked_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="actum heartbeat", daemon=True)
+        self._thread.start()
+        self._tick()
+
+    def stop(self) -> None:
+        """Stop beating; a second call does nothing."""
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5)
+
+    def has_lease(self) -> bool:
+        """Whether the lease is unexpired, counted from when the last acknowledged heartbeat was sent."""
+        return not self.is_lost and time.monotonic() - self._sent_at < self._lease
+
+    def has_beaten_for(self, span: float) -> bool:
+        """Whether every heartbeat succeeded, without a gap, for `span` seconds: only then may others be judged."""
+        return self.has_lease() and time.monotonic() - self._unbroken_since >= span
+
+    def _tick(self) -> None:
+        self._ticked_at = time.monotonic()
+        if self._loop is not None and not self._stopping.is_set():
+            self._loop.call_later(min(self._interval, 1.0), self._tick)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._beat_until_stopped())
+        except Exception:
+            logger.exception("the heartbeat ended; the lease will run out")
+
+    async def _beat_until_stopped(self) -> None:
+        store: Store | None = None
+        try:
+            while not self._stopping.is_set():
+                if time.monotonic() - self._ticked_at > self._stuck_after:
+                    self._end_process()
+                try:
+                    if store is None:
+                        pool = self._store.pool
+                        store = await Store.open(
+                            pool.dsn, schema=pool.schema, size=1, pooler=pool.pooler, now=pool.now
+                        )
+                    async with asyncio.timeout(self._lease):
+                        await self._beat(store)
+                except (ActumError, OSError, TimeoutError) as error:
+                    self._unbroken_since = time.monotonic()
+                    logger.warning("a heartbeat failed: %s", error)
+                except Exception as error:
+                    self._unbroken_since = time.monotonic()
+                    logger.warning("a heartbeat failed: %r", error)
+                await asyncio.to_thread(self._stopping.wait, self._interval)
+        finally:
+            if store is not None:
+                await store.close()
+
+    async def _beat(self, store: Store) -> None:
+        sent_at, sent_us = time.monotonic(), monotonic_us()
+        instant = await store.workers.beat(self._instance)
+        if instant is None:
+            if not self._stopping.is_set():
+                self._lose()
+            return
+        if sent_at - self._sent_at > self._lease:
+            self._unbroken_since = sent_at
+        self._sent_at = sent_at
+        self._clock.learn(instant, sent_us, monotonic_us())
+
+    def _lose(self) -> None:
+        self.is_lost = True
+        self._stopping.set()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_lost)
+
+    def _end_process(self) -> None:
+        logger.critical("the worker's loop has not moved for %.0f s: ending this process", self._stuck_after)
+        os._exit(70)

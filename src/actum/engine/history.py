@@ -1,0 +1,196 @@
+"""From a workflow's records to what a new holder needs: deliveries for the flow, progress for the addresses.
+
+A pure reading of rows: the same records give the same in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from actum.engine.log import to_microseconds
+from actum.flow import Abandoned, CancelRequested, Delivery, Outcome, SignalReceived, Started
+from actum.model.events import EventKind
+from actum.store.rows import RecordRow
+
+K = EventKind
+
+
+@dataclass(slots=True)
+class Asked:
+    """An approval that was asked for: `ruling` is None while it is open."""
+
+    approval_id: UUID
+    action_hash: bytes
+    asked_by: str | None
+    step: str = ""
+    ruling: str | None = None
+    by: str | None = None
+    rationale: str | None = None
+    is_closed: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one address has come without an outcome for the body."""
+
+    attempts: int = 0
+    first_started_at: int | None = None
+    again_at: int | None = None
+    failure: bytes | None = None
+    failure_reason: str | None = None
+    asked: Asked | None = None
+    preview: bytes | None = None
+    key: str | None = None
+    generation: int = 1
+    is_started: bool = False
+    started_at: int = 0
+    is_in_doubt: bool = False
+    child_id: UUID | None = None
+    is_asked: bool = False
+
+
+@dataclass(slots=True)
+class History:
+    """One workflow's past, ready to be replayed."""
+
+    started_at: int
+    arguments: bytes
+    deliveries: list[Delivery] = field(default_factory=list)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    rescues: int = 0
+    cancel_reason: str | None = None
+    last_at: int = 0
+
+    def at(self, address: str) -> Progress:
+        """Return the progress of an address, made when first asked for."""
+        found = self.progress.get(address)
+        if found is None:
+            found = self.progress[address] = Progress()
+        return found
+
+
+_ABANDONED = frozenset({K.STEP_ABANDONED, K.TIMER_CANCELLED, K.QUESTION_WITHDRAWN, K.CHILD_CANCELLED})
+_WORDS = {
+    K.STEP_COMPLETED: "completed",
+    K.STEP_FAILED: "failed",
+    K.EFFECT_SUCCEEDED: "completed",
+    K.EFFECT_SHARED: "completed",
+    K.EFFECT_FAILED: "failed",
+    K.QUESTION_ANSWERED: "completed",
+    K.CHILD_FINISHED: "completed",
+    K.TIMER_FIRED: "fired",
+}
+
+
+def find_gap(records: Sequence[RecordRow], next_seq: int, chain_head: bytes) -> str | None:
+    """Return what is wrong with claimed records, or None when they are gapless and end in the chain head."""
+    for expected, record in enumerate(records, start=1):
+        if record.seq != expected:
+            return f"record {expected} is missing"
+    if len(records) != next_seq - 1:
+        return f"{len(records)} records were found where {next_seq - 1} belong"
+    if records[-1].hash != chain_head:
+        return "the last record is not the one the row names"
+    return None
+
+
+def read_history(records: Sequence[RecordRow]) -> History:
+    """Return the history in `records`, which are gapless and begin with `workflow.started`."""
+    first = records[0]
+    history = History(to_microseconds(first.at), first.body or b"{}")
+    for record in records[1:]:
+        _read_one(history, record)
+    history.last_at = to_microseconds(records[-1].at)
+    return history
+
+
+def _read_one(history: History, record: RecordRow) -> None:
+    kind = EventKind(record.kind)
+    at = to_microseconds(record.at)
+    address, name = record.address or "", record.step or ""
+    data: dict[str, Any] = orjson.loads(record.data) if record.data else {}
+    word = _WORDS.get(kind)
+    if word is not None:
+        hashed = record.argument_hash or b""
+        if kind is K.TIMER_FIRED:
+            hashed = int(data["due"]).to_bytes(8, "big", signed=True)
+        history.deliveries.append(Outcome(address, name, hashed, at, record.outcome or word, record.body))
+        _end(history, address)
+    elif kind in _ABANDONED:
+        history.deliveries.append(Abandoned(address, name, at))
+    elif kind is K.SIGNAL_RECEIVED:
+        history.deliveries.append(SignalReceived(name, at, record.body or b"null"))
+    elif kind is K.WORKFLOW_CANCEL_REQUESTED:
+        history.cancel_reason = record.reason or "operator"
+        history.deliveries.append(CancelRequested(at, record.reason or "operator"))
+    elif kind is K.WORKFLOW_RESCUED:
+        history.rescues += 1
+    elif address:
+        _progress(history, history.at(address), record, kind, at, data)
+
+
+def _progress(
+    history: History, progress: Progress, record: RecordRow, kind: EventKind, at: int, data: dict[str, Any]
+) -> None:
+    """Take in a record that brings the body nothing yet."""
+    address, name = record.address or "", record.step or ""
+    match kind:
+        case K.ATTEMPT_FAILED:
+            progress.attempts = record.attempt or 1
+            progress.again_at = data.get("again_at")
+            progress.failure, progress.failure_reason = record.body, record.reason
+            progress.is_started = progress.is_in_doubt = False
+            if progress.first_started_at is None:
+                progress.first_started_at = data.get("started", at)
+        case K.PREVIEW_COMPLETED:
+            progress.preview = record.body
+        case K.APPROVAL_REQUESTED:
+            progress.asked = Asked(
+                UUID(data["approval_id"]), bytes.fromhex(data["action_hash"]), data.get("asked_by"), name
+            )
+        case K.APPROVAL_DECIDED if progress.asked is not None:
+            progress.asked.ruling = record.outcome
+            progress.asked.by, progress.asked.rationale = record.actor, data.get("rationale")
+        case K.APPROVAL_WITHDRAWN | K.APPROVAL_EXPIRED if progress.asked is not None:
+            progress.asked.is_closed = True
+        case K.EFFECT_STARTED:
+            progress.is_started, progress.is_in_doubt = True, False
+            progress.started_at = at
+            progress.again_at = None
+            progress.attempts = record.attempt or 1
+            progress.key, progress.generation = data["key"], data["generation"]
+            history.deliveries.append(Started(address, name, record.argument_hash or b"", at))
+        case K.EFFECT_DOUBTED:
+            progress.is_in_doubt = True
+            progress.failure, progress.failure_reason = record.body, record.reason
+        case K.EFFECT_SETTLED:
+            _settled(history, progress, record, at)
+        case K.CHILD_STARTED:
+            progress.child_id = UUID(data["child"])
+        case K.QUESTION_ASKED:
+            progress.is_asked = True
+        case _:
+            pass
+
+
+def _settled(history: History, progress: Progress, record: RecordRow, at: int) -> None:
+    progress.is_started = progress.is_in_doubt = False
+    if record.outcome == "did_not_happen":
+        return
+    word = {"happened": "completed", "invalid": "invalid"}.get(record.outcome or "", "failed")
+    history.deliveries.append(
+        Outcome(record.address or "", record.step or "", record.argument_hash or b"", at, word, record.body)
+    )
+    _end(history, record.address or "")
+
+
+def _end(history: History, address: str) -> None:
+    progress = history.progress.get(address)
+    if progress is not None:
+        progress.is_started = progress.is_in_doubt = False
+        progress.again_at = None

@@ -1,0 +1,376 @@
+"""The one writer of a worker process: makes records durable by group commit.
+
+Records are queued by runners and written by one statement for all of them; while it is in flight the next batch
+forms, so a lone workflow pays one plain commit and a hundred share one. Each workflow is fenced by itself: a stale
+one writes no row. What wakes it: a record queued. If the process dies, what was not answered was not promised to
+anybody. If the connection dies before the answer, the same flush is sent again and, for workflows it then does not
+move, their rows decide whether the first sending was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from actum.engine.log import Log, Record, to_datetime
+from actum.errors import DatabaseUnavailable
+from actum.machine.chain import link, payload_hash
+from actum.store.pool import LOST
+from actum.store.records import Flush
+from actum.store.rows import Answer
+from actum.store.store import Store
+
+logger = logging.getLogger("actum.recorder")
+
+MOST_ROWS = 1_000
+MOST_BYTES = 4 * 1024 * 1024
+PATIENCE = 30.0
+"""Seconds a flush may take before its connection is given up; the flush is then sent again, never cancelled."""
+
+_REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_POISON_CLASSES = ("22", "54")
+_POISON_CODES = ("23505", "23514")
+
+
+def is_poison(error: BaseException) -> bool:
+    """Whether `error` says that a record can never be written: the closed list. Everything else is the database's."""
+    code = getattr(error, "sqlstate", None) or ""
+    if code in _POISON_CODES:
+        return bool(getattr(error, "constraint_name", None))
+    return code[:2] in _POISON_CLASSES or isinstance(error, asyncpg.DataError)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one statement carries: the logs, and for each the records taken and where its chain would stand."""
+
+    flush: Flush = field(default_factory=Flush)
+    taken: list[tuple[Log, list[Record], int, bytes]] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+
+
+class Recorder:
+    """Writes what runners queue. One for each worker; `run` is its loop."""
+
+    def __init__(
+        self, store: Store, instance: UUID, *, on_trouble: Callable[[str], None] = logger.error
+    ) -> None:
+        self._store = store
+        self._instance = instance
+        self._on_trouble = on_trouble
+        self._queue: list[Log] = []
+        self._awake = asyncio.Event()
+        self._is_stopping = False
+        self._connection: Any = None
+        self.flushes = 0
+        self.rows = 0
+        self.is_stopped_by_database = False
+
+    def queue(self, log: Log) -> None:
+        """Have the log's pending records, or its park, written with the next flush. Called by its runner."""
+        if not log.is_queued:
+            log.is_queued = True
+            self._queue.append(log)
+            self._awake.set()
+
+    def stop(self) -> None:
+        """Let `run` end once everything queued is written."""
+        self._is_stopping = True
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Write until stopped. Ends only when the queue is empty, or by cancellation."""
+        try:
+            while True:
+                await self._awake.wait()
+                if not self._queue:
+                    if self._is_stopping:
+                        return
+                    self._awake.clear()
+                    continue
+                await self.flush_once()
+        finally:
+            await self._disconnect()
+
+    async def flush_once(self) -> int:
+        """Write one batch of what is queued, and tell the runners; return how many rows it had."""
+        logs, self._queue = self._queue, []
+        batch = self._take(logs)
+        if not batch.taken:
+            return 0
+        await self._write(batch)
+        return batch.rows
+
+    # building
+
+    def _take(self, logs: list[Log]) -> _Batch:
+        batch = _Batch()
+        for position, log in enumerate(logs):
+            if batch.rows >= MOST_ROWS or batch.size >= MOST_BYTES:
+                self._queue = logs[position:] + self._queue
+                break
+            log.is_queued = False
+            if log.pending or log.park is not None:
+                self._take_one(batch, log)
+        return batch
+
+    def _take_one(self, batch: _Batch, log: Log) -> None:
+        taken: list[Record] = []
+        seq, head = log.next_seq, log.chain_head
+        flush = batch.flush
+        while log.pending and batch.rows < MOST_ROWS:
+            record = log.pending[0]
+            if record.intent is not None and _clashes(record, taken):
+                break
+            log.pending.popleft()
+            taken.append(record)
+            head = self._add(flush, log, record, seq, head)
+            seq += 1
+            batch.rows += 1
+            batch.size += len(record.body or b"") + 512
+            if record.intent is not None:
+                break
+        tail = taken[-1] if taken else log.tail
+        park = log.park if not log.pending else None
+        flush.heads.append(
+            (
+                log.workflow_id,
+                log.epoch,
+                log.next_seq,
+                seq,
+                head,
+                tail.status,
+                tail.cause,
+                tail.current_step,
+                tail.attempt_count,
+                park.seen_wake if park else None,
+                park.run_at if park else None,
+                tail.is_final,
+            )
+        )
+        log.writer.taken(taken)
+        batch.taken.append((log, taken, seq, head))
+
+    def _add(self, flush: Flush, log: Log, record: Record, seq: int, head: bytes) -> bytes:
+        hashed = None
+        if record.snapshot is not None:
+            hashed = payload_hash(log.salt, record.argument_hash, record.body)
+            flush.snapshots.append(
+                (
+                    log.workflow_id,
+                    seq,
+                    record.address,
+                    record.step,
+                    record.snapshot,
+                    record.argument_hash,
+                    record.body,
+                )
+            )
+        kind = record.kind.value
+        head = link(
+            head,
+            log.id_bytes,
+            seq,
+            record.at,
+            kind,
+            record.step,
+            record.address,
+            record.attempt,
+            record.outcome,
+            record.reason,
+            record.actor,
+            log.contract,
+            log.team,
+            record.tier,
+            record.current_step,
+            record.attempt_count,
+            hashed,
+            record.data,
+        )
+        flush.records.append(
+            (
+                log.workflow_id,
+                seq,
+                to_datetime(record.at),
+                kind,
+                record.step,
+                record.address,
+                record.attempt,
+                record.outcome,
+                record.reason,
+                record.actor,
+                log.contract,
+                log.team,
+                record.tier,
+                record.current_step,
+                record.attempt_count,
+                hashed,
+                record.data,
+                head,
+            )
+        )
+        if record.intent is not None:
+            _add_intent(flush, log, record)
+        if record.ended is not None:
+            ended = record.ended
+            flush.ended.append(
+                (log.workflow_id, ended.kind, ended.key, ended.generation, ended.state, ended.result)
+            )
+        for name, row in record.extras:
+            flush.extras.setdefault(name, []).append(row)
+        if record.received is not None:
+            flush.received.append(record.received)
+        return head
+
+    # writing
+
+    async def _write(self, batch: _Batch) -> None:
+        """Send a batch until it is answered; on poison, halve it until the one workflow that carries it is found."""
+        was_sent = False
+        pause = 0.05
+        while True:
+            try:
+                answers = await self._send(batch.flush)
+                break
+            except _REPEAT:
+                continue
+            except (*LOST, DatabaseUnavailable, TimeoutError) as error:
+                was_sent = True
+                pause = await self._wait_out(error, pause)
+            except asyncpg.PostgresError as error:
+                if is_poison(error):
+                    await self._halve(batch, error)
+                    return
+                pause = await self._wait_out(error, pause)
+            except (asyncpg.InterfaceError, ValueError, TypeError, OverflowError) as error:
+                await self._halve(batch, error)
+                return
+        if self.is_stopped_by_database:
+            self.is_stopped_by_database = False
+            logger.warning("the database answers again; %d rows were written late", batch.rows)
+        self.flushes += 1
+        self.rows += batch.rows
+        await self._tell(batch, {answer.id: answer for answer in answers}, was_sent)
+
+    async def _send(self, flush: Flush) -> list[Answer]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._store.pool.dedicated()
+        connection = self._connection
+        task = asyncio.ensure_future(self._store.records.append(connection, self._instance, flush))
+        done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        if not done:
+            connection.terminate()
+            with suppress(BaseException):
+                await task
+            raise TimeoutError(f"no answer to a flush within {PATIENCE:.0f} s")
+        return task.result()
+
+    async def _wait_out(self, error: BaseException, pause: float) -> float:
+        """Keep the queue and wait for the database; the first failure is reported."""
+        if not self.is_stopped_by_database:
+            self.is_stopped_by_database = True
+            self._on_trouble(f"the database does not take records ({error}): keeping them and trying again")
+        await self._disconnect()
+        await asyncio.sleep(pause)
+        return min(pause * 2, 2.0)
+
+    async def _halve(self, batch: _Batch, error: BaseException) -> None:
+        if len(batch.taken) == 1:
+            log, taken, _, _ = batch.taken[0]
+            log.writer.poisoned(taken, error)
+            return
+        logs = [log for log, _, _, _ in batch.taken]
+        for log, taken, _, _ in batch.taken:
+            log.pending.extendleft(reversed(taken))
+        middle = len(logs) // 2
+        for half in (logs[:middle], logs[middle:]):
+            part = self._take(half)
+            if part.taken:
+                await self._write(part)
+
+    async def _tell(self, batch: _Batch, answers: dict[UUID, Answer], was_sent: bool) -> None:
+        for log, taken, seq, head in batch.taken:
+            answer = answers.get(log.workflow_id)
+            if answer is None and was_sent:
+                answer = await self._read_back(log, seq, head)
+            if answer is None:
+                log.writer.fenced()
+                continue
+            if answer.refusal is not None:
+                log.pending.extendleft(reversed(taken[:-1]))
+                log.writer.refused(taken[-1], answer.refusal)
+                if log.pending:
+                    self.queue(log)
+                continue
+            log.next_seq, log.chain_head = seq, head
+            if taken:
+                log.tail = taken[-1]
+            if answer.released:
+                log.park = None
+            log.writer.written(taken, answer.wake or 0, answer.released)
+            if log.pending:
+                self.queue(log)
+
+    async def _read_back(self, log: Log, seq: int, head: bytes) -> Answer | None:
+        """After a lost reply, let the row say whether the first sending was written: as I would have left it?"""
+        row = None
+        while True:
+            try:
+                row = await self._store.workflows.get(log.workflow_id)
+                break
+            except DatabaseUnavailable as error:
+                await self._wait_out(error, 0.2)
+        if row is None or row.epoch != log.epoch or row.next_seq != seq or row.chain_head != head:
+            return None
+        if row.instance not in (self._instance, None):
+            return None
+        return Answer(log.workflow_id, row.wake, row.instance is None, None)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*LOST, asyncpg.PostgresError):
+                connection.terminate()
+
+
+def _clashes(record: Record, taken: list[Record]) -> bool:
+    """Whether an intent would move a ledger row that an earlier record of the same statement moves already."""
+    intent = record.intent
+    return intent is not None and any(
+        before.ended is not None and (before.ended.kind, before.ended.key) == (intent.kind, intent.key)
+        for before in taken
+    )
+
+
+def _add_intent(flush: Flush, log: Log, record: Record) -> None:
+    intent = record.intent
+    if intent is None:
+        return
+    flush.intents.append(
+        (
+            log.workflow_id,
+            intent.mode,
+            intent.kind,
+            intent.key,
+            intent.generation,
+            intent.origin,
+            record.address,
+            intent.step,
+            intent.argument_hash,
+            intent.arguments,
+            intent.tier,
+            intent.approval_id,
+            intent.action_hash,
+            intent.policy_hash,
+            record.attempt,
+            log.contract,
+        )
+    )

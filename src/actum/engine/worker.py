@@ -1,0 +1,390 @@
+"""A worker: one process's (or one event loop's) right to run workflows of some contracts.
+
+It builds the loops, supervises them and stops in order. What wakes it: hints, and polling where hints are lost. If it
+dies, its lease runs out (at once, where the process is provably gone from this machine) and others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import random
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from actum.authoring.contract import Contract
+from actum.engine import process
+from actum.engine.claimer import Claimer
+from actum.engine.clock import DatabaseClock, monotonic_us
+from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
+from actum.engine.loop import Loop
+from actum.engine.recorder import Recorder
+from actum.engine.rescuer import Rescuer
+from actum.engine.runner import Runner
+from actum.errors import DatabaseUnavailable, InvalidContract
+from actum.flow import ReplayFilter
+from actum.model.ids import short
+from actum.settings import DEFAULT_CONCURRENCY, Settings
+from actum.store.hints import Hints
+from actum.store.migrate import migrate, require_current
+from actum.store.opening import Opened, open_store
+from actum.store.rows import WorkflowRow
+from actum.store.store import Store
+from actum.version import VERSION
+
+logger = logging.getLogger("actum.worker")
+
+POLL_BUSY, POLL_IDLE = 0.02, 1.0
+THREADS = 32
+
+
+class Worker:
+    """Runs workflows of `contracts`: `async with Worker([change_repository]): …`, or `await worker.run()`.
+
+    `concurrency` is how many workflows it holds at once; those that wait hold no slot. `lease` is in seconds; a
+    shorter one is taken over sooner and beats more often. With `store` an open one is used and left open. Entering
+    raises DatabaseUnavailable, DatabaseMismatch and InvalidContract, each a sentence; nothing is claimed then.
+    """
+
+    def __init__(
+        self,
+        contracts: Sequence[Contract[..., Any]],
+        *,
+        name: str | None = None,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        queues: Sequence[str] | None = None,
+        lease: float | None = None,
+        grace: float = 10.0,
+        settings: Settings | None = None,
+        store: Store | None = None,
+        require_owner: bool = False,
+    ) -> None:
+        self.contracts = _with_children(contracts)
+        if require_owner:
+            for contract in self.contracts.values():
+                require_ownership(contract)
+        if concurrency < 1:
+            raise InvalidContract(f"concurrency={concurrency} runs nothing: hold at least one workflow")
+        self.settings = settings or Settings.read()
+        self.instance: UUID = uuid4()
+        self.name = name or f"{platform.node()}-{os.getpid()}"
+        self.actor = f"worker:{self.name}"
+        self.python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        self.queues = list(queues or sorted({contract.queue for contract in self.contracts.values()}))
+        self.shapes: list[bytes] = []
+        self.concurrency = concurrency
+        self.grace = grace
+        self.random = random.Random()  # noqa: S311  # jitter, not secrets
+        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="actum step")
+        self._lease = lease or self.settings.lease
+        self._given_store = store
+        self._opened: Opened | None = None
+        self._runners: dict[UUID, Runner] = {}
+        self._expected: set[UUID] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loops: list[Loop] = []
+        self._is_stopping = False
+        self._emptied = asyncio.Event()
+        self._ended = asyncio.Event()
+        self.failure: str | None = None
+
+    # life
+
+    async def __aenter__(self) -> Worker:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def run(self) -> None:
+        """Start, and work until `stop` is called (or the lease is lost for good)."""
+        await self.start()
+        try:
+            await self._ended.wait()
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Open the database, register contracts and worker, and begin to claim."""
+        if self._given_store is None:
+            self.store, self._opened = await open_store(self.settings, size=6)
+            await migrate(self.store.pool) if self._opened.is_embedded else await require_current(
+                self.store.pool
+            )
+        else:
+            self.store = self._given_store
+        self.clock = DatabaseClock(self.store.pool.now)
+        asked = monotonic_us()
+        self.clock.learn(await self.store.read_clock(), asked, monotonic_us())
+        await self.store.make_weeks()
+        await self._register()
+        _filter_replays()
+        self.hints = Hints(self.store, is_on=self.settings.hints)
+        self.recorder = Recorder(self.store, self.instance)
+        self.heartbeat = Heartbeat(
+            self.store,
+            self.instance,
+            self.clock,
+            lease=self._lease,
+            on_lost=self._lost,
+            stuck_after=STUCK_AFTER,
+        )
+        self.claimer = Claimer(self)
+        self.rescuer = Rescuer(
+            self.store, self.heartbeat, instance=self.instance, machine=process.machine(), lease=self._lease
+        )
+        self.heartbeat.start()
+        self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
+        self._loops = [
+            self._claiming,
+            Loop("rescuer", self.rescuer.rescue_once, busy=self._lease / 8, idle=self._lease / 4),
+            Loop("waker", self.wake_once, busy=0.5, idle=5.0),
+            Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0)),
+            Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
+        ]
+        self.hints.hear(self._heard)
+        self.spawn(self.recorder.run(), "recorder")
+        self.spawn(self.hints.listen(), "listener")
+        for loop in self._loops:
+            self.spawn(loop.run(), loop.name)
+        logger.info("%s serves %s", self.name, ", ".join(sorted(self.contracts)))
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Drain and stop: claim no more, let attempts finish for `grace` seconds, leave the rest, release the lease.
+
+        Steps still executing then are interrupted and run again elsewhere; effects are left to their way out of
+        doubt. A second call returns at once.
+        """
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        for loop in self._loops:
+            loop.stop()
+        await self._drain(self.grace if grace is None else grace)
+        held = list(self._runners.values())
+        for runner in held:
+            runner.let_go()
+        self.recorder.stop()
+        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(5):
+                owned = await self.store.workflows.list_owned(self.instance)
+                if owned:
+                    await self.store.workflows.release(instance=self.instance, ids=sorted(owned))
+                await self.store.workers.stop([self.instance], "stopped")
+        self.heartbeat.stop()
+        await self.hints.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        if self._opened is not None:
+            await self._opened.close()
+        self._ended.set()
+
+    async def _drain(self, grace: float) -> None:
+        for runner in list(self._runners.values()):
+            runner.drain()
+        if self._runners and grace > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._emptied.wait()
+
+    async def _register(self) -> None:
+        shapes: dict[bytes, None] = {}
+        fresh: list[str] = []
+        for contract in self.contracts.values():
+            found, is_new = await self.store.contracts.register(
+                contract=contract.name,
+                document_hash=contract.document_hash,
+                shape_hash=contract.shape_hash,
+                document=orjson.dumps(contract.document(), option=orjson.OPT_SORT_KEYS).decode(),
+                team=contract.owner.team if contract.owner else None,
+            )
+            shapes.update(dict.fromkeys(found))
+            if is_new:
+                fresh.append(contract.name)
+        self.shapes = list(shapes)
+        await self.store.workers.register(
+            instance=self.instance,
+            name=self.name,
+            machine=process.machine(),
+            pid=os.getpid(),
+            pid_started=process.started(os.getpid()) or "",
+            python=self.python,
+            version=VERSION,
+            contracts=sorted(self.contracts),
+            queues=self.queues,
+            shapes=self.shapes,
+            concurrency=self.concurrency,
+            lease=timedelta(seconds=self._lease),
+        )
+        for name in fresh:
+            await self.store.workflows.wake_mismatched(name)
+
+    # what loops and runners use
+
+    @property
+    def free_slots(self) -> int:
+        """How many more workflows may be held now."""
+        if self._is_stopping or self.recorder.is_stopped_by_database:
+            return 0
+        return self.concurrency - len(self._runners) - len(self._expected)
+
+    @property
+    def held(self) -> tuple[Runner, ...]:
+        """The workflows held now."""
+        return tuple(self._runners.values())
+
+    def has_lease(self) -> bool:
+        """Whether this worker's lease is unexpired by its own clock."""
+        return self.heartbeat.has_lease()
+
+    def contract_of(self, row: WorkflowRow) -> Contract[..., Any]:
+        """Return the contract of a claimed row."""
+        return self.contracts[row.contract]
+
+    def expect(self, workflow_id: UUID) -> None:
+        """Note that a workflow was claimed and its runner is being made."""
+        self._expected.add(workflow_id)
+
+    def expect_no_more(self, ids: Iterable[UUID]) -> None:
+        """The runners are made, or never will be: the comparer releases those."""
+        self._expected.difference_update(ids)
+
+    def hold(self, runner: Runner) -> None:
+        """Take a runner in."""
+        self._expected.discard(runner.workflow_id)
+        self._runners[runner.workflow_id] = runner
+        if self._is_stopping:
+            runner.drain()
+
+    def drop(self, runner: Runner) -> None:
+        """Forget a runner that has ended, was parked or lost its lease."""
+        if self._runners.get(runner.workflow_id) is runner:
+            was_full = self.free_slots <= 0
+            del self._runners[runner.workflow_id]
+            if was_full or not self._runners:
+                self._claiming.nudge()
+        if not self._runners:
+            self._emptied.set()
+
+    def lose(self, runner: Runner) -> None:
+        """Stop one workflow locally, because the lease may have passed to somebody else."""
+        logger.warning("%s: the lease has run out: %s is let go", self.name, short(runner.workflow_id))
+        runner.let_go()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run a named task whose failure is noticed."""
+        task = asyncio.get_running_loop().create_task(work, name=f"{self.name}: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def hint_ready(self) -> None:
+        """Tell claimers, here and elsewhere, that something may be ready."""
+        self.hints.send("ready")
+
+    def _heard(self, hint: str) -> None:
+        if hint == "ready":
+            self._claiming.nudge()
+        elif hint.startswith("wake:"):
+            runner = self._runners.get(UUID(hint[5:]))
+            if runner is None:
+                self._claiming.nudge()
+            else:
+                runner.outsiders.read_anyway()
+
+    def _task_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or self._is_stopping:
+            return
+        error = task.exception()
+        if error is not None:
+            logger.critical("%s ended by %r: this worker stops", task.get_name(), error, exc_info=error)
+            self.failure = f"{task.get_name()}: {error!r}"
+            self._ended.set()
+
+    def _lost(self) -> None:
+        """Another worker declared this one dead: nothing it holds is its own any more."""
+        logger.error("%s was declared dead and has lost its lease: it stops", self.name)
+        self.failure = "the lease was lost"
+        for runner in list(self._runners.values()):
+            runner.let_go()
+        self._ended.set()
+
+    # passes
+
+    async def wake_once(self) -> int:
+        """Wake workflows that sleep although a message waits: whoever left it died before the wake."""
+        asleep = await self.store.messages.sweep()
+        return len(await self.store.workflows.wake(sorted(asleep))) if asleep else 0
+
+    async def compare_once(self) -> int:
+        """Release what the database says we hold and we do not know, and look at the wake numbers of what we hold."""
+        known = set(self._runners) | self._expected
+        owned = await self.store.workflows.list_owned(self.instance)
+        now_known = set(self._runners) | self._expected
+        stray = [one for one in owned if one not in known and one not in now_known]
+        if stray:
+            await self.store.workflows.release(instance=self.instance, ids=sorted(stray))
+        for workflow_id, wake in owned.items():
+            runner = self._runners.get(workflow_id)
+            if runner is not None:
+                runner.outsiders.saw_wake(wake)
+        return len(stray)
+
+
+def _with_children(contracts: Sequence[Contract[..., Any]]) -> dict[str, Contract[..., Any]]:
+    """Return contracts and those they may start, by name."""
+    found: dict[str, Contract[..., Any]] = {}
+    queue = list(contracts)
+    while queue:
+        contract = queue.pop()
+        if not isinstance(contract, Contract):
+            raise InvalidContract(
+                f"a worker serves contracts, and {contract!r} is none: decorate it with @contract"
+            )
+        known = found.setdefault(contract.name, contract)
+        if known is not contract:
+            raise InvalidContract(
+                f"two contracts are named {contract.name!r}: give one of them another with name=…"
+            )
+        queue.extend(one for one in contract.steps if isinstance(one, Contract) and one.name not in found)
+    if not found:
+        raise InvalidContract("a worker without contracts does nothing: pass at least one")
+    return found
+
+
+def require_ownership(contract: Contract[..., Any]) -> None:
+    """Raise InvalidContract unless team, escalation and runbook are there: no owner, no production."""
+    owner = contract.owner
+    missing = [
+        name
+        for name, value in (
+            ("team", owner and owner.team),
+            ("escalation", owner and owner.escalation),
+            ("runbook", owner and owner.runbook),
+        )
+        if not value
+    ]
+    if missing:
+        raise InvalidContract(
+            f"{contract.name} has no {' and no '.join(missing)}: a deployed worker serves owned contracts only; write "
+            'owner=Owner(team="…", escalation=["…"], runbook="…"), or use `actum dev` on a laptop'
+        )
+
+
+def _filter_replays() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if not any(isinstance(one, ReplayFilter) for one in handler.filters):
+            handler.addFilter(ReplayFilter())
