@@ -40,6 +40,7 @@ class EffectExecution(StepExecution):
 
     _asking: Asking | None = None
     _is_reaching = False
+    _is_intending = False
     _mode = "first"
     _then: Any = None
     _probed: doubt.Probed | None = None
@@ -101,7 +102,7 @@ class EffectExecution(StepExecution):
 
     def decided(self) -> None:
         """Go on from what is known about the approval."""
-        if self.progress.is_started:
+        if self.progress.is_started or self._is_intending or self.is_active:
             return
         asked = self.progress.asked
         self.needs = None
@@ -141,6 +142,8 @@ class EffectExecution(StepExecution):
 
     def _intend(self) -> None:
         """Queue the intent; `intended` or `refused` follows."""
+        if self._is_intending:
+            return
         progress, asked = self.progress, self.progress.asked
         if progress.key is None:
             try:
@@ -148,6 +151,7 @@ class EffectExecution(StepExecution):
             except Exception as error:  # the author's key function
                 self.runner.fail_address(self, error)
                 return
+        self._is_intending = True
         self.attempts += 1
         preview = orjson.loads(progress.preview) if progress.preview else {}
         arguments = self.request.arguments
@@ -187,6 +191,7 @@ class EffectExecution(StepExecution):
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen."""
+        self._is_intending = False
         self.progress.is_started = True
         self.progress.is_in_doubt = False
         self.progress.started_at = record.at
@@ -198,6 +203,7 @@ class EffectExecution(StepExecution):
 
     def refused(self, why: str) -> None:
         """The database refused the intent; nothing was written, and nothing has happened."""
+        self._is_intending = False
         self.attempts -= 1
         match why:
             case "key":

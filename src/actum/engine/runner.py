@@ -270,14 +270,9 @@ class Runner:
 
     def _stop_forgotten(self, flow: Flow) -> None:
         """Give up what an earlier process handed out and had no time to stop."""
-        for address in flow.abandoned:
+        for address, request in flow.abandoned.items():
             progress = self.history.progress.get(address)
-            request = flow._abandoned.get(address)
-            if (
-                progress is not None
-                and request is not None
-                and (progress.child_id or progress.asked or progress.is_asked)
-            ):
+            if progress is not None and (progress.child_id or progress.asked or progress.is_asked):
                 self._make(Command(address, request)).stop()
 
     def _note_rescues(self) -> None:
