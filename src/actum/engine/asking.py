@@ -96,7 +96,7 @@ class Asking:
         if hook is None or self.progress.preview is not None:
             self._ask()
             return
-        self._try = Try(self._runner.loop, self._previewed, None)
+        self._try = Try(self._runner.loop, lambda tried: self._runner.guarded(self._previewed, tried), None)
         self._runner.when_durable(self._preview)
 
     def leave(self) -> None:

@@ -232,7 +232,7 @@ class EffectExecution(StepExecution):
         if self.runner.is_over or self.runner.executions.get(self.address) is not self:
             return
         mine = ledger.Mine(self.runner.workflow_id, self.address, self.request.argument_hash)
-        self._reached(ledger.reach(_existing(found), mine), found)
+        self.runner.guarded(self._reached, ledger.reach(_existing(found), mine), found)
         self.runner.consider()
 
     def _reached(self, reached: ledger.Reached, found: ReachedRow | None) -> None:
@@ -468,7 +468,7 @@ class EffectExecution(StepExecution):
         hook = self.effect.hooks["probe"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
         self._started_at = self.runner.now()
-        self._try = Try(self.runner.loop, self._probe_ended, None)
+        self._try = Try(self.runner.loop, lambda tried: self.runner.guarded(self._probe_ended, tried), None)
         self._try.start(
             hook.function,
             args,

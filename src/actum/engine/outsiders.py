@@ -71,7 +71,7 @@ class Outsiders:
         if runner.is_over:
             return
         self.seen_wake = wake
-        self.take_in(messages)
+        runner.guarded(self.take_in, messages)
         if self.has_news:
             self.read()
         runner.consider()

@@ -154,6 +154,8 @@ class Recorder:
                 park.seen_wake if park else None,
                 park.run_at if park else None,
                 tail.is_final,
+                log.contract,
+                log.team,
             )
         )
         log.writer.taken(taken)
@@ -163,17 +165,6 @@ class Recorder:
         hashed = None
         if record.snapshot is not None:
             hashed = payload_hash(log.salt, record.argument_hash, record.body)
-            flush.snapshots.append(
-                (
-                    log.workflow_id,
-                    seq,
-                    record.address,
-                    record.step,
-                    record.snapshot,
-                    record.argument_hash,
-                    record.body,
-                )
-            )
         kind = record.kind.value
         head = link(
             head,
@@ -207,14 +198,15 @@ class Recorder:
                 record.outcome,
                 record.reason,
                 record.actor,
-                log.contract,
-                log.team,
                 record.tier,
                 record.current_step,
                 record.attempt_count,
                 hashed,
                 record.data,
                 head,
+                record.snapshot,
+                record.argument_hash,
+                record.body,
             )
         )
         if record.intent is not None:
@@ -371,6 +363,5 @@ def _add_intent(flush: Flush, log: Log, record: Record) -> None:
             intent.action_hash,
             intent.policy_hash,
             record.attempt,
-            log.contract,
         )
     )

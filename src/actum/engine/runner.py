@@ -178,6 +178,16 @@ class Runner:
             self.loop.call_later(SHOW_AFTER, self._show)
         return True
 
+    def guarded(self, action: Callable[..., None], *args: Any) -> None:
+        """Call `action`; a bug of ours in it blocks this one workflow, with its trace in the log, and nothing else."""
+        try:
+            action(*args)
+        except Exception as error:
+            logger.exception("a bug stopped workflow %s", short(self.workflow_id))
+            if not self.is_over:
+                self._intent = None
+                self.block(Cause.REFUSED, f"a bug in Actum stopped it: {error!r}")
+
     def record(self, record: Record) -> None:
         """Queue a record that brings the body nothing."""
         if self.is_over:
@@ -395,11 +405,11 @@ class Runner:
         for record in records:
             if record.then:
                 for action in record.then:
-                    action()
+                    self.guarded(action)
         if is_released:
             return
         if self._intent is not None and records and records[-1] is self._intent[1]:
-            self._intended()
+            self.guarded(self._intended)
         if park is not None or not self.log.pending:
             self.consider()
 
@@ -414,7 +424,7 @@ class Runner:
             for action in record.then:
                 self.when_durable(action)
         if self.executions.get(execution.address) is execution:
-            execution.refused(why)
+            self.guarded(execution.refused, why)
         self._drain_inbox()
         self.consider()
 
@@ -515,7 +525,7 @@ class Runner:
         due = self._next_due()
         if due is not None:
             delay = max(due - self.worker.clock.now(), 0) / 1e6
-            self._timer = self.loop.call_later(delay, self.act)
+            self._timer = self.loop.call_later(delay, self.guarded, self.act)
 
     def act(self) -> None:
         """Do what has become due, in the order of its instants."""
@@ -547,6 +557,8 @@ class Runner:
         elif self.status in (Status.PENDING, Status.RUNNING):
             self._note_current()
             self._queue(Record(K.WORKFLOW_PARKED, self.now(), data=as_data(waits=waits)))
+        if due is not None:
+            self.worker.nudge_at(due)
         self.log.park = Park(self.outsiders.seen_wake, to_datetime(NEVER if due is None else min(due, NEVER)))
         self.worker.recorder.queue(self.log)
 

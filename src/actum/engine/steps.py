@@ -140,7 +140,7 @@ class StepExecution(Execution):
         runner = self.runner
         self.is_active = True
         stall = Limits.of(self.step).stall
-        self._try = Try(runner.loop, done, stall)
+        self._try = Try(runner.loop, lambda tried: runner.guarded(done, tried), stall)
         attempt = self._attempt(None if limit is None else self._started_at + int(limit * 1e6))
         self._try.start(
             function,

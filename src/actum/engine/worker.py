@@ -45,6 +45,8 @@ logger = logging.getLogger("actum.worker")
 
 POLL_BUSY, POLL_IDLE = 0.02, 1.0
 THREADS = 32
+LONGEST_NUDGE = 3600.0
+"""Seconds ahead for which a parked workflow's instant is remembered; the poll finds later ones."""
 
 
 class Worker:
@@ -93,6 +95,8 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[Loop] = []
         self._is_stopping = False
+        self._nudge_due: int | None = None
+        self._nudge_handle: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
         self._ended = asyncio.Event()
         self.failure: str | None = None
@@ -292,6 +296,23 @@ class Worker:
     def hint_ready(self) -> None:
         """Tell claimers, here and elsewhere, that something may be ready."""
         self.hints.send("ready")
+
+    def nudge_at(self, due: int) -> None:
+        """Look for ready workflows at this instant (microseconds): one parked here has a timer then. Only a hint."""
+        if self._nudge_due is not None and self._nudge_due <= due:
+            return
+        if self._nudge_handle is not None:
+            self._nudge_handle.cancel()
+        self._nudge_due = due
+        delay = max(due - self.clock.now(), 0) / 1e6
+        if delay < LONGEST_NUDGE:
+            self._nudge_handle = asyncio.get_running_loop().call_later(delay, self._nudge_now)
+        else:
+            self._nudge_due = None
+
+    def _nudge_now(self) -> None:
+        self._nudge_due = self._nudge_handle = None
+        self._claiming.nudge()
 
     def _heard(self, hint: str) -> None:
         if hint == "ready":

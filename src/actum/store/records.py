@@ -18,67 +18,19 @@ from actum.model.events import Event, EventKind
 from actum.store.pool import Pool, Row
 from actum.store.rows import Answer, RecordRow, SnapshotRow
 
-_HEAD = [
-    "ids",
-    "epochs",
-    "expected",
-    "next_seqs",
-    "chain_heads",
-    "statuses",
-    "causes",
-    "current_steps",
-    "attempt_counts",
-    "seen_wakes",
-    "run_ats",
-    "finals",
-]
-_RECORD = [
-    "record_ids",
-    "seqs",
-    "ats",
-    "kinds",
-    "steps",
-    "addresses",
-    "attempts",
-    "outcomes",
-    "reasons",
-    "actors",
-    "contracts",
-    "teams",
-    "tiers",
-    "steps_now",
-    "attempts_now",
-    "payload_hashes",
-    "data",
-    "hashes",
-]
-_SNAPSHOT = [
-    "snapshot_ids",
-    "snapshot_seqs",
-    "snapshot_addresses",
-    "snapshot_names",
-    "snapshot_kinds",
-    "argument_hashes",
-    "bodies",
-]
-_INTENT = [
-    "intent_ids",
-    "intent_modes",
-    "intent_kinds",
-    "intent_keys",
-    "intent_generations",
-    "intent_origins",
-    "intent_addresses",
-    "intent_steps",
-    "intent_argument_hashes",
-    "intent_arguments",
-    "intent_tiers",
-    "intent_approvals",
-    "intent_action_hashes",
-    "intent_policies",
-    "intent_attempts",
-    "intent_contracts",
-]
+_HEAD = (
+    "ids epochs expected next_seqs chain_heads statuses causes current_steps attempt_counts seen_wakes run_ats finals"
+    " contracts teams"
+).split()
+_RECORD = (
+    "record_ids seqs ats kinds steps addresses attempts outcomes reasons actors tiers steps_now attempts_now"
+    " payload_hashes data hashes snapshots argument_hashes bodies"
+).split()
+_INTENT = (
+    "intent_ids intent_modes intent_kinds intent_keys intent_generations intent_origins intent_addresses intent_steps"
+    " intent_argument_hashes intent_arguments intent_tiers intent_approvals intent_action_hashes intent_policies"
+    " intent_attempts"
+).split()
 _ENDED = ["ended_ids", "ended_kinds", "ended_keys", "ended_generations", "ended_states", "ended_results"]
 
 
@@ -88,7 +40,6 @@ class Flush:
 
     heads: list[tuple[Any, ...]] = field(default_factory=list)
     records: list[tuple[Any, ...]] = field(default_factory=list)
-    snapshots: list[tuple[Any, ...]] = field(default_factory=list)
     intents: list[tuple[Any, ...]] = field(default_factory=list)
     ended: list[tuple[Any, ...]] = field(default_factory=list)
     extras: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -120,7 +71,6 @@ class Records:
         values: dict[str, object] = {"instance": instance, "now": self._pool.now()}
         values.update(_columns(_HEAD, flush.heads))
         values.update(_columns(_RECORD, flush.records))
-        values.update(_columns(_SNAPSHOT, flush.snapshots))
         name = "append"
         if flush.moves_ledger:
             name = "append_with_intents"

@@ -68,11 +68,9 @@ class RecordRow:
 
 @dataclass(slots=True)
 class SnapshotRow:
-    """One payload."""
+    """One payload; the event of the same number says whose."""
 
     seq: int
-    address: str | None
-    name: str | None
     kind: str
     argument_hash: bytes | None
     body: bytes | None

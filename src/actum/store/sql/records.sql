@@ -18,14 +18,14 @@ select e.workflow_id, e.seq, e.at, e.kind, e.step, e.address, e.attempt, e.outco
 
 -- name: read_snapshot
 -- One payload. Called by the client for inputs, results and errors.
-select s.seq, s.address, s.name, s.kind, s.argument_hash, s.body
+select s.seq, s.kind, s.argument_hash, s.body
   from actum.snapshots s
  where s.workflow_id = :id::uuid
    and s.seq = :seq::int;
 
 -- name: read_snapshots
 -- All payloads of a workflow. Called by audit.
-select s.seq, s.address, s.name, s.kind, s.argument_hash, s.body
+select s.seq, s.kind, s.argument_hash, s.body
   from actum.snapshots s
  where s.workflow_id = :id::uuid
  order by s.seq;
@@ -38,9 +38,19 @@ with heads as materialized (
       from unnest(
           :ids::uuid[], :epochs::int[], :expected::int[], :next_seqs::int[], :chain_heads::bytea[], :statuses::text[],
           :causes::text[], :current_steps::text[], :attempt_counts::int[], :seen_wakes::int[],
-          :run_ats::timestamptz[], :finals::bool[]
+          :run_ats::timestamptz[], :finals::bool[], :contracts::text[], :teams::text[]
       ) as h(id, epoch, expected, next_seq, chain_head, status, cause, current_step, attempt_count, seen_wake,
-             run_at, is_final)
+             run_at, is_final, contract, team)
+),
+rows as materialized (
+    select *
+      from unnest(
+          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
+          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :tiers::int[], :steps_now::text[],
+          :attempts_now::int[], :payload_hashes::bytea[], :data::text[], :hashes::bytea[], :snapshots::text[],
+          :argument_hashes::bytea[], :bodies::bytea[]
+      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, tier, current_step, attempt_count,
+             payload_hash, data, hash, snapshot, argument_hash, body)
 ),
 accepted as (
     update actum.workflows w
@@ -64,24 +74,18 @@ accepted as (
 logged as (
     insert into actum.events (workflow_id, seq, at, kind, step, address, attempt, outcome, reason, actor, contract, team,
                               tier, current_step, attempt_count, payload_hash, data, hash)
-    select r.*
-      from unnest(
-          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
-          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :contracts::text[], :teams::text[],
-          :tiers::int[], :steps_now::text[], :attempts_now::int[], :payload_hashes::bytea[], :data::text[],
-          :hashes::bytea[]
-      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, contract, team, tier, current_step,
-             attempt_count, payload_hash, data, hash)
+    select r.id, r.seq, r.at, r.kind, r.step, r.address, r.attempt, r.outcome, r.reason, r.actor, h.contract, h.team,
+           r.tier, r.current_step, r.attempt_count, r.payload_hash, r.data, r.hash
+      from rows r
+      join heads h on h.id = r.id
      where r.id in (select id from accepted)
 ),
 kept as (
-    insert into actum.snapshots (workflow_id, seq, address, name, kind, argument_hash, body)
-    select s.*
-      from unnest(
-          :snapshot_ids::uuid[], :snapshot_seqs::int[], :snapshot_addresses::text[], :snapshot_names::text[],
-          :snapshot_kinds::text[], :argument_hashes::bytea[], :bodies::bytea[]
-      ) as s(id, seq, address, name, kind, argument_hash, body)
-     where s.id in (select id from accepted)
+    insert into actum.snapshots (workflow_id, seq, kind, argument_hash, body)
+    select r.id, r.seq, r.snapshot, r.argument_hash, r.body
+      from rows r
+     where r.snapshot is not null
+       and r.id in (select id from accepted)
 )
 select a.id, a.wake, a.released, null::text as refusal
   from accepted a;
@@ -94,9 +98,19 @@ with heads as materialized (
       from unnest(
           :ids::uuid[], :epochs::int[], :expected::int[], :next_seqs::int[], :chain_heads::bytea[], :statuses::text[],
           :causes::text[], :current_steps::text[], :attempt_counts::int[], :seen_wakes::int[],
-          :run_ats::timestamptz[], :finals::bool[]
+          :run_ats::timestamptz[], :finals::bool[], :contracts::text[], :teams::text[]
       ) as h(id, epoch, expected, next_seq, chain_head, status, cause, current_step, attempt_count, seen_wake,
-             run_at, is_final)
+             run_at, is_final, contract, team)
+),
+rows as materialized (
+    select *
+      from unnest(
+          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
+          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :tiers::int[], :steps_now::text[],
+          :attempts_now::int[], :payload_hashes::bytea[], :data::text[], :hashes::bytea[], :snapshots::text[],
+          :argument_hashes::bytea[], :bodies::bytea[]
+      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, tier, current_step, attempt_count,
+             payload_hash, data, hash, snapshot, argument_hash, body)
 ),
 held as materialized (
     select w.id
@@ -115,9 +129,9 @@ intents as materialized (
           :intent_generations::int[], :intent_origins::uuid[], :intent_addresses::text[], :intent_steps::text[],
           :intent_argument_hashes::bytea[], :intent_arguments::bytea[], :intent_tiers::int[],
           :intent_approvals::uuid[], :intent_action_hashes::bytea[], :intent_policies::bytea[],
-          :intent_attempts::int[], :intent_contracts::text[]
+          :intent_attempts::int[]
       ) as i(id, mode, kind, key, generation, origin, address, step, argument_hash, arguments, tier, approval_id,
-             action_hash, policy_hash, attempt, contract)
+             action_hash, policy_hash, attempt)
      where i.id in (select id from held)
 ),
 approved as materialized (
@@ -142,13 +156,14 @@ judged as materialized (
                          where f.ended_at is null
                            and f.mode = 'deny'
                            and (f.scope = 'everything' or f.scope = 'kind' and f.subject = i.kind
-                                or f.scope = 'contract' and f.subject = i.contract)
+                                or f.scope = 'contract' and f.subject = h.contract)
                     ) then 'frozen'
                when i.policy_hash is not null and not exists (
                         select from actum.policies p where p.hash = i.policy_hash and p.retired_at is null
                     ) then 'policy'
            end as refusal
       from intents i
+      join heads h on h.id = i.id
       left join approved a on a.id = i.approval_id
 ),
 entered as (
@@ -308,10 +323,10 @@ born_logged as (
      where c.parent in (select id from accepted)
 ),
 born_kept as (
-    insert into actum.snapshots (workflow_id, seq, name, kind, argument_hash, body)
-    select c.id, 1, c.contract, 'input', decode(c.argument_hash, 'hex'), decode(c.arguments, 'hex')
+    insert into actum.snapshots (workflow_id, seq, kind, argument_hash, body)
+    select c.id, 1, 'input', decode(c.argument_hash, 'hex'), decode(c.arguments, 'hex')
       from jsonb_to_recordset(:extras::jsonb -> 'children') as c(
-               id uuid, contract text, parent uuid, argument_hash text, arguments text)
+               id uuid, parent uuid, argument_hash text, arguments text)
      where c.parent in (select id from accepted)
 ),
 sent as (
@@ -332,24 +347,18 @@ received as (
 logged as (
     insert into actum.events (workflow_id, seq, at, kind, step, address, attempt, outcome, reason, actor, contract, team,
                               tier, current_step, attempt_count, payload_hash, data, hash)
-    select r.*
-      from unnest(
-          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
-          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :contracts::text[], :teams::text[],
-          :tiers::int[], :steps_now::text[], :attempts_now::int[], :payload_hashes::bytea[], :data::text[],
-          :hashes::bytea[]
-      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, contract, team, tier, current_step,
-             attempt_count, payload_hash, data, hash)
+    select r.id, r.seq, r.at, r.kind, r.step, r.address, r.attempt, r.outcome, r.reason, r.actor, h.contract, h.team,
+           r.tier, r.current_step, r.attempt_count, r.payload_hash, r.data, r.hash
+      from rows r
+      join heads h on h.id = r.id
      where r.id in (select id from accepted)
 ),
 kept as (
-    insert into actum.snapshots (workflow_id, seq, address, name, kind, argument_hash, body)
-    select s.*
-      from unnest(
-          :snapshot_ids::uuid[], :snapshot_seqs::int[], :snapshot_addresses::text[], :snapshot_names::text[],
-          :snapshot_kinds::text[], :argument_hashes::bytea[], :bodies::bytea[]
-      ) as s(id, seq, address, name, kind, argument_hash, body)
-     where s.id in (select id from accepted)
+    insert into actum.snapshots (workflow_id, seq, kind, argument_hash, body)
+    select r.id, r.seq, r.snapshot, r.argument_hash, r.body
+      from rows r
+     where r.snapshot is not null
+       and r.id in (select id from accepted)
 )
 select a.id, a.wake, a.released, null::text as refusal
   from accepted a

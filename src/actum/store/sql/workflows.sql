@@ -40,8 +40,8 @@ logged as (
       from fresh f
 ),
 kept as (
-    insert into actum.snapshots (workflow_id, seq, name, kind, argument_hash, body)
-    select f.id, 1, f.contract, 'input', f.input_hash, f.arguments
+    insert into actum.snapshots (workflow_id, seq, kind, argument_hash, body)
+    select f.id, 1, 'input', f.input_hash, f.arguments
       from fresh f
 )
 select id from started;

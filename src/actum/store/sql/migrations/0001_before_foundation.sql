@@ -1,13 +1,13 @@
 -- The foundation: workflows, their log, the ledger of effects, approvals, and what outsiders leave for them.
 -- Runs before the code is deployed.
 
+-- What a flush changes stands together: an update then logs only those bytes.
 create table actum.workflows (
     id             uuid primary key,
     contract       text not null,
     key            text,
     shape_hash     bytea not null,
     document_hash  bytea not null,
-    python         text,
     changes        text[] not null default '{}',
     team           text,
     origin         uuid not null,
@@ -18,20 +18,21 @@ create table actum.workflows (
     parent_address text,
     salt           bytea,
     tags           jsonb not null default '{}',
-    status         text not null default 'pending',
-    cause          text,
-    current_step   text,
-    attempt_count  integer not null default 0,
-    next_seq       integer not null,
-    chain_head     bytea not null,
     deadline       timestamptz,
+    created_at     timestamptz not null default now(),
     instance       uuid,
     epoch          integer not null default 0,
     wake           integer not null default 0,
     run_at         timestamptz not null default now(),
     crash_count    integer not null default 0,
-    created_at     timestamptz not null default now(),
+    python         text,
     updated_at     timestamptz not null default now(),
+    next_seq       integer not null,
+    chain_head     bytea not null,
+    attempt_count  integer not null default 0,
+    status         text not null default 'pending',
+    cause          text,
+    current_step   text,
     finished_at    timestamptz
 ) with (fillfactor = 80);
 
@@ -75,8 +76,6 @@ create table actum.events (
 create table actum.snapshots (
     workflow_id   uuid not null,
     seq           integer not null,
-    address       text,
-    name          text,
     kind          text not null,
     argument_hash bytea,
     codec         smallint not null default 1,
