@@ -338,8 +338,8 @@ class OpeningClient:
         store, opened = await open_store(settings, size=4)
         try:
             await migrate(store.pool) if opened.is_embedded else await require_current(store.pool)
-            actor = self._actor or f"db:{(await store.describe())['role']}"
-            client = Client(store, opened, actor=identity(actor), settings=settings)
+            actor = identity(self._actor) if self._actor else f"db:{(await store.describe())['role']}"
+            client = Client(store, opened, actor=actor, settings=settings)
             await client._learn()
         except BaseException:
             await opened.close()
