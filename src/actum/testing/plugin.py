@@ -1,0 +1,76 @@
+"""The pytest plugin: fixtures `actum` (a harness on a database of its own) and `actum_dsn` (just the database).
+
+Nothing of Actum is imported before a test asks for one of them. Asynchronous tests need pytest-asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from actum.testing.harness import Harness
+    from actum.testing.server import TestServer
+
+try:
+    from pytest_asyncio import fixture as async_fixture
+except ImportError:  # a project without asynchronous tests asks for none of these fixtures
+    async_fixture = pytest.fixture  # type: ignore[assignment]  # never asked for then
+
+_TOKEN = pytest.StashKey[str]()
+_WORKER_INPUT = "actum_test_token"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name this test run, once for all its processes."""
+    given = getattr(config, "workerinput", {}).get(_WORKER_INPUT)
+    config.stash[_TOKEN] = given or secrets.token_hex(5)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the run it belongs to."""
+    node.workerinput[_WORKER_INPUT] = node.config.stash[_TOKEN]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the run's folder, in the process that named it, after the last server of the run has ended."""
+    if hasattr(config, "workerinput") or _TOKEN not in config.stash:
+        return
+    from actum.testing.folder import remove_folder
+
+    remove_folder(config.stash[_TOKEN])
+
+
+@pytest.fixture(scope="session")
+def actum_server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
+    """The server that tests use: the one of `ACTUM_DATABASE_URL`, else an embedded one."""
+    from actum.testing.server import TestServer
+
+    server = TestServer.open(request.config.stash[_TOKEN])
+    yield server
+    asyncio.run(server.close())
+
+
+@async_fixture
+async def actum_dsn(actum_server: TestServer) -> AsyncIterator[str]:
+    """The address of a database at this version, for this test alone."""
+    dsn = await actum_server.create()
+    yield dsn
+    await actum_server.drop(dsn)
+
+
+@async_fixture
+async def actum(actum_dsn: str) -> AsyncIterator[Harness]:
+    """A harness on a database for this test alone; when the test ends its workers stop and the database is audited."""
+    from actum.testing.harness import Harness
+
+    harness = await Harness.open(actum_dsn)
+    yield harness
+    differences = await harness.close()
+    if differences:
+        pytest.fail("the audit found:\n" + "\n".join(differences), pytrace=False)
