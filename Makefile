@@ -1,0 +1,63 @@
+# Every command sets up what it needs, in .venv. `make help` lists them.
+
+PYTHON ?= python3
+WORKERS ?= 2
+RUNS ?= 20
+WORKLOAD ?= steps
+REPO ?=
+
+BIN := .venv/bin
+READY := .venv/.ready-dev
+READY_BENCH := .venv/.ready-bench
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check crash bench docs clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Run the main example on a sample repository, or on yours: make demo REPO=/path/to/it
+	PYTHONPATH=examples $(BIN)/python -m change_repository.demo $(if $(REPO),"$(REPO)")
+
+dev: $(READY) ## Start a worker and the embedded database for the main example.
+	PYTHONPATH=examples $(BIN)/actum dev change_repository.workflow
+
+test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+check: $(READY) ## Look at format, lint, types and the rules of the house.
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/pytest -q tests/house
+
+crash: export RUNS := $(RUNS)
+crash: $(READY) ## Kill workers at random, again and again: make crash RUNS=200
+	$(BIN)/pytest -m crash $(ARGS)
+
+bench: $(READY_BENCH) ## Run one benchmark beside its peers: make bench WORKLOAD=steps
+	$(BIN)/python benchmarks/$(WORKLOAD).py $(ARGS)
+
+docs: $(READY) ## Write the generated reference pages anew.
+	$(BIN)/actum docs docs/reference
+
+clean: ## Remove the environment and what the tools keep; databases stay.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Actum needs Python 3.11 or newer, and '$(PYTHON)' is not: name one, as in make test PYTHON=python3.12" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) install --upgrade pip
+	@touch $@
+
+$(READY): .venv/.made pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable '.[local]' --group dev
+	@touch $@
+
+$(READY_BENCH): $(READY)
+	$(PIP) install --constraint constraints.txt --group bench
+	@touch $@
