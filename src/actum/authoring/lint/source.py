@@ -1,0 +1,204 @@
+"""The source of a function: its file, its syntax tree, and what the names in it stand for."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from types import FunctionType
+from typing import Any, TypeAlias
+
+from actum.authoring.lint.tables import SILENT_TYPES
+
+_FACTORIES = frozenset({"requests.session", "socket.socket"})
+"""What makes an object and is not spelled like a class."""
+
+Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+class Source:
+    """A function with its place and, where its source can be read, its tree; `node` is None where it cannot."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = inspect.unwrap(function)
+        code = self.function.__code__
+        self.file: str = code.co_filename
+        self.line: int = code.co_firstlineno
+        self.package = str(self.function.__module__).partition(".")[0]
+        self._lines = linecache.getlines(self.file, self.function.__globals__)
+        tree = _parse("".join(self._lines))
+        self.node = None if tree is None else _find(tree, self.function)
+        self._imports = {} if tree is None else _imports_of(tree)
+        self._made = {} if tree is None else self._made_in(tree.body)
+        self._locals: set[str] = set()
+        if self.node is not None:
+            self._locals = {name for name in _bound_in(self.node) if name not in self._imports}
+            self._made |= self._made_in(ast.walk(self.node))
+            if not isinstance(self.node, ast.Lambda):
+                self.line = self.node.lineno
+
+    def is_ignored(self, code: str, line: int) -> bool:
+        """Whether the line says that a finding of this code is meant."""
+        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+        _, mark, rest = text.partition("# actum: ignore[")
+        return bool(mark) and code in [word.strip() for word in rest.partition("]")[0].split(",")]
+
+    def name_of(self, node: ast.expr) -> str | None:
+        """Return the full dotted name that `node` stands for (`datetime.datetime.now`), or None.
+
+        An object that was made here stands for its class: `client.post` for `httpx.Client.post`.
+        """
+        match node:
+            case ast.Name(id=name):
+                if name in self._made:
+                    return self._made[name]
+                if name in self._locals:
+                    return None
+                if name in self._imports:
+                    return self._imports[name]
+                is_builtin = hasattr(builtins, name) and name not in self.function.__globals__
+                return f"builtins.{name}" if is_builtin else None
+            case ast.Attribute(value=value, attr=attribute):
+                base = self.name_of(value)
+                return None if base is None else f"{base}.{attribute}"
+            case ast.Call(func=function) | ast.Await(value=ast.Call(func=function)):
+                made = self.name_of(function)
+                return made if made is not None and _is_class(made) else None
+        return None
+
+    def value_of(self, node: ast.expr) -> object:
+        """Return the global object that `node` stands for, or None."""
+        match node:
+            case ast.Name(id=name):
+                if name in self._locals:
+                    return None
+                return self._closure().get(name, self.function.__globals__.get(name))
+            case ast.Attribute(value=value, attr=attribute):
+                base = self.value_of(value)
+                return getattr(base, attribute, None) if inspect.ismodule(base) else None
+        return None
+
+    def is_own(self, value: object) -> bool:
+        """Whether `value` is a plain function of the same package: what it does, this function does."""
+        return isinstance(value, FunctionType) and str(value.__module__).partition(".")[0] == self.package
+
+    def _closure(self) -> dict[str, object]:
+        found: dict[str, object] = {}
+        code = self.function.__code__
+        for name, cell in zip(code.co_freevars, self.function.__closure__ or (), strict=True):
+            try:
+                found[name] = cell.cell_contents
+            except ValueError:  # not assigned yet
+                continue
+        return found
+
+    def _made_in(self, nodes: Any) -> dict[str, str]:
+        """Return name -> class for every variable that is made by calling, or annotated with, something imported."""
+        made: dict[str, str] = {}
+        for node in nodes:
+            for name, value in _assignments(node):
+                found = self._class_of(value)
+                if found is not None:
+                    made[name] = found
+        return made
+
+    def _class_of(self, value: ast.expr) -> str | None:
+        match value:
+            case ast.Await(value=inner):
+                return self._class_of(inner)
+            case ast.Call(func=function):
+                value = function
+            case ast.Constant(value=str() as quoted):
+                value = _annotation(quoted)
+        root = value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name) or root.id not in self._imports:
+            return None
+        made = self._imports[root.id] + ast.unparse(value)[len(root.id) :]
+        return made if _is_class(made) else None
+
+
+def _annotation(quoted: str) -> ast.expr:
+    """Return what an annotation in quotes means; an empty constant for what means nothing."""
+    try:
+        return ast.parse(quoted, mode="eval").body
+    except SyntaxError:
+        return ast.Constant(None)
+
+
+def _is_class(name: str) -> bool:
+    if name in SILENT_TYPES:
+        return False
+    return name in _FACTORIES or name.rpartition(".")[2][:1].isupper()
+
+
+@lru_cache(maxsize=64)
+def _parse(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text) if text else None
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _find(tree: ast.Module, function: Callable[..., Any]) -> Definition | None:
+    """Return the definition whose first line, decorators included, is that of the function's code."""
+    code = function.__code__
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            if first == code.co_firstlineno and node.name == code.co_name:
+                return node
+        elif isinstance(node, ast.Lambda) and (node.lineno, "<lambda>") == (
+            code.co_firstlineno,
+            code.co_name,
+        ):
+            return node
+    return None
+
+
+def _imports_of(tree: ast.Module) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                root = one.name.partition(".")[0]
+                found[one.asname or root] = one.name if one.asname else root
+        elif isinstance(node, ast.ImportFrom):
+            home = "." * node.level + (node.module or "")
+            found |= {one.asname or one.name: f"{home}.{one.name}" for one in node.names}
+    return found
+
+
+def _bound_in(node: Definition) -> Iterator[str]:
+    """Yield every name that the function binds: parameters and targets of any kind, not what it declares global."""
+    outer: set[str] = set()
+    bound: list[str] = []
+    for one in ast.walk(node):
+        if isinstance(one, ast.Global | ast.Nonlocal):
+            outer.update(one.names)
+        elif isinstance(one, ast.arg):
+            bound.append(one.arg)
+        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+            bound.append(one.id)
+        elif isinstance(one, ast.ExceptHandler) and one.name:
+            bound.append(one.name)
+    return (name for name in bound if name not in outer)
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    match node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.NamedExpr(target=ast.Name(id=name), value=value)
+        ):
+            yield name, value
+        case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+            yield name, annotation if value is None else value
+        case ast.arg(arg=name, annotation=ast.expr() as annotation):
+            yield name, annotation
+        case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
+            yield name, value

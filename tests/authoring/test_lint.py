@@ -1,0 +1,404 @@
+"""What `actum check` finds in code: every line of a planted module that is marked, and no other."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+import pytest
+
+from actum.authoring.lint import RULES, Finding, lint_contract, lint_module
+
+NUMBERS = count()
+HEAD = """\
+from __future__ import annotations
+
+from actum import Happened, NotHappened, Owner, Preview, Timeout, Usable, Unusable, contract, effect, step
+
+OWNER = Owner(team="platform", escalation=["#oncall"], runbook="runbook.md")
+
+
+@step
+async def fetch(name: str) -> str:
+    return name
+
+
+"""
+RUNBOOK = "# R\n\n## What it does\n\n## When it fails\n\n## How to stop it\n\n## Whom to call\n"
+
+Plant = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    """Write a module below its usual head, import it, and forget it afterwards."""
+    names: list[str] = []
+    (tmp_path / "runbook.md").write_text(RUNBOOK)
+
+    def write(source: str, head: str = HEAD) -> ModuleType:
+        name = f"planted_{next(NUMBERS)}"
+        path = tmp_path / f"{name}.py"
+        path.write_text(head + dedent(source).lstrip("\n"))
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        names.append(name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield write
+    for name in names:
+        del sys.modules[name]
+
+
+def expected(module: ModuleType) -> list[tuple[int, str]]:
+    """Return line and code of every `# expect: code, code` in a planted module."""
+    lines = Path(module.__file__ or "").read_text().splitlines()
+    return sorted(
+        (number, code)
+        for number, line in enumerate(lines, 1)
+        for found in re.findall(r"# expect: (.*)$", line)
+        for code in found.split(", ")
+    )
+
+
+def found(module: ModuleType) -> list[tuple[int, str]]:
+    findings = lint_module(module, root=Path(module.__file__ or "").parent)
+    assert all(one.file == module.__file__ for one in findings)
+    return sorted((one.line, one.code) for one in findings)
+
+
+def body(lines: str, imports: str = "") -> str:
+    """A contract with these lines in its body."""
+    inner = "\n".join("    " + line for line in dedent(lines).strip("\n").splitlines())
+    return (
+        f"{imports}\n\n@contract(owner=OWNER)\nasync def work(name: str) -> str:\n"
+        f"{inner}\n    return await fetch(name)\n"
+    )
+
+
+BODIES = {
+    "body-clock": (
+        "import time\nfrom datetime import datetime as moment, UTC",
+        "started = time.time()  # expect: body-clock\n"
+        "at = moment.now(UTC)  # expect: body-clock\n"
+        "time.sleep(1)  # expect: body-clock",
+    ),
+    "body-randomness": (
+        "import random, uuid\nfrom random import choice\nfrom secrets import token_hex",
+        "one = random.random()  # expect: body-randomness\n"
+        "two = uuid.uuid4()  # expect: body-randomness\n"
+        "three = choice([1, 2]), token_hex()  # expect: body-randomness\n"
+        "four = hash(name)  # expect: body-randomness\n"
+        "fine = random.Random(4).random(), uuid.uuid5(uuid.NAMESPACE_URL, name)",
+    ),
+    "body-network": (
+        "import socket\nimport urllib.request\nfrom urllib import request",
+        "urllib.request.urlopen(name)  # expect: body-network\n"
+        "request.urlopen(name)  # expect: body-network\n"
+        "with socket.socket() as line:  # expect: body-network\n"
+        "    line.connect(('127.0.0.1', 1))  # expect: body-network",
+    ),
+    "body-file": (
+        "from pathlib import Path\nimport os",
+        "with open(name) as file:  # expect: body-file\n    text = file.read()\n"
+        "text = Path(name).read_text()  # expect: body-file\n"
+        "names = os.listdir(name)  # expect: body-file\n"
+        "fine = Path(name).name",
+    ),
+    "body-process": (
+        "import subprocess\nfrom os import system",
+        "subprocess.run(['true'])  # expect: body-process\nsystem('true')  # expect: body-process",
+    ),
+    "body-thread": (
+        "import asyncio, threading\nfrom concurrent.futures import ThreadPoolExecutor",
+        "threading.Thread(target=print).start()  # expect: body-thread\n"
+        "pool = ThreadPoolExecutor()  # expect: body-thread\n"
+        "await asyncio.get_running_loop().run_in_executor(None, len, name)  # expect: body-thread",
+    ),
+    "body-environment": (
+        "import os",
+        "os.environ['NAME'] = name  # expect: body-environment\n"
+        "home = os.getenv('HOME')  # expect: body-environment\n"
+        "path = os.environ.get('PATH')  # expect: body-environment",
+    ),
+    "body-terminal": (
+        "",
+        "print(name)  # expect: body-terminal\nname = input()  # expect: body-terminal",
+    ),
+    "body-foreign-await": (
+        "import asyncio",
+        "await asyncio.to_thread(len, name)  # expect: body-foreign-await\n"
+        "await fetch.function(name)  # expect: body-foreign-await\n"
+        "await asyncio.gather(fetch(name), asyncio.sleep(1))",
+    ),
+    "body-set-order": (
+        "import asyncio\nKNOWN = {'a', 'b'}",
+        "names = {name, 'other'}\n"
+        "for one in names:  # expect: body-set-order\n    await fetch(one)\n"
+        "for one in KNOWN | names:  # expect: body-set-order\n    await fetch(one)\n"
+        "await asyncio.gather(*{fetch(name)})  # expect: body-set-order\n"
+        "listed = [one for one in set(name)]  # expect: body-set-order\n"
+        "last = names.pop()  # expect: body-set-order\n"
+        "for one in sorted(names):\n    await fetch(one)\n"
+        "fine = sorted(one for one in names), name in names, len(names)",
+    ),
+    "body-swallowed-cancellation": (
+        "import asyncio, contextlib",
+        "try:\n    await fetch(name)\n"
+        "except asyncio.CancelledError:  # expect: body-swallowed-cancellation\n    pass\n"
+        "try:\n    await fetch(name)\n"
+        "except (ValueError, BaseException) as error:  # expect: body-swallowed-cancellation\n    name = str(error)\n"
+        "try:\n    await fetch(name)\n"
+        "except:  # expect: body-swallowed-cancellation\n    pass\n"
+        "with contextlib.suppress(asyncio.CancelledError):  # expect: body-swallowed-cancellation\n"
+        "    await fetch(name)\n"
+        "try:\n    await fetch(name)\nexcept BaseException:\n    raise\n"
+        "try:\n    await fetch(name)\nexcept asyncio.CancelledError:\n    raise\nexcept BaseException:\n    raise\n"
+        "try:\n    await fetch(name)\nexcept Exception:\n    pass\n"
+        "try:\n    name = name + 1\nexcept:\n    pass",
+    ),
+    "body-unrecorded-finally": (
+        "import logging, subprocess\nlogger = logging.getLogger('x')",
+        "try:\n    await fetch(name)\nfinally:\n"
+        "    print('done')  # expect: body-unrecorded-finally\n"
+        "    logger.info('done')  # expect: body-unrecorded-finally\n"
+        "    open(name)  # expect: body-unrecorded-finally\n"
+        "    subprocess.run(['true'])  # expect: body-unrecorded-finally\n"
+        "    name = name.lower()\n"
+        "logger.info('done')",
+    ),
+    "body-global-state": (
+        "SEEN: list[str] = []\nCOUNTS = {'all': 0}\nTOTAL = 0",
+        "global TOTAL  # expect: body-global-state\nTOTAL += 1\n"
+        "SEEN.append(name)  # expect: body-global-state\n"
+        "COUNTS['all'] += 1  # expect: body-global-state\n"
+        "seen: list[str] = []\nseen.append(name)\nfine = COUNTS['all'], SEEN[0]",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", BODIES)
+def test_a_line_that_a_body_may_not_have_is_found_where_it_stands(plant: Plant, code: str) -> None:
+    imports, lines = BODIES[code]
+    module = plant(body(lines, imports))
+    wanted = expected(module)
+    assert wanted
+    assert wanted == found(module)
+
+
+def test_a_plain_function_that_the_body_calls_is_part_of_the_body(plant: Plant) -> None:
+    module = plant(
+        """
+        import time
+
+
+        def stamp() -> float:
+            return time.time()  # expect: body-clock
+
+
+        def unused() -> float:
+            return time.time()
+
+
+        @contract(owner=OWNER)
+        async def work(name: str) -> str:
+            return await fetch(f"{name}{stamp()}")
+        """
+    )
+    assert expected(module) == found(module)
+
+
+def test_an_inner_function_and_a_parameter_of_a_familiar_name_are_told_apart(plant: Plant) -> None:
+    module = plant(
+        """
+        import asyncio, random
+
+
+        class Clock:
+            def time(self) -> int:
+                return 1
+
+
+        @contract(owner=OWNER)
+        async def work(names: list[str], time: int, open: str) -> str:
+            async def one(name: str) -> str:
+                return await fetch(name + str(random.random()))  # expect: body-randomness
+
+            clock = Clock()
+            return "".join(await asyncio.gather(*(one(n) for n in names))) + str(clock.time()) + str(time) + open
+        """
+    )
+    assert expected(module) == found(module)
+
+
+def test_a_line_that_says_it_is_meant_is_left_alone_for_that_code_only(plant: Plant) -> None:
+    module = plant(
+        body(
+            "a = time.time()  # actum: ignore[body-clock]\n"
+            "b = time.time()  # actum: ignore[body-file]  # expect: body-clock\n"
+            "c = time.time(), open(name)  # actum: ignore[body-clock, body-file]",
+            "import time",
+        )
+    )
+    assert expected(module) == found(module)
+
+
+def test_a_step_that_writes_is_found_and_one_that_reads_is_not(plant: Plant) -> None:
+    module = plant(
+        """
+        import smtplib
+        import subprocess
+        import urllib.request
+
+
+        @step
+        def mail(to: str) -> str:
+            with smtplib.SMTP("localhost") as server:
+                server.sendmail("a@example.org", to, "hello")  # expect: step-writes
+            return to
+
+
+        @step
+        def push(branch: str) -> str:
+            subprocess.run(["git", "push", "origin", branch], check=True)  # expect: step-writes
+            subprocess.run("git --no-pager push", shell=True)  # expect: step-writes
+            subprocess.run(["git", "log"], check=True)
+            return branch
+
+
+        def send(url: str) -> bytes:
+            return urllib.request.urlopen(url, data=b"{}").read()  # expect: step-writes
+
+
+        @step
+        def post(url: str) -> str:
+            urllib.request.urlopen(url)
+            return send(url).decode()
+
+
+        @step
+        async def save(connection: object, name: str) -> str:
+            await connection.execute("insert into names values ($1)", name)  # expect: step-writes
+            await connection.fetch("select * from names")
+            return name
+
+
+        @contract(owner=OWNER)
+        async def work(name: str) -> str:
+            return await save(await post(await push(await mail(name))), await fetch(name))
+        """
+    )
+    assert expected(module) == found(module)
+
+
+def test_a_client_is_known_by_how_it_was_made(plant: Plant) -> None:
+    module = plant(
+        """
+        try:
+            import httpx
+        except ImportError:
+            httpx = None
+
+
+        @step
+        async def one(url: str) -> str:
+            async with httpx.AsyncClient() as client:
+                await client.get(url)
+                await client.post(url)  # expect: step-writes
+                await client.request("DELETE", url)  # expect: step-writes
+                await client.request("GET", url)
+            return httpx.put(url).text  # expect: step-writes
+
+
+        @step
+        async def two(client: httpx.AsyncClient, url: str) -> str:
+            return (await client.patch(url)).text  # expect: step-writes
+
+
+        @contract(owner=OWNER)
+        async def work(name: str) -> str:
+            return await two(await one(name), await fetch(name))
+        """.replace("client: httpx.AsyncClient,", "client: 'httpx.AsyncClient',")
+    )
+    assert expected(module) == found(module)
+
+
+def test_hooks_that_write_and_keys_that_change_are_found(plant: Plant) -> None:
+    module = plant(
+        """
+        import subprocess
+        import time
+
+
+        @effect("mail.send")
+        def send(to: str) -> str:
+            subprocess.run(["git", "push"], check=True)
+            return to
+
+
+        @send.preview
+        def _(to: str) -> Preview:
+            subprocess.run(["git", "push"], check=True)  # expect: hook-writes
+            return Preview(f"Send a mail to {to}")
+
+
+        @send.probe
+        def _(to: str) -> NotHappened:
+            subprocess.run(["git", "push"], check=True)  # expect: hook-writes
+            return NotHappened()
+
+
+        @send.key
+        def _(to: str) -> str:
+            return f"{to}/{time.time()}"  # expect: key-unstable
+
+
+        @contract(owner=OWNER, on_failure="hold")
+        async def work(to: str) -> str:
+            return await send(await fetch(to))
+        """
+    )
+    assert expected(module) == found(module)
+
+
+def test_code_without_source_is_named_and_its_declaration_is_still_checked() -> None:
+    namespace: dict[str, object] = {"__name__": "made_in_memory"}
+    code = "from actum import contract\n\n@contract\nasync def work(name: str) -> str:\n    return name\n"
+    exec(compile(code, "<made>", "exec"), namespace)  # noqa: S102  # code that has no file
+    findings = lint_contract(namespace["work"])  # type: ignore[arg-type]
+    assert [("owner-missing", 3), ("source-unavailable", 3)] == [(one.code, one.line) for one in findings]
+    assert {"<made>"} == {one.file for one in findings}
+
+
+def test_every_finding_ends_as_one_sentence_with_a_cure_of_its_own(plant: Plant) -> None:
+    module = plant(body(BODIES["body-clock"][1], BODIES["body-clock"][0]))
+    (first, *_) = lint_module(module, root=Path(module.__file__ or "").parent)
+    assert (
+        Finding(
+            "body-clock",
+            "work calls time.time(…), which reads the clock or blocks on it",
+            RULES["body-clock"].cure,
+            module.__file__ or "",
+            first.line,
+            "work",
+            "error",
+        )
+        == first
+    )
+
+
+def test_every_code_has_a_planted_example() -> None:
+    here = Path(__file__)
+    planted = set(BODIES)
+    for path in here.parent.glob("test_lint*.py"):
+        planted.update(re.findall(r'(?:# expect: |")([a-z]+(?:-[a-z]+)+)\b', path.read_text()))
+    assert set() == set(RULES) - planted
