@@ -1,0 +1,69 @@
+"""A proxy that understands nothing but bytes, and cuts a connection on command: before the request, or before the reply."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+Cut: TypeAlias = Literal["request", "reply"]
+
+
+class Proxy:
+    """Listens on a port of this machine and passes bytes to the server's socket."""
+
+    def __init__(self, dsn: str) -> None:
+        parts = urlsplit(dsn)
+        asked = parse_qs(parts.query)
+        self._socket = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
+        self._database = parts.path
+        self._orders: dict[int, Cut] = {}
+        self._pumps: set[asyncio.Task[None]] = set()
+        self.cuts = 0
+
+    @property
+    def dsn(self) -> str:
+        port = self._server.sockets[0].getsockname()[1]
+        return f"postgresql://actum@127.0.0.1:{port}{self._database}?sslmode=disable"
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for pump in self._pumps:
+            pump.cancel()
+
+    def cut(self, port: int, what: Cut) -> None:
+        """Cut the connection that comes from local `port`: the next bytes of that direction are lost with it."""
+        self._orders[port] = what
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("peername")[1]
+        try:
+            answers, questions = await asyncio.open_unix_connection(self._socket)
+        except OSError:
+            writer.close()
+            return
+        ways = (
+            asyncio.ensure_future(self._pump(port, "request", reader, questions)),
+            asyncio.ensure_future(self._pump(port, "reply", answers, writer)),
+        )
+        self._pumps.update(ways)
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        self._orders.pop(port, None)
+        writer.transport.abort()
+        questions.close()
+
+    async def _pump(
+        self, port: int, what: Cut, source: asyncio.StreamReader, target: asyncio.StreamWriter
+    ) -> None:
+        with suppress(OSError):
+            while read := await source.read(65536):
+                if self._orders.get(port) == what:
+                    self.cuts += 1
+                    return
+                target.write(read)
+                await target.drain()
