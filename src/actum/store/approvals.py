@@ -27,6 +27,11 @@ class Approvals:
         rows = await self._pool.fetch(self._pool.statement("approvals", "list_of"), ids=list(ids))
         return [ApprovalRow(**row) for row in rows]
 
+    async def get(self, approval_id: UUID) -> ApprovalRow | None:
+        """Return one approval, decided or not, or None."""
+        rows = await self._pool.fetch(self._pool.statement("approvals", "get"), id=approval_id)
+        return ApprovalRow(**rows[0]) if rows else None
+
     async def find(self, suffix: str) -> list[UUID]:
         """Return up to ten approval ids that end in the hexadecimal digits `suffix`."""
         rows = await self._pool.fetch(self._pool.statement("approvals", "find"), suffix=suffix)

@@ -19,6 +19,14 @@ select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.acti
  where a.workflow_id = any(:ids::uuid[])
  order by a.workflow_id, a.asked_at, a.id;
 
+-- name: get
+-- One approval, decided or not. Called by the command line.
+select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
+       a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at
+  from actum.approvals a
+ where a.id = :id::uuid;
+
 -- name: find
 -- Approvals whose id ends in these digits. Called by the command line.
 select a.id
