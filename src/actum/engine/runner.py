@@ -497,7 +497,7 @@ class Runner:
             self.outsiders.read()
             return
         flow = self._flow
-        if flow is not None and flow.is_stuck and self.status is Status.RUNNING:
+        if flow is not None and flow.is_stuck and not self.is_stopped:
             self._fail(
                 Reason.BUG,
                 "the body waits for something that can never come, such as a future nobody sets",
