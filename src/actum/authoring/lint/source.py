@@ -111,8 +111,6 @@ class Source:
                 return self._class_of(inner)
             case ast.Call(func=function):
                 value = function
-            case ast.Constant(value=str() as quoted):
-                value = _annotation(quoted)
         root = value
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -122,12 +120,15 @@ class Source:
         return made if _is_class(made) else None
 
 
-def _annotation(quoted: str) -> ast.expr:
-    """Return what an annotation in quotes means; an empty constant for what means nothing."""
-    try:
-        return ast.parse(quoted, mode="eval").body
-    except SyntaxError:
-        return ast.Constant(None)
+def _annotation(node: ast.expr) -> ast.expr:
+    """Return what an annotation means, without the quotes where it has some."""
+    match node:
+        case ast.Constant(value=str() as quoted):
+            try:
+                return ast.parse(quoted, mode="eval").body
+            except SyntaxError:
+                return node
+    return node
 
 
 def _is_class(name: str) -> bool:
@@ -197,8 +198,8 @@ def _assignments(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         ):
             yield name, value
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-            yield name, annotation if value is None else value
+            yield name, _annotation(annotation) if value is None else value
         case ast.arg(arg=name, annotation=ast.expr() as annotation):
-            yield name, annotation
+            yield name, _annotation(annotation)
         case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)):
             yield name, value
