@@ -114,9 +114,13 @@ class Worker:
         """Start, and work until `stop` is called (or the lease is lost for good)."""
         await self.start()
         try:
-            await self._ended.wait()
+            await self.ended()
         finally:
             await self.stop()
+
+    async def ended(self) -> None:
+        """Return once a started worker has stopped, or must be because its lease is lost; `failure` then says why."""
+        await self._ended.wait()
 
     async def start(self) -> None:
         """Open the database, register contracts and worker, and begin to claim."""
