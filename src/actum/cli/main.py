@@ -1,0 +1,86 @@
+"""The program `actum`: finds the command, and turns every refusal into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from actum.cli.exits import Exit, explain
+from actum.cli.lazy import LazyGroup, Place
+from actum.cli.printing import complain
+
+RUN, LOOK, DECIDE, STEER, CARE = (
+    "Run workflows",
+    "Look at them",
+    "Decide",
+    "Intervene",
+    "Look after the system",
+)
+
+PLACES = {
+    "dev": Place("dev:dev", RUN, "Serve a module on this laptop, with a database of its own."),
+    "worker": Place("serving:worker", RUN, "Serve contracts until told to stop."),
+    "start": Place("starting:start", RUN, "Start a workflow."),
+    "list": Place("listing:list_workflows", LOOK, "List workflows, newest first."),
+    "show": Place("showing:show", LOOK, "Show one workflow: state, timeline, approvals, what to do."),
+    "watch": Place("watching:watch", LOOK, "Follow one workflow until it ends."),
+    "inbox": Place("inbox:inbox", DECIDE, "List what waits for a person."),
+    "approve": Place("deciding:approve", DECIDE, "Approve one action."),
+    "reject": Place("deciding:reject", DECIDE, "Reject one action."),
+    "answer": Place("deciding:answer", DECIDE, "Answer a question that a workflow asks."),
+    "signal": Place("steering:signal", STEER, "Deliver a signal to a workflow."),
+    "settle": Place("steering:settle", STEER, "Say what became of an effect in doubt."),
+    "cancel": Place("steering:cancel", STEER, "Ask a workflow to end."),
+    "pause": Place("steering:pause", STEER, "Have a workflow take in nothing new."),
+    "resume": Place("steering:resume", STEER, "Let a paused workflow go on."),
+    "audit": Place("auditing:audit", CARE, "Verify the logs."),
+    "check": Place("checking:check", CARE, "Look for mistakes in contracts, without running them."),
+    "db": Place("database:db", CARE, "Bring the database to this version, or see how it stands."),
+    "doctor": Place("doctor:doctor", CARE, "Look for what is wrong with database, workers and workflows."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="The database is that of ACTUM_DATABASE_URL, else an embedded server in .actum. "
+    "A workflow is named by its id, the last digits of it (four or more), or CONTRACT/KEY.",
+)
+@click.version_option(package_name="actum", prog_name="actum")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def actum(ctx: click.Context, debug: bool) -> None:
+    """Durable AI workflows under execution contracts."""
+    ctx.obj = {"debug": debug}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line and return its exit code."""
+    try:
+        done = actum.main(args=list(arguments), prog_name="actum", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except Exception as error:
+        if "--debug" in arguments[:1]:
+            traceback.print_exc()
+        sentence, code = explain(error)
+        complain(f"actum: {sentence}")
+        return code
+    return done if isinstance(done, int) else Exit.FINE
+
+
+def main() -> None:
+    """Run the program with the arguments of this process."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""Which commands are possible now, ready to be typed."""
+
+from __future__ import annotations
+
+import shlex
+
+from actum.cli.facts import Facts
+from actum.model.ids import short
+from actum.model.workflow import Cause, Status
+
+
+def next_commands(facts: Facts) -> list[str]:
+    """Return the commands that a workflow's state allows, those that help most first."""
+    row, name = facts.row, short(facts.row.id)
+    if row.finished_at is not None:
+        return []
+    found: list[str] = []
+    for approval in facts.approvals:
+        if approval.state == "pending":
+            found.append(f"actum approve {short(approval.id)} --reason '…'")
+            found.append(f"actum reject {short(approval.id)} --reason '…'")
+    for question in facts.questions:
+        if question.answered_at is None and question.closed_at is None:
+            found.append(f"actum answer {name} {shlex.quote(question.address)} --value '…'")
+    for effect in facts.effects:
+        if effect.state == "in_doubt" and effect.workflow_id == row.id and row.status == Status.BLOCKED:
+            place = f"actum settle {name} {shlex.quote(effect.address)}"
+            found += [
+                f"{place} --happened 'RESULT AS JSON'",
+                f"{place} --did-not-happen",
+                f"{place} --abandon --reason '…'",
+            ]
+    for wait in facts.waits:
+        if wait.get("for") == "signal" and row.status == Status.WAITING:
+            found.append(f"actum signal {name} {shlex.quote(str(wait['step']))} --value '…'")
+    if row.status == Status.PAUSED or (row.status == Status.BLOCKED and row.cause == Cause.CRASH_LOOP):
+        found.append(f"actum resume {name}")
+    elif row.status != Status.BLOCKED:
+        found.append(f"actum pause {name}")
+    return [*found, f"actum cancel {name}"]

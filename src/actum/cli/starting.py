@@ -1,0 +1,107 @@
+"""`actum start`: begin a workflow, and, if asked, wait for its end."""
+
+from __future__ import annotations
+
+import click
+
+from actum.authoring.call import Call
+from actum.cli import options
+from actum.cli.exits import Exit
+from actum.cli.inputs import call_of
+from actum.cli.modules import AnyContract, find_contract
+from actum.cli.opening import carry_out, open_client
+from actum.cli.printing import complain, say, say_json
+from actum.cli.text import neutral
+from actum.cli.watching import follow
+from actum.client import Client
+from actum.machine.keys import validate_key
+from actum.model.ids import short
+
+
+@click.command()
+@click.argument("place", metavar="MODULE:CONTRACT")
+@click.option(
+    "--input", "text", metavar="JSON|@FILE|-", help="A JSON object with an entry for each parameter."
+)
+@click.option("--key", help="One key is one piece of work: starting it again finds the same workflow.")
+@click.option("--requester", metavar="NAME", help="On whose behalf, such as user:ana; else who starts it.")
+@click.option("--wait", "waits", is_flag=True, help="Wait for the end and print the result as JSON.")
+@options.until_person
+@options.acts_as(options.AUTHOR)
+@options.as_json
+@options.dry_run
+def start(
+    place: str,
+    text: str | None,
+    key: str | None,
+    requester: str | None,
+    waits: bool,
+    until_person: bool,
+    who: str | None,
+    is_json: bool,
+    dry_run: bool,
+) -> int:
+    """Start a workflow of a contract; it exists when this returns.
+
+    With a key that is taken, by the same input, the workflow that is already there is named; other input is refused.
+
+    \b
+      actum start flows:greet --input '{"name": "Ana"}' --key greet-ana
+      actum start flows:greet --input @task.json --wait
+    """
+    contract = find_contract(place)
+    call = call_of(contract, text)
+    if dry_run:
+        return _rehearse(contract, call, key)
+    return carry_out(
+        _start(contract, call, key, requester, waits or until_person, until_person, who, is_json)
+    )
+
+
+def _rehearse(contract: AnyContract, call: Call[object], key: str | None) -> int:
+    if key is not None:
+        validate_key(key)
+    arguments = call.arguments.decode()
+    named = f" under the key {neutral(key)}" if key else ""
+    say(f"would start {neutral(contract.name)}{named} with {neutral(arguments)}; nothing was started")
+    return Exit.FINE
+
+
+async def _start(
+    contract: AnyContract,
+    call: Call[object],
+    key: str | None,
+    requester: str | None,
+    waits: bool,
+    until_person: bool,
+    who: str | None,
+    is_json: bool,
+) -> int:
+    async with open_client(who) as client:
+        handle = await client.start(call, key=key, requester=requester)
+        if waits:
+            complain(f"{contract.name} {handle.short_id}")
+            ended = await follow(client, handle.workflow_id, lambda _: None, until_person=until_person)
+            if ended.code is Exit.FINE:
+                say_json(await client.handle(handle.workflow_id).result())
+            else:
+                complain(ended.sentence)
+            return ended.code
+        if is_json:
+            await _say_started(client, contract, handle.workflow_id.hex, key)
+        else:
+            say(f"started {neutral(contract.name)} {short(handle.workflow_id)}  ({handle.workflow_id})")
+    return Exit.FINE
+
+
+async def _say_started(client: Client, contract: AnyContract, workflow: str, key: str | None) -> None:
+    row = await client.get(await client.find(workflow))
+    say_json(
+        {
+            "id": str(row.id),
+            "name": short(row.id),
+            "contract": contract.name,
+            "key": key,
+            "status": row.status,
+        }
+    )
