@@ -210,12 +210,13 @@ class Asking:
         )
 
 
-def withdraw(runner: Runner, progress: Progress, address: str, step: str, closed: str = "withdrawn") -> None:
+def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> None:
     """Close an approval that is open or unused, because nobody wants its answer any more."""
     asked = progress.asked
     if asked is None or asked.is_closed or asked.ruling == "rejected":
         return
     asked.is_closed = True
+    closed = "withdrawn" if asked.ruling is None else "stale"
     row = {"id": str(asked.approval_id), "workflow_id": str(runner.workflow_id), "closed": closed}
     runner.record(
         Record(

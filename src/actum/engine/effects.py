@@ -212,7 +212,7 @@ class EffectExecution(StepExecution):
             case "frozen":
                 self._wait(WAIT_FOR_OTHER * 5, "freeze", self._intend)
             case _:
-                withdraw(self.runner, self.progress, self.address, self.name, "stale")
+                withdraw(self.runner, self.progress, self.address, self.name)
                 self.progress.asked = None
                 self.progress.preview = None
                 self.decided()
