@@ -11,17 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+import re
 from collections import Counter
 from typing import Any
 
 import actum
-from arena import Arena, Contender, announce, number, open_arena, say, until
+from arena import Arena, Contender, announce, number, open_arena, say
 from ours import STEPS, laborious
 
 WORKFLOWS = number("CRASH_WORKFLOWS", 100)
 IN_FLIGHT = number("CRASH_IN_FLIGHT", 20)
-LEASE = number("LEASE", 5)
+LEASE = number("LEASE", 15)
+
+HELD = """
+select s.body
+  from actum.workflows w
+  join actum.snapshots s on s.workflow_id = w.id and s.seq = 1
+ where w.instance = $1::text::uuid
+"""
+PENDING = (
+    "select workflow_uuid from dbos.workflow_status where status = 'PENDING' and executor_id = 'bench-1'"
+)
 
 Mark = tuple[float, int, int]
 
@@ -55,16 +65,15 @@ async def crash(arena: Arena, who: str, rescuer: str) -> dict[str, float]:
     """Kill a worker half-way, let the rescuer (`same`, or `other`, which ran all the time) end the work."""
     await start(arena, who)
     victim = worker_of(arena, who)
-    victim.heard()
+    instance = victim.heard().get("instance")
     other: Contender | None = None
     if rescuer == "other":
         other = worker_of(arena, who, "--elsewhere")
         other.heard()
-        await _beaten_for_a_lease(arena)
     await arena.emptied(who, int(WORKFLOWS * 0.6))
     before = marks(arena, who)
     killed_at = victim.kill()
-    victims = await _under_way(arena, who)
+    victims = await _under_way(arena, who, instance)
     if other is None:
         other = worker_of(arena, who)
         other.heard()
@@ -73,37 +82,16 @@ async def crash(arena: Arena, who: str, rescuer: str) -> dict[str, float]:
     return _judge(arena, who, victims, before, killed_at)
 
 
-async def _beaten_for_a_lease(arena: Arena) -> None:
-    """Nothing to do: a worker that has just come may judge nobody before one lease has passed."""
-    began = time.monotonic()
-
-    async def passed() -> bool:
-        return time.monotonic() - began > LEASE * 0.3
-
-    await until(passed, "time stands still")
-
-
-async def _under_way(arena: Arena, who: str) -> set[int]:
+async def _under_way(arena: Arena, who: str, instance: str | None) -> set[int]:
     """Return the numbers of the workflows that the dead worker held."""
     if who == "dbos":
-        rows = await arena.dbos.fetch(
-            "select inputs from dbos.workflow_status where status = 'PENDING' and executor_id = 'bench-1'"
-        )
-        return {_number_in(row[0]) for row in rows}
-    rows = await arena.actum.fetch(
-        """
-        select s.body from actum.workflows w join actum.snapshots s on s.workflow_id = w.id and s.seq = 1
-         where w.instance = (select instance from actum.workers where name not in
-                             (select name from actum.workers where machine = 'another machine')
-                              order by started_at desc limit 1)
-        """
-    )
+        rows = await arena.dbos.fetch(PENDING)
+        return {int(row[0].rpartition("-")[2]) for row in rows}
+    rows = await arena.actum.fetch(HELD, instance)
     return {_number_in(row[0].decode()) for row in rows}
 
 
 def _number_in(text: str) -> int:
-    import re
-
     found = re.search(r"\d+", text)
     return int(found.group()) if found else -1
 

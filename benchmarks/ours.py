@@ -74,7 +74,7 @@ async def work(contract: str, concurrency: int, elsewhere: bool) -> None:
     if elsewhere:
         process.machine = lambda: "another machine"  # type: ignore[assignment]
     async with actum.Worker([CONTRACTS[contract]], concurrency=concurrency) as worker:
-        tell(at=time.time(), cpu=own_cpu(), name=worker.name)
+        tell(at=time.time(), cpu=own_cpu(), instance=str(worker.instance))
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         tell(
             at=time.time(),

@@ -12,6 +12,7 @@ import asyncio
 import os
 import sys
 import time
+import uuid
 
 from dbos import DBOS, DBOSClient
 
@@ -99,7 +100,15 @@ def start(workflow: str, count: int) -> None:
     client = DBOSClient(system_database_url=URL, application_name="bench")
     began = time.perf_counter()
     for number in range(count):
-        client.enqueue({"workflow_name": workflow, "queue_name": QUEUE, "app_version": "1"}, number)
+        client.enqueue(
+            {
+                "workflow_name": workflow,
+                "queue_name": QUEUE,
+                "app_version": "1",
+                "workflow_id": f"{uuid.uuid4()}-{number}",
+            },
+            number,
+        )
     tell(seconds=time.perf_counter() - began)
     client.destroy()
 
