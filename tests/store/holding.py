@@ -40,10 +40,18 @@ class Held:
         self.said: list[str] = []
         self.wake = row.wake
         self.status = Status(row.status)
-        tail = Record(K.WORKFLOW_CLAIMED, 0, status=row.status, cause=row.cause, current_step=row.current_step)
+        tail = Record(
+            K.WORKFLOW_CLAIMED, 0, status=row.status, cause=row.cause, current_step=row.current_step
+        )
         position = {"epoch": row.epoch, "next_seq": row.next_seq, "chain_head": row.chain_head, **told}
         self.log = Log(
-            row.id, salt=row.salt or b"", contract=row.contract, team=row.team, writer=self, tail=tail, **position
+            row.id,
+            salt=row.salt or b"",
+            contract=row.contract,
+            team=row.team,
+            writer=self,
+            tail=tail,
+            **position,
         )
 
     @property
@@ -92,7 +100,9 @@ class Held:
         assert "written" == await self.write(record)
         return approval_id
 
-    async def intend(self, key: str = "door", *, tier: int = 0, approval_id: UUID | None = None, **told: Any) -> str:
+    async def intend(
+        self, key: str = "door", *, tier: int = 0, approval_id: UUID | None = None, **told: Any
+    ) -> str:
         """Ask the database for one intent; return what it said."""
         values: dict[str, Any] = {
             "mode": "first", "kind": "open", "key": key, "generation": 1, "origin": self.row.origin, "step": "open",

@@ -39,7 +39,9 @@ async def test_a_write_with_a_stale_claim_writes_no_row(actum: Harness, what: st
     held = await hold(actum)
     zombie = (await zombies(actum, held))[what]
     before = await everything(actum, held)
-    said = await zombie.write(await zombie.record(K.STEP_COMPLETED, step="look", snapshot="output", body=b"1"))
+    said = await zombie.write(
+        await zombie.record(K.STEP_COMPLETED, step="look", snapshot="output", body=b"1")
+    )
     assert "fenced" == said
     assert before == await everything(actum, held)
 
@@ -64,7 +66,9 @@ async def test_a_workflow_that_was_released_and_claimed_again_fences_its_first_h
 async def test_an_ended_workflow_takes_no_more_records_from_its_last_holder(actum: Harness) -> None:
     held = await hold(actum)
     assert "released" == await held.complete()
-    again = Held(actum.store, held.instance, held.row, next_seq=held.log.next_seq, chain_head=held.log.chain_head)
+    again = Held(
+        actum.store, held.instance, held.row, next_seq=held.log.next_seq, chain_head=held.log.chain_head
+    )
     again.status = held.status.RUNNING
     assert "fenced" == await again.write(await again.record(K.TIMER_FIRED))
 
@@ -76,7 +80,9 @@ async def test_one_stale_workflow_does_not_hinder_the_others_of_a_flush(actum: H
     stale.log.epoch -= 1
     stale.instance = good.instance
     for held in (good, stale):
-        record = await held.record(K.STEP_COMPLETED, step="look", status="running", snapshot="output", body=b"1")
+        record = await held.record(
+            K.STEP_COMPLETED, step="look", status="running", snapshot="output", body=b"1"
+        )
         held.log.pending.append(record)
         good.recorder.queue(held.log)
     await good.recorder.flush_once()

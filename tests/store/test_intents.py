@@ -144,7 +144,11 @@ async def test_a_key_whose_effect_failed_can_be_taken_over(actum: Harness) -> No
     (second,) = await claim(actum.store)
     assert "written" == await second.intend(mode="take_over")
     reached = (await actum.store.effects.reach([("open", "door")]))["open", "door"]
-    assert (second.id, "started", [first.id, second.id]) == (reached.workflow_id, reached.state, reached.holders)
+    assert (second.id, "started", [first.id, second.id]) == (
+        reached.workflow_id,
+        reached.state,
+        reached.holders,
+    )
 
 
 async def test_a_started_effect_cannot_be_started_again_by_its_own_workflow(actum: Harness) -> None:
@@ -155,7 +159,9 @@ async def test_a_started_effect_cannot_be_started_again_by_its_own_workflow(actu
 
 async def test_what_was_queued_before_a_refused_intent_is_written_without_it(actum: Harness) -> None:
     held = await hold(actum)
-    step = await held.record(K.STEP_COMPLETED, step="look", address="0", status="running", snapshot="output", body=b"1")
+    step = await held.record(
+        K.STEP_COMPLETED, step="look", address="0", status="running", snapshot="output", body=b"1"
+    )
     held.log.pending.append(step)
     assert "written" == await held.intend(tier=2)
     assert ["refused: approval", "written"] == held.said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 from uuid import UUID
@@ -46,7 +46,7 @@ class Harness:
         self.audits = True
         """Set to False by a test that breaks the database on purpose."""
         self._workers: list[Worker] = []
-        self._exits = AsyncExitStack()
+        self._closers: list[Callable[[], Awaitable[None]]] = []
         clock.hear(self._clock_moved)
 
     @classmethod
@@ -55,20 +55,27 @@ class Harness:
         clock = Clock()
         store = await Store.open(dsn, size=8, now=clock.now)
         try:
-            client = await Client.over(store, actor="user:author")
-            reviewer = await Client.over(store, actor="user:reviewer")
+            harness = await cls.over(store, clock)
         except BaseException:
             await store.close()
             raise
-        harness = cls(store, clock, client, reviewer)
-        harness._exits.push_async_callback(store.close)
-        harness._exits.push_async_callback(client.close)
-        harness._exits.push_async_callback(reviewer.close)
+        harness._closers.insert(0, store.close)
+        return harness
+
+    @classmethod
+    async def over(cls, store: Store, clock: Clock | None = None) -> Harness:
+        """Return a harness on an open store, which it leaves open: for a second account on the same database."""
+        client = await Client.over(store, actor="user:author")
+        reviewer = await Client.over(store, actor="user:reviewer")
+        harness = cls(store, clock or Clock(), client, reviewer)
+        harness._closers += [client.close, reviewer.close]
         return harness
 
     async def close(self) -> list[str]:
         """Stop every worker, audit the database unless told not to, and return what the audit found."""
-        async with self._exits:
+        async with AsyncExitStack() as exits:
+            for closer in self._closers:
+                exits.push_async_callback(closer)
             for worker in reversed(self._workers):
                 await worker.stop(grace=0)
             return await audit(self.store) if self.audits else []
@@ -145,7 +152,7 @@ class Harness:
             if client.actor == actor:
                 return client
         client = await Client.over(self.store, actor=actor)
-        self._exits.push_async_callback(client.close)
+        self._closers.append(client.close)
         return client
 
     async def _pending(self, what: Handle[Any] | UUID) -> list[UUID]:
