@@ -69,7 +69,8 @@ class Records:
         All or nothing for each workflow. Raises the driver's errors: the Recorder knows which mean what.
         """
         values: dict[str, object] = {"instance": instance, "now": self._pool.now()}
-        values.update(_columns(_HEAD, flush.heads))
+        # Rows are locked in the order of the heads; by ascending id, like everywhere, nobody waits in a circle.
+        values.update(_columns(_HEAD, sorted(flush.heads, key=lambda head: head[0].bytes)))
         values.update(_columns(_RECORD, flush.records))
         name = "append"
         if flush.moves_ledger:
