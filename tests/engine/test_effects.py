@@ -104,7 +104,9 @@ async def test_what_was_approved_runs_once_without_a_second_prompt(actum: Harnes
     assert [one.state for one in await actum.store.effects.list_of(handle.workflow_id)] == ["succeeded"]
 
 
-async def test_a_rejection_reaches_the_body_with_its_reason_and_nothing_happens(actum: Harness, world: World) -> None:
+async def test_a_rejection_reaches_the_body_with_its_reason_and_nothing_happens(
+    actum: Harness, world: World
+) -> None:
     await actum.worker([asks_first, just_acts])
     asked, acting = await actum.start(asks_first("ana")), await actum.start(just_acts("bo"))
     await actum.reject(asked, "too many mails")
@@ -218,7 +220,9 @@ async def repeats(to: str) -> str:
     return await repeatable(to)
 
 
-async def test_an_effect_whose_other_side_honours_the_key_is_repeated_under_it(actum: Harness, world: World) -> None:
+async def test_an_effect_whose_other_side_honours_the_key_is_repeated_under_it(
+    actum: Harness, world: World
+) -> None:
     await actum.worker([repeats])
     handle = await actum.start(repeats("ana"))
     await actum.approve(handle)
@@ -264,7 +268,9 @@ async def test_a_probe_that_finds_it_done_settles_the_doubt(actum: Harness, worl
     assert len(world.keys) == 1
 
 
-async def test_a_probes_no_is_believed_only_once_the_attempt_can_no_longer_act(actum: Harness, world: World) -> None:
+async def test_a_probes_no_is_believed_only_once_the_attempt_can_no_longer_act(
+    actum: Harness, world: World
+) -> None:
     handle, key = await _interrupted(actum, world)
     world.answer = NotHappened()
     await actum.worker([looks])
@@ -303,7 +309,9 @@ async def buy(order: str, amount: int) -> str:
     return await place(order, amount)
 
 
-async def test_a_second_workflow_under_the_same_key_gets_the_first_ones_result(actum: Harness, world: World) -> None:
+async def test_a_second_workflow_under_the_same_key_gets_the_first_ones_result(
+    actum: Harness, world: World
+) -> None:
     await actum.worker([buy])
     first = await actum.start(buy("4711", 1))
     await actum.approve(first)
@@ -367,7 +375,9 @@ async def careless(to: str) -> str:
     return "?"
 
 
-async def test_a_result_that_cannot_be_stored_has_happened_and_is_never_repeated(actum: Harness, world: World) -> None:
+async def test_a_result_that_cannot_be_stored_has_happened_and_is_never_repeated(
+    actum: Harness, world: World
+) -> None:
     await actum.worker([careless])
     handle = await actum.start(careless("ana"))
     await actum.approve(handle)
@@ -421,7 +431,9 @@ async def test_withdrawing_a_request_closes_its_approvals(actum: Harness, world:
     actum.clock.advance("61s")
     assert await handle.result(10) == "nobody decided"
     assert (await actum.inbox())[0] == []
-    assert ["withdrawn", "withdrawn"] == [a.state for a in await actum.store.approvals.list_of([handle.workflow_id])]
+    assert ["withdrawn", "withdrawn"] == [
+        a.state for a in await actum.store.approvals.list_of([handle.workflow_id])
+    ]
 
 
 async def test_several_calls_are_approved_together_or_not_at_all(actum: Harness, world: World) -> None:
@@ -465,5 +477,3 @@ async def test_steps_before_an_approval_do_not_run_again_after_it(actum: Harness
     assert await handle.result(10) == ["a", "b", "sent to ana"]
     assert world.keys[:2] == ["a", "b"]
     assert len(world.keys) == 3
-
-

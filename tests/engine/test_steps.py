@@ -89,7 +89,12 @@ async def test_a_step_that_gives_up_reaches_the_body_as_a_record_of_the_failure(
         try:
             await always_wrong()
         except StepFailed as failure:
-            seen: list[object] = [failure.step, failure.attempts, failure.error_type, failure.details["customer"]]
+            seen: list[object] = [
+                failure.step,
+                failure.attempts,
+                failure.error_type,
+                failure.details["customer"],
+            ]
         try:
             await fatal()
         except StepFailed as failure:

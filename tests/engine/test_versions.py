@@ -99,7 +99,11 @@ async def test_a_mismatch_ends_by_itself_when_fitting_code_of_a_new_shape_comes(
     await actum.worker([journey(_compatible, changes=("prefix",))])
     assert await handle.result(10) == "new: x"
     kinds = await actum.kinds(handle)
-    assert kinds.index("workflow.blocked") < kinds.index("workflow.unblocked") < kinds.index("workflow.completed")
+    assert (
+        kinds.index("workflow.blocked")
+        < kinds.index("workflow.unblocked")
+        < kinds.index("workflow.completed")
+    )
 
 
 async def test_old_workers_leave_workflows_of_a_newer_shape_alone(

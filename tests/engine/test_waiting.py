@@ -41,7 +41,9 @@ async def test_a_durable_timer_holds_nothing_and_fires_when_its_instant_has_come
     assert await handle.result(10) == "awake"
 
 
-async def test_signals_are_taken_in_the_order_they_were_sent_whoever_held_the_workflow(actum: Harness) -> None:
+async def test_signals_are_taken_in_the_order_they_were_sent_whoever_held_the_workflow(
+    actum: Harness,
+) -> None:
     handle = await actum.start(letters(3))
     await handle.signal(replied, "before anybody worked")
     await actum.worker([letters])

@@ -11,8 +11,8 @@ from actum.cli.text import fold, indent, local, neutral, neutral_lines, since
 from actum.model.ids import short
 from actum.store.rows import ApprovalRow
 
-SHOWN_LINES = 40
-"""Lines of a diff, or of arguments, before the fold."""
+SHOWN_DIFF, SHOWN_BESIDE = 40, 6
+"""Lines of a diff before the fold, and of arguments that stand beside one."""
 _REVERSIBLE = {
     "undoable": "undoable: its exact reverse is declared",
     "compensable": "compensable: a counter-action is declared, not an exact reverse",
@@ -46,9 +46,9 @@ def card(
     for check in sorted(preview.get("checks", []), key=lambda one: not _looks_failed(str(one))):
         lines += _field("Check", neutral(check), width)
     if preview.get("diff"):
-        lines += _block("Diff", neutral_lines(preview["diff"]), name, is_full)
-    else:
-        lines += _block("Arguments", _arguments(row), name, is_full)
+        lines += _block("Diff", neutral_lines(preview["diff"]), name, SHOWN_DIFF, is_full)
+    shown = SHOWN_BESIDE if preview.get("diff") else SHOWN_DIFF
+    lines += _block("Arguments", _arguments(row), name, shown, is_full)
     return lines
 
 
@@ -87,6 +87,6 @@ def _field(name: str, text: str, width: int) -> list[str]:
     return indent(text, f"  {name + ':':<11} ", " " * 14, width)
 
 
-def _block(name: str, lines: list[str], approval: str, is_full: bool) -> list[str]:
-    shown = lines if is_full else fold(lines, SHOWN_LINES, f"`actum inbox {approval} --full`")
+def _block(name: str, lines: list[str], approval: str, most: int, is_full: bool) -> list[str]:
+    shown = lines if is_full else fold(lines, most, f"`actum inbox {approval} --full`")
     return [f"  {name}:", *(f"    {line}" for line in shown)]

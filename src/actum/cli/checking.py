@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module as import_by_name
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.modules import import_module
-from actum.cli.printing import BAD, GOOD, say, say_all, say_json
+from actum.cli.printing import BAD, GOOD, WARN, say, say_all, say_json
 from actum.cli.text import columns, indent, neutral
 from actum.errors import NotPossible
 from actum.version import VERSION
@@ -21,14 +22,22 @@ SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 class Finding(Protocol):
-    """What a look at a module finds."""
+    """What a look at a module finds; `severity` is `error`, `warning` or `note`."""
 
-    code: str
-    sentence: str
-    cure: str
-    file: str
-    line: int
-    contract: str
+    @property
+    def code(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def cure(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def contract(self) -> str | None: ...
+    @property
+    def severity(self) -> str: ...
 
 
 @click.command()
@@ -36,9 +45,10 @@ class Finding(Protocol):
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True
 )
+@click.option("--strict", is_flag=True, help="Let warnings fail the check too.")
 @options.as_json
-def check(modules: tuple[str, ...], form: str, is_json: bool) -> int:
-    """Look for mistakes in the contracts of modules; exit code 1 when there are any."""
+def check(modules: tuple[str, ...], form: str, strict: bool, is_json: bool) -> int:
+    """Look for mistakes in the contracts of modules; exit code 1 when one of them is an error."""
     findings = [finding for name in modules for finding in _lint(name)]
     if is_json or form == "json":
         say_json([_as_json(one) for one in findings])
@@ -46,7 +56,8 @@ def check(modules: tuple[str, ...], form: str, is_json: bool) -> int:
         say_json(sarif(findings))
     else:
         _tell(findings)
-    return Exit.FAILED if findings else Exit.FINE
+    failing = ("error", "warning") if strict else ("error",)
+    return Exit.FAILED if any(one.severity in failing for one in findings) else Exit.FINE
 
 
 def _lint(name: str) -> Sequence[Finding]:
@@ -63,18 +74,23 @@ def _lint(name: str) -> Sequence[Finding]:
 
 def _tell(findings: Sequence[Finding]) -> None:
     for one in findings:
-        say(f"{neutral(_place(one.file))}:{one.line}: {neutral(one.code)} in {neutral(one.contract)}", BAD)
+        where = f" in {neutral(one.contract)}" if one.contract else ""
+        style = BAD if one.severity == "error" else WARN
+        say(f"{neutral(_place(one.file))}:{one.line}: {one.severity} {neutral(one.code)}{where}", style)
         say_all(indent(neutral(one.sentence), "  ", "  ", columns()))
         say_all(indent(neutral(one.cure), "  → ", "    ", columns()))
     if not findings:
         say("nothing found", GOOD)
-    else:
-        say(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}")
+        return
+    counts = Counter(one.severity for one in findings)
+    said = [f"{count} {word}{'s' if count != 1 else ''}" for word, count in sorted(counts.items())]
+    say(", ".join(said))
 
 
 def _as_json(one: Finding) -> dict[str, Any]:
     return {
         "code": one.code,
+        "severity": one.severity,
         "contract": one.contract,
         "sentence": one.sentence,
         "cure": one.cure,
@@ -98,7 +114,7 @@ def _results(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [
         {
             "ruleId": one.code,
-            "level": "warning",
+            "level": one.severity,
             "message": {"text": f"{one.sentence} {one.cure}"},
             "locations": [
                 {
@@ -106,7 +122,7 @@ def _results(findings: Sequence[Finding]) -> list[dict[str, Any]]:
                         "artifactLocation": {"uri": Path(_place(one.file)).as_posix()},
                         "region": {"startLine": max(one.line, 1)},
                     },
-                    "logicalLocations": [{"name": one.contract, "kind": "function"}],
+                    "logicalLocations": [{"name": one.contract or "", "kind": "function"}],
                 }
             ],
         }

@@ -45,6 +45,8 @@ class Claimer:
             queues=worker.queues,
             shapes=worker.shapes,
             slots=slots,
+            alone=worker.isolator.contracts,
+            only=worker.only,
         )
         if not rows:
             return 0

@@ -63,6 +63,7 @@ class History:
     deliveries: list[Delivery] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)
     rescues: int = 0
+    rescues_since_unblock: int = 0
     cancel_reason: str | None = None
     last_at: int = 0
 
@@ -130,6 +131,9 @@ def _read_one(history: History, record: RecordRow) -> None:
         history.deliveries.append(CancelRequested(at, record.reason or "operator"))
     elif kind is K.WORKFLOW_RESCUED:
         history.rescues += 1
+        history.rescues_since_unblock += 1
+    elif kind is K.WORKFLOW_UNBLOCKED:
+        history.rescues_since_unblock = 0
     elif address:
         _progress(history, history.at(address), record, kind, at, data)
 

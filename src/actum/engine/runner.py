@@ -62,6 +62,8 @@ NEVER = 253_402_300_799_000_000
 """9999-12-31: the instant at which a workflow is ready that only somebody else can wake."""
 LINGER = 250_000
 """Microseconds for which a due instant is waited out in memory: parking would take about as long."""
+MOST_CRASHES = 5
+"""Crashes of its worker, the last three of them alone in a process, after which a workflow is blocked."""
 SHOW_AFTER = 0.2
 """Seconds after which a workflow that is being worked on, and has recorded nothing yet, is shown as running."""
 
@@ -244,6 +246,10 @@ class Runner:
         if self.status is Status.BLOCKED and self.cause in (Cause.HELD, Cause.CRASH_LOOP, Cause.REFUSED):
             self.outsiders.take_in(messages)
             self.consider()
+            return
+        crashes = self.history.rescues_since_unblock + self.row.crash_count - self.history.rescues
+        if crashes >= MOST_CRASHES:
+            self.block(Cause.CRASH_LOOP, f"its worker crashed {crashes} times while it ran, at last alone")
             return
         self._replay()
         self.outsiders.take_in(messages)

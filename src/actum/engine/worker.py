@@ -23,6 +23,7 @@ import orjson
 
 from actum.authoring.contract import Contract
 from actum.engine import process
+from actum.engine.alone import Isolator
 from actum.engine.claimer import Claimer
 from actum.engine.clock import DatabaseClock, monotonic_us
 from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
@@ -69,6 +70,7 @@ class Worker:
         settings: Settings | None = None,
         store: Store | None = None,
         require_owner: bool = False,
+        only: UUID | None = None,
     ) -> None:
         self.contracts = _with_children(contracts)
         if require_owner:
@@ -84,6 +86,7 @@ class Worker:
         self.queues = list(queues or sorted({contract.queue for contract in self.contracts.values()}))
         self.shapes: list[bytes] = []
         self.concurrency = concurrency
+        self.only = only
         self.grace = grace
         self.random = random.Random()  # noqa: S311  # jitter, not secrets
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="actum step")
@@ -95,6 +98,7 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[Loop] = []
         self._is_stopping = False
+        self._has_held = False
         self._nudge_due: int | None = None
         self._nudge_handle: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
@@ -151,11 +155,13 @@ class Worker:
         self.rescuer = Rescuer(
             self.store, self.heartbeat, instance=self.instance, machine=process.machine(), lease=self._lease
         )
+        self.isolator = Isolator(self)
         self.heartbeat.start()
         self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
         self._loops = [
             self._claiming,
             Loop("rescuer", self.rescuer.rescue_once, busy=self._lease / 8, idle=self._lease / 4),
+            Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
             Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0)),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
@@ -198,6 +204,15 @@ class Worker:
         if self._opened is not None:
             await self._opened.close()
         self._ended.set()
+
+    async def wait_until_served(self, patience: float = 10.0) -> None:
+        """Wait until a workflow was held and let go, or none came within `patience` seconds."""
+        began = asyncio.get_running_loop().time()
+        while not self._ended.is_set():
+            is_late = asyncio.get_running_loop().time() - began > patience
+            if not self._runners and not self._expected and (self._has_held or is_late):
+                return
+            await asyncio.sleep(0.05)
 
     async def _drain(self, grace: float) -> None:
         for runner in list(self._runners.values()):
@@ -271,6 +286,7 @@ class Worker:
 
     def hold(self, runner: Runner) -> None:
         """Take a runner in."""
+        self._has_held = True
         self._expected.discard(runner.workflow_id)
         self._runners[runner.workflow_id] = runner
         if self._is_stopping:

@@ -67,9 +67,21 @@ class Workflows:
         return {(row["contract"], row["key"]): (row["workflow_id"], row["input_hash"]) for row in rows}
 
     async def claim(
-        self, *, instance: UUID, python: str, queues: Sequence[str], shapes: Sequence[bytes], slots: int
+        self,
+        *,
+        instance: UUID,
+        python: str,
+        queues: Sequence[str],
+        shapes: Sequence[bytes],
+        slots: int,
+        alone: Sequence[str] = (),
+        only: UUID | None = None,
     ) -> list[WorkflowRow]:
-        """Take up to `slots` ready workflows under the lease of `instance`, longest ready first."""
+        """Take up to `slots` ready workflows under the lease of `instance`, longest ready first.
+
+        Workflows of the contracts `alone` that were running in two to four crashes are left to a process of their
+        own, which names the one it wants with `only`.
+        """
         rows = await self._pool.fetch(
             self._named("claim"),
             instance=instance,
@@ -77,9 +89,24 @@ class Workflows:
             queues=list(queues),
             shapes=list(shapes),
             slots=slots,
+            alone=list(alone),
+            only=only,
             now=self._pool.now(),
         )
         return [WorkflowRow(**row) for row in rows]
+
+    async def find_crashed(
+        self, *, queues: Sequence[str], shapes: Sequence[bytes], alone: Sequence[str]
+    ) -> tuple[UUID, str] | None:
+        """Return a ready workflow (id, contract) that is to be run alone, or None."""
+        rows = await self._pool.fetch(
+            self._named("find_crashed"),
+            queues=list(queues),
+            shapes=list(shapes),
+            alone=list(alone),
+            now=self._pool.now(),
+        )
+        return (rows[0]["id"], rows[0]["contract"]) if rows else None
 
     async def release(self, *, instance: UUID, ids: Sequence[UUID]) -> list[UUID]:
         """Give up workflows that `instance` holds; they are ready for anyone at once."""

@@ -66,6 +66,8 @@ update actum.workflows w
               and r.queue = any(:queues::text[])
               and r.run_at <= coalesce(:now::timestamptz, now())
               and r.shape_hash = any(:shapes::bytea[])
+              and (:only::uuid is null or r.id = :only::uuid)
+              and not (r.crash_count between 2 and 4 and :only::uuid is null and r.contract = any(:alone::text[]))
               and not exists (
                       select from actum.freezes f
                        where f.ended_at is null
@@ -81,6 +83,20 @@ returning w.id, w.contract, w.key, w.shape_hash, w.document_hash, w.python, w.ch
           w.parent, w.parent_address, w.salt, w.status, w.cause, w.current_step, w.attempt_count, w.next_seq,
           w.chain_head, w.deadline, w.epoch, w.wake, w.crash_count, w.created_at, w.queue, w.tags::text as tags,
           w.updated_at, w.finished_at, w.run_at, w.instance;
+
+-- name: find_crashed
+-- A ready workflow that was running in two crashes or more, to be run alone. Called by the Isolator.
+select r.id, r.contract
+  from actum.workflows r
+ where r.instance is null
+   and r.finished_at is null
+   and r.crash_count between 2 and 4
+   and r.queue = any(:queues::text[])
+   and r.run_at <= coalesce(:now::timestamptz, now())
+   and r.shape_hash = any(:shapes::bytea[])
+   and r.contract = any(:alone::text[])
+ order by r.run_at
+ limit 1;
 
 -- name: release
 -- Gives workflows up unfinished: at shutdown, or when a lost reply left them claimed and unknown. Called by the worker.
