@@ -11,12 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from actum import errors
 from actum.authoring.lint import RULES, RUNBOOK_HEADINGS
 from actum.machine import approvals, ledger, transitions
 from actum.model.events import EventKind, Reason
 from actum.model.workflow import Status
+
+S = TypeVar("S", bound=StrEnum)
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py from the code. Change the code, then run it again. -->"
@@ -177,7 +180,7 @@ def _workflow_moves() -> list[str]:
     return moves + [f"{status.value} --> [*]" for status in Status if status.is_final]
 
 
-def _plain_moves(born: StrEnum, table: Mapping[StrEnum, Iterable[StrEnum]]) -> list[str]:
+def _plain_moves(born: S, table: Mapping[S, Iterable[S]]) -> list[str]:
     moves = [f"[*] --> {born.value}"]
     for state, after in table.items():
         ways = sorted(one.value for one in after)

@@ -1,0 +1,144 @@
+"""The fenced blocks of the documentation, and a reader who does what a page says, in order, in a folder of its own.
+
+```python hello.py     a file the reader saves; it must compile
+```python run          a program the reader runs as it stands
+```python fragment     a piece of a program; it must compile
+```sh                  `python FILE` is run, `actum …` must parse, `make …` must be a target
+```text                after a `sh` or `run` block: what was printed, exactly
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+KILLED = "# killed"
+LONGEST = 120
+"""Seconds that one program of a page may take on a busy machine."""
+
+_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block: the words after the fence, its text, and where it begins."""
+
+    info: str
+    text: str
+    page: Path
+    line: int
+
+    @property
+    def language(self) -> str:
+        return self.info.partition(" ")[0]
+
+    @property
+    def word(self) -> str:
+        return self.info.partition(" ")[2]
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def pages() -> list[Path]:
+    """Return every page that people read."""
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return the blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(found[1].strip(), found[2], page, text.count("\n", 0, found.start()) + 1)
+        for found in _FENCE.finditer(text)
+    ]
+
+
+class Reader:
+    """Does in `folder` what a page says, with a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")},
+            "ACTUM_HOME": str(folder / "home"),
+            "PYTHONPATH": str(folder),
+        }
+
+    def follow(self, blocks: list[Block]) -> None:
+        """Do all blocks in order; raises AssertionError with place and output for what does not work as written."""
+        printed: str | None = None
+        for block in blocks:
+            match block.language, block.word:
+                case "python", "fragment":
+                    compile_block(block)
+                case "python", "run":
+                    compile_block(block)
+                    printed = self._run(self.save(block, "program.py"), block)
+                case "python", name if name.endswith(".py"):
+                    compile_block(block)
+                    self.save(block, name)
+                case "python", word:
+                    raise AssertionError(
+                        f"{block.place}: python {word!r}: say run, fragment or a file's name"
+                    )
+                case "sh", _:
+                    printed = self._do(block)
+                case "text", _ if printed is not None:
+                    assert block.text == printed, f"{block.place}: it printed\n{printed}"
+                    printed = None
+                case _:
+                    printed = None
+
+    def save(self, block: Block, name: str) -> str:
+        """Write a block's text as file `name`."""
+        (self.folder / name).write_text(block.text, encoding="utf-8")
+        return name
+
+    def start(self, name: str) -> subprocess.Popen[str]:
+        """Start a saved program."""
+        return subprocess.Popen(
+            [sys.executable, name],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _do(self, block: Block) -> str | None:
+        """Run the `python` lines of a shell block and return what they printed; None without such a line."""
+        lines = [line for line in block.text.splitlines() if line.startswith("python ")]
+        if not lines:
+            return None
+        return "".join(
+            self._run(shlex.split(line, comments=True)[1], block, is_killed=KILLED in line) for line in lines
+        )
+
+    def _run(self, name: str, block: Block, *, is_killed: bool = False) -> str:
+        program = self.start(name)
+        try:
+            printed, complaints = program.communicate(timeout=LONGEST)
+        finally:
+            program.kill()
+            program.wait()
+        wanted = -9 if is_killed else 0
+        assert wanted == program.returncode, (
+            f"{block.place}: {name} ended with {program.returncode}\n{complaints}"
+        )
+        return printed
+
+
+def compile_block(block: Block) -> None:
+    """Compile a block at its own place in the page; a piece may await outside a function."""
+    import ast
+
+    source = "\n" * block.line + block.text
+    compile(source, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
