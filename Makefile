@@ -41,7 +41,8 @@ bench: $(READY_BENCH) ## Run one benchmark beside its peers: make bench WORKLOAD
 	$(BIN)/python benchmarks/$(WORKLOAD).py $(ARGS)
 
 docs: $(READY) ## Write the generated reference pages anew.
-	$(BIN)/actum docs docs/reference
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate_commands.py
 
 clean: ## Remove the environment and what the tools keep; databases stay.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
