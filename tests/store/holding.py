@@ -101,7 +101,13 @@ class Held:
         return approval_id
 
     async def intend(
-        self, key: str = "door", *, tier: int = 0, approval_id: UUID | None = None, **told: Any
+        self,
+        key: str = "door",
+        *,
+        tier: int = 0,
+        approval_id: UUID | None = None,
+        attempt: int = 1,
+        **told: Any,
     ) -> str:
         """Ask the database for one intent; return what it said."""
         values: dict[str, Any] = {
@@ -111,7 +117,12 @@ class Held:
         }  # fmt: skip
         return await self.write(
             await self.record(
-                K.EFFECT_STARTED, step="open", address="1", attempt=1, tier=tier, intent=Intent(**values)
+                K.EFFECT_STARTED,
+                step="open",
+                address="1",
+                attempt=attempt,
+                tier=tier,
+                intent=Intent(**values),
             )
         )
 
