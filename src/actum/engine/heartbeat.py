@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from uuid import UUID
 
@@ -21,6 +23,8 @@ from actum.store.store import Store
 
 logger = logging.getLogger("actum.heartbeat")
 
+HELD_UP_AFTER = 1.0
+"""Seconds for which a body or a callback may hold the loop before it is reported with its line."""
 STUCK_AFTER = 60.0
 """Seconds without a tick of the worker's loop after which the process ends itself."""
 
@@ -51,11 +55,14 @@ class Heartbeat:
         self._ticked_at = time.monotonic()
         self._sent_at = time.monotonic()
         self._unbroken_since = time.monotonic()
+        self._loop_thread = threading.get_ident()
+        self._has_reported = False
         self.is_lost = False
 
     def start(self) -> None:
         """Begin to beat; the worker's row was written just now and counts as the first beat."""
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._sent_at = self._unbroken_since = self._ticked_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="actum heartbeat", daemon=True)
         self._thread.start()
@@ -107,10 +114,30 @@ class Heartbeat:
                 except Exception as error:
                     self._unbroken_since = time.monotonic()
                     logger.warning("a heartbeat failed: %r", error)
-                await asyncio.to_thread(self._stopping.wait, self._interval)
+                await asyncio.to_thread(self._rest)
         finally:
             if store is not None:
                 await store.close()
+
+    def _rest(self) -> None:
+        """Wait until the next beat is due, and say where the loop is when it has been held up meanwhile."""
+        until = time.monotonic() + self._interval
+        while not self._stopping.wait(min(max(until - time.monotonic(), 0.0), 0.5)):
+            self._report_hold_up()
+            if time.monotonic() >= until:
+                return
+
+    def _report_hold_up(self) -> None:
+        held_for = time.monotonic() - self._ticked_at - min(self._interval, 1.0)
+        if held_for < HELD_UP_AFTER:
+            self._has_reported = False
+        elif not self._has_reported:
+            self._has_reported = True
+            frame = sys._current_frames().get(self._loop_thread)
+            where = "".join(traceback.format_stack(frame, limit=3)) if frame is not None else "unknown"
+            logger.warning(
+                "something holds the worker's loop for %.1f s; it should be a step:\n%s", held_for, where
+            )
 
     async def _beat(self, store: Store) -> None:
         sent_at, sent_us = time.monotonic(), monotonic_us()

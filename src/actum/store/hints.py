@@ -1,7 +1,7 @@
 """Hints: something may be ready, something may have ended. Nothing depends on their arrival.
 
 A hint travels within the process at once, and between processes by NOTIFY, sent after the commit it speaks of, by a
-statement of its own, many in one. Payloads: `ready`, `people`, `wake:ID`, `ended:ID`, `probe:…`.
+statement of its own, many in one. Payloads: `ready`, `people`, `wake:ID`, `ended:ID`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ logger = logging.getLogger("actum.hints")
 _MOST = 7_000
 """Bytes of one NOTIFY: Postgres takes 8,000 at most."""
 
+PROBE = "probe"
+PROBE_EVERY, PROBE_PATIENCE = 30.0, 5.0
+"""Seconds between two looks whether hints arrive, and how long one may take."""
+
 Heard = Callable[[str], None]
 _HEARERS: dict[str, set[Heard]] = {}
 
@@ -39,6 +43,7 @@ class Hints:
         self._outbox: dict[str, None] = {}
         self._sender: asyncio.Task[None] | None = None
         self._mine: set[Heard] = set()
+        self._heard_probe = asyncio.Event()
         self.is_on = is_on and not store.pool.pooler
         self.is_deaf = True
 
@@ -79,7 +84,13 @@ class Hints:
             try:
                 await connection.add_listener(self._store.channel, self._received)
                 self.is_deaf = False
-                await lost.wait()
+                while not lost.is_set():
+                    await _wait(lost, PROBE_EVERY)
+                    if not lost.is_set() and not await self._hears_itself():
+                        logger.warning(
+                            "hints sent through the database do not arrive: polling goes on without them"
+                        )
+                        break
             except (OSError, DatabaseUnavailable):
                 await asyncio.sleep(1)
             finally:
@@ -87,9 +98,18 @@ class Hints:
                 with contextlib.suppress(Exception):
                     connection.terminate()
 
+    async def _hears_itself(self) -> bool:
+        """Send a hint to oneself and wait for it."""
+        self._heard_probe.clear()
+        await self._store.notify(f"{PROBE}|{self._origin}")
+        await _wait(self._heard_probe, PROBE_PATIENCE)
+        return self._heard_probe.is_set()
+
     def _received(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         origin, _, rest = payload.partition("|")
-        if origin == self._origin:
+        if origin == PROBE and rest == self._origin:
+            self._heard_probe.set()
+        if origin in (PROBE, self._origin):
             return
         for hint in rest.split(","):
             for heard in list(self._mine):
@@ -102,6 +122,12 @@ class Hints:
         if self._sender is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._sender, 1)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _packed(hints: list[str], origin: str) -> list[str]:
