@@ -12,7 +12,7 @@ import click
 
 from actum.cli.exits import MEANINGS, Exit
 from actum.cli.lazy import LazyGroup
-from actum.cli.main import actum
+from actum.cli.main import PLACES, actum
 
 PAGE = Path(__file__).parent / "reference" / "commands.md"
 
@@ -45,21 +45,23 @@ def write_page() -> str:
 
 
 def _commands() -> Iterator[tuple[str, str, click.Command]]:
-    assert isinstance(actum, LazyGroup)
-    context = click.Context(actum, info_name="actum")
     last = ""
-    for name, place in actum.places.items():
-        command = actum.get_command(context, name)
-        assert command is not None
+    for name, place in PLACES.items():
+        command = _found(actum, name)
         heading, last = ("" if place.heading == last else place.heading), place.heading
         if isinstance(command, LazyGroup):
             for inner in command.places:
-                found = command.get_command(context, inner)
-                assert found is not None
-                yield heading, f"actum {name} {inner}", found
+                yield heading, f"actum {name} {inner}", _found(command, inner)
                 heading = ""
         else:
             yield heading, f"actum {name}", command
+
+
+def _found(group: click.Group, name: str) -> click.Command:
+    command = group.get_command(click.Context(group), name)
+    if command is None:
+        raise SystemExit(f"the command {name} is listed and cannot be found")
+    return command
 
 
 def _describe(path: str, command: click.Command) -> list[str]:
@@ -78,9 +80,7 @@ def _describe(path: str, command: click.Command) -> list[str]:
 
 
 def _option(option: click.Option, context: click.Context) -> str:
-    record = option.get_help_record(context)
-    assert record is not None
-    name, about = (part.replace("|", "\\|") for part in record)
+    name, about = (part.replace("|", "\\|") for part in option.get_help_record(context) or ("", ""))
     return f"| `{name}` | {about} |"
 
 

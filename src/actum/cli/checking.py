@@ -115,7 +115,7 @@ def _results(findings: Sequence[Finding]) -> list[dict[str, Any]]:
         {
             "ruleId": one.code,
             "level": one.severity,
-            "message": {"text": f"{one.sentence} {one.cure}"},
+            "message": {"text": f"{one.sentence}: {one.cure}"},
             "locations": [
                 {
                     "physicalLocation": {

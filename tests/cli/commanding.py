@@ -1,0 +1,115 @@
+"""The real command in a process of its own, as a person would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How one command went."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Actum:
+    """Commands in one folder, with one environment."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")}
+        self.environment = {**kept, **settings, "PYTHONUNBUFFERED": "1"}
+
+    def __call__(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=self.folder,
+            env={**self.environment, **settings},
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def fine(self, *arguments: str) -> Done:
+        """Run a command that has to succeed."""
+        done = self(*arguments)
+        assert (0, "") == (done.code, done.err if done.code else "")
+        return done
+
+    def begin(self, *arguments: str, log: str = "log") -> Running:
+        """Start a command that goes on; what it says is in the file `log`."""
+        path = self.folder / log
+        with path.open("w") as file:
+            process = subprocess.Popen(
+                command(*arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        return Running(process, path)
+
+    def start(self, contract: str, arguments: Mapping[str, Any] | None = None, *options: str) -> str:
+        """Start a workflow and return its name."""
+        given = ("--input", json.dumps(arguments)) if arguments else ()
+        name: str = self.fine("start", f"flows:{contract}", *given, *options, "--json").json["name"]
+        return name
+
+
+class Running:
+    """A command that goes on."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until the command has said `text`, and fail if it ends before."""
+        until(lambda: self.said.count(text) >= count or self.process.poll() is not None, text)
+        assert text in self.said, self.said
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Wait for the end and return the exit code."""
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "actum.cli", *arguments]
+
+
+def until(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.01)

@@ -1,0 +1,109 @@
+"""The program itself: what it costs, how it refuses, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from commanding import Actum, command
+
+from actum.cli.main import PLACES, actum
+
+ROOT = Path(__file__).parents[2]
+
+
+def cpu_of(arguments: list[str]) -> float:
+    """Return the least CPU time, in seconds, that a command took in seven goes."""
+    taken = []
+    for _ in range(7):
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert 0 == process.returncode
+        taken.append(usage.ru_utime + usage.ru_stime)
+    return min(taken)
+
+
+def test_help_costs_less_than_a_tenth_of_a_second_of_cpu() -> None:
+    assert cpu_of(command("--help")) - cpu_of([sys.executable, "-c", "pass"]) < 0.1
+
+
+def test_help_imports_neither_driver_nor_engine_nor_validation() -> None:
+    code = (
+        "import sys\nfrom actum.cli.main import run\nrun(['--help'])\n"
+        "print({'asyncpg', 'pydantic', 'actum.engine', 'rich', 'uvloop'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "set()\n" == done.stderr
+
+
+def test_every_listed_command_is_there_and_explains_itself() -> None:
+    context = click.Context(actum)
+    for name in PLACES:
+        found = actum.get_command(context, name)
+        assert found is not None, name
+        assert name == found.name
+        assert found.help, name
+
+
+def test_the_reference_of_commands_is_fresh() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "docs" / "generate_commands.py"), "--check"])
+    assert 0 == done.returncode, "run python docs/generate_commands.py"
+
+
+def test_an_unknown_command_is_a_usage_error(idle: Actum) -> None:
+    done = idle("flourish")
+    assert 2 == done.code
+    assert "No such command" in done.err
+
+
+def test_an_address_that_is_none_is_refused_without_its_password(idle: Actum) -> None:
+    done = idle("list", ACTUM_DATABASE_URL="mysql://me:secret@here/db")
+    assert 2 == done.code
+    assert "ACTUM_DATABASE_URL" in done.err
+    assert "secret" not in done.err
+
+
+def test_a_setting_that_is_none_is_refused(idle: Actum) -> None:
+    done = idle("list", ACTUM_DATABSE_URL="postgresql://here/db")
+    assert 2 == done.code
+    assert "ACTUM_DATABSE_URL" in done.err
+
+
+def test_a_database_that_is_away_is_exit_code_6_in_one_sentence(idle: Actum, tmp_path: Path) -> None:
+    away = f"postgresql://actum@/actum?host={tmp_path}&port=5999"
+    for arguments in (["list"], ["db", "status"], ["worker", "flows"]):
+        done = idle(*arguments, ACTUM_DATABASE_URL=away)
+        assert (6, 1) == (done.code, len(done.err.splitlines())), done.err
+        assert "no answer from the database" in done.err
+
+
+def test_a_traceback_is_shown_only_when_asked_for(idle: Actum) -> None:
+    assert "Traceback" not in idle("show", "abcd").err
+    done = idle("--debug", "show", "abcd")
+    assert (3, True) == (done.code, "Traceback" in done.err)
+
+
+def test_the_laptops_identities_are_refused_over_an_address(idle: Actum) -> None:
+    done = idle("cancel", "abcd", "--as", "author")
+    assert 2 == done.code
+    assert "embedded database" in done.err
+
+
+def test_a_reader_that_goes_away_is_no_traceback(idle: Actum) -> None:
+    process = subprocess.Popen(
+        command("doctor"),
+        env=idle.environment,
+        cwd=idle.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = "", process.stderr.read() if process.stderr else ""
+    process.wait(60)
+    assert "Traceback" not in said
