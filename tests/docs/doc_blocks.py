@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-KILLED = "# killed"
+ENDINGS = {"# killed": -9, "# exits with 0": 0, "# exits with 1": 1}
 LONGEST = 120
 """Seconds that one program of a page may take on a busy machine."""
 
@@ -70,6 +71,7 @@ class Reader:
             **{name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")},
             "ACTUM_HOME": str(folder / "home"),
             "PYTHONPATH": str(folder),
+            "COLUMNS": "80",
         }
 
     def follow(self, blocks: list[Block]) -> None:
@@ -81,7 +83,7 @@ class Reader:
                     compile_block(block)
                 case "python", "run":
                     compile_block(block)
-                    printed = self._run(self.save(block, "program.py"), block)
+                    printed = self._run(block, self.save(block, "program.py"))
                 case "python", name if name.endswith(".py"):
                     compile_block(block)
                     self.save(block, name)
@@ -102,10 +104,10 @@ class Reader:
         (self.folder / name).write_text(block.text, encoding="utf-8")
         return name
 
-    def start(self, name: str) -> subprocess.Popen[str]:
-        """Start a saved program."""
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start Python with a saved program, or with `-m` and a module."""
         return subprocess.Popen(
-            [sys.executable, name],
+            [sys.executable, *command],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -114,31 +116,32 @@ class Reader:
         )
 
     def _do(self, block: Block) -> str | None:
-        """Run the `python` lines of a shell block and return what they printed; None without such a line."""
-        lines = [line for line in block.text.splitlines() if line.startswith("python ")]
-        if not lines:
-            return None
-        return "".join(
-            self._run(shlex.split(line, comments=True)[1], block, is_killed=KILLED in line) for line in lines
-        )
+        """Run what is to be run of a shell block and return what it printed; None if that is nothing."""
+        printed: list[str] = []
+        for line in block.text.splitlines():
+            ending = next((code for mark, code in ENDINGS.items() if line.endswith(mark)), None)
+            program, *arguments = shlex.split(line, comments=True) or [""]
+            if program == "python":
+                printed.append(self._run(block, *arguments, ending=ending or 0))
+            elif program == "actum" and ending is not None:
+                printed.append(self._run(block, "-m", "actum.cli", *arguments, ending=ending))
+        return "".join(printed) if printed else None
 
-    def _run(self, name: str, block: Block, *, is_killed: bool = False) -> str:
-        program = self.start(name)
+    def _run(self, block: Block, *command: str, ending: int = 0) -> str:
+        program = self.start(*command)
         try:
             printed, complaints = program.communicate(timeout=LONGEST)
         finally:
             program.kill()
             program.wait()
-        wanted = -9 if is_killed else 0
-        assert wanted == program.returncode, (
-            f"{block.place}: {name} ended with {program.returncode}\n{complaints}"
+        shown = " ".join(command)
+        assert ending == program.returncode, (
+            f"{block.place}: {shown} ended with {program.returncode}\n{complaints}"
         )
         return printed
 
 
 def compile_block(block: Block) -> None:
     """Compile a block at its own place in the page; a piece may await outside a function."""
-    import ast
-
     source = "\n" * block.line + block.text
     compile(source, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
