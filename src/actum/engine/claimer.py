@@ -39,19 +39,20 @@ class Claimer:
         slots = min(worker.free_slots, MOST)
         if slots <= 0 or not worker.has_lease():
             return 0
-        rows = await worker.store.workflows.claim(
-            instance=worker.instance,
-            python=worker.python,
-            queues=worker.queues,
-            shapes=worker.shapes,
-            slots=slots,
-            alone=worker.isolator.contracts,
-            only=worker.only,
-        )
+        async with worker.owning:
+            rows = await worker.store.workflows.claim(
+                instance=worker.instance,
+                python=worker.python,
+                queues=worker.queues,
+                shapes=worker.shapes,
+                slots=slots,
+                alone=worker.isolator.contracts,
+                only=worker.only,
+            )
+            for row in rows:
+                worker.expect(row.id)
         if not rows:
             return 0
-        for row in rows:
-            worker.expect(row.id)
         try:
             await self._begin(rows)
         finally:

@@ -19,9 +19,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
-
 from actum.authoring.contract import Contract
+from actum.authoring.registration import register
 from actum.engine import process
 from actum.engine.alone import Isolator
 from actum.engine.claimer import Claimer
@@ -85,6 +84,7 @@ class Worker:
         self.python = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.queues = list(queues or sorted({contract.queue for contract in self.contracts.values()}))
         self.shapes: list[bytes] = []
+        self.documents: dict[str, bytes] = {}
         self.concurrency = concurrency
         self.only = only
         self.grace = grace
@@ -95,6 +95,7 @@ class Worker:
         self._opened: Opened | None = None
         self._runners: dict[UUID, Runner] = {}
         self._expected: set[UUID] = set()
+        self.owning = asyncio.Lock()  # a claim and a look at what is owned would overtake one another's answers
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[Loop] = []
         self._is_stopping = False
@@ -226,13 +227,9 @@ class Worker:
         shapes: dict[bytes, None] = {}
         fresh: list[str] = []
         for contract in self.contracts.values():
-            found, is_new = await self.store.contracts.register(
-                contract=contract.name,
-                document_hash=contract.document_hash,
-                shape_hash=contract.shape_hash,
-                document=orjson.dumps(contract.document(), option=orjson.OPT_SORT_KEYS).decode(),
-                team=contract.owner.team if contract.owner else None,
-            )
+            registration = register(contract)
+            self.documents[contract.name] = registration.document_hash
+            found, is_new = await self.store.contracts.register(registration)
             shapes.update(dict.fromkeys(found))
             if is_new:
                 fresh.append(contract.name)
@@ -371,8 +368,9 @@ class Worker:
 
     async def compare_once(self) -> int:
         """Release what the database says we hold and we do not know, and look at the wake numbers of what we hold."""
-        known = set(self._runners) | self._expected
-        owned = await self.store.workflows.list_owned(self.instance)
+        async with self.owning:
+            known = set(self._runners) | self._expected
+            owned = await self.store.workflows.list_owned(self.instance)
         now_known = set(self._runners) | self._expected
         stray = [one for one in owned if one not in known and one not in now_known]
         if stray:
