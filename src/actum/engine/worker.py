@@ -95,7 +95,7 @@ class Worker:
         self._opened: Opened | None = None
         self._runners: dict[UUID, Runner] = {}
         self._expected: set[UUID] = set()
-        self.owning = asyncio.Lock()  # a claim and a look at what is owned would overtake one another's answers
+        self.owning = asyncio.Lock()  # a claim and a look at what is owned must not overtake each other
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loops: list[Loop] = []
         self._is_stopping = False
@@ -196,7 +196,7 @@ class Worker:
                 if owned:
                     await self.store.workflows.release(instance=self.instance, ids=sorted(owned))
                 await self.store.workers.stop([self.instance], "stopped")
-        self.heartbeat.stop()
+        await asyncio.to_thread(self.heartbeat.stop)  # it closes its own connections, which may take a while
         await self.hints.close()
         for task in list(self._tasks):
             task.cancel()
