@@ -1,12 +1,23 @@
 -- name: read
 -- The records of claimed workflows with their payloads, in order. Called by the Claimer after its claim has committed.
--- The ids stand twice, or a custom plan reads all snapshots to join them: 12 ms at 6,000 workflows, and growing.
+-- One index scan for each workflow, whatever the planner believes: without statistics it joined whole tables.
 select e.workflow_id, e.seq, e.at, e.kind, e.step, e.address, e.attempt, e.outcome, e.reason, e.actor, e.tier,
        e.data, e.hash, s.argument_hash, s.kind as snapshot_kind, s.body
-  from actum.events e
-  left join actum.snapshots s on s.workflow_id = e.workflow_id and s.seq = e.seq
-                             and s.workflow_id = any(:ids::uuid[])
- where e.workflow_id = any(:ids::uuid[])
+  from unnest(:ids::uuid[]) as asked(id)
+ cross join lateral (
+           select *
+             from actum.events v
+            where v.workflow_id = asked.id
+            order by v.seq
+           offset 0
+       ) e
+  left join lateral (
+           select *
+             from actum.snapshots p
+            where p.workflow_id = e.workflow_id
+              and p.seq = e.seq
+           offset 0
+       ) s on true
  order by e.workflow_id, e.seq;
 
 -- name: read_events
