@@ -10,6 +10,7 @@ import orjson
 
 from actum.authoring.call import Call
 from actum.authoring.contract import Contract
+from actum.authoring.registration import Registration, register
 from actum.client.finding import find_approval, find_workflow
 from actum.client.handle import Handle
 from actum.client.starting import Tags, contract_of, prepare
@@ -47,7 +48,7 @@ class Client:
         self.hints = Hints(store, is_on=settings.hints)
         self.endings = Endings(store, self.hints)
         self.clock = DatabaseClock(store.pool.now)
-        self._registered: set[bytes] = set()
+        self._registered: dict[bytes, Registration] = {}
         self._listening: Any = None
 
     @classmethod
@@ -133,11 +134,10 @@ class Client:
                 requester=requester or self.actor,
                 priority=priority,
                 tags=tags,
+                document_hash=(await self._register(contract_of(call))).document_hash,
             )
             for call, key in zip(calls, named, strict=True)
         ]
-        for call in calls:
-            await self._register(contract_of(call))
         started = await self.store.workflows.start(prepared, connection)
         ids = await self._resolve(prepared, started, connection)
         if connection is None and started:
@@ -167,17 +167,14 @@ class Client:
             ids.append(workflow_id)
         return ids
 
-    async def _register(self, contract: Contract[..., Any]) -> None:
-        if contract.document_hash in self._registered:
-            return
-        await self.store.contracts.register(
-            contract=contract.name,
-            document_hash=contract.document_hash,
-            shape_hash=contract.shape_hash,
-            document=orjson.dumps(contract.document(), option=orjson.OPT_SORT_KEYS).decode(),
-            team=contract.owner.team if contract.owner else None,
-        )
-        self._registered.add(contract.document_hash)
+    async def _register(self, contract: Contract[..., Any]) -> Registration:
+        """Register a contract's document once for each client; started workflows name it."""
+        known = self._registered.get(contract.shape_hash)
+        if known is None:
+            known = register(contract)
+            await self.store.contracts.register(known)
+            self._registered[contract.shape_hash] = known
+        return known
 
     # looking
 

@@ -47,6 +47,7 @@ def prepare(
     requester: str | None,
     priority: int,
     tags: Tags | None,
+    document_hash: bytes,
 ) -> Started:
     """Return what a start writes; `at` is the database's instant in microseconds. Refuses what cannot be stored."""
     from actum.engine.log import to_datetime
@@ -66,7 +67,7 @@ def prepare(
         contract=contract.name,
         key=key,
         shape_hash=contract.shape_hash,
-        document_hash=contract.document_hash,
+        document_hash=document_hash,
         team=team,
         requester=requester,
         queue=contract.queue,

@@ -107,7 +107,7 @@ def _child_row(execution: ChildExecution, contract: Contract[..., Any], child_id
         "id": str(child_id),
         "contract": contract.name,
         "shape_hash": contract.shape_hash.hex(),
-        "document_hash": contract.document_hash.hex(),
+        "document_hash": runner.worker.documents[contract.name].hex(),
         "changes": list(contract.changes),
         "team": team,
         "requester": runner.row.requester,

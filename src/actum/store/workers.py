@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from actum.store.pool import Pool, Row
 from actum.store.rows import WorkerRow
+
+
+class Document(Protocol):
+    """What is stored of a contract when it is registered."""
+
+    @property
+    def contract(self) -> str: ...
+    @property
+    def team(self) -> str | None: ...
+    @property
+    def document(self) -> str: ...
+    @property
+    def document_hash(self) -> bytes: ...
+    @property
+    def shape_hash(self) -> bytes: ...
 
 
 class Workers:
@@ -105,17 +121,15 @@ class Contracts:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def register(
-        self, *, contract: str, document_hash: bytes, shape_hash: bytes, document: str, team: str | None
-    ) -> tuple[list[bytes], bool]:
+    async def register(self, registration: Document) -> tuple[list[bytes], bool]:
         """Register a document; return the shapes a worker of it may claim, and whether its shape is new."""
         rows = await self._pool.fetch(
             self._pool.statement("contracts", "register"),
-            contract=contract,
-            document_hash=document_hash,
-            shape_hash=shape_hash,
-            document=document,
-            team=team,
+            contract=registration.contract,
+            document_hash=registration.document_hash,
+            shape_hash=registration.shape_hash,
+            document=registration.document,
+            team=registration.team,
         )
         return [row["shape_hash"] for row in rows], any(row["is_new"] for row in rows)
 
