@@ -54,30 +54,38 @@ select k.contract, k.key, k.workflow_id, k.input_hash
 
 -- name: claim
 -- Takes ready workflows under this worker's lease. Called by the Claimer; their records are read afterwards.
+-- Queue by queue, so that the index hands them over in order and the claim ends at `slots`, however many are ready.
 update actum.workflows w
    set instance = :instance::uuid,
        epoch = w.epoch + 1,
        python = coalesce(w.python, :python::text)
  where w.id = any(array(
-           select r.id
-             from actum.workflows r
-            where r.instance is null
-              and r.finished_at is null
-              and r.queue = any(:queues::text[])
-              and r.run_at <= coalesce(:now::timestamptz, now())
-              and r.shape_hash = any(:shapes::bytea[])
-              and (:only::uuid is null or r.id = :only::uuid)
-              and not (r.crash_count between 2 and 4 and :only::uuid is null and r.contract = any(:alone::text[]))
-              and not exists (
-                      select from actum.freezes f
-                       where f.ended_at is null
-                         and f.mode = 'hold_starts'
-                         and r.next_seq = 2
-                         and (f.scope = 'everything' or f.scope = 'contract' and f.subject = r.contract)
-                  )
-            order by r.run_at
+           select ready.id
+             from unnest(:queues::text[]) as asked(queue)
+            cross join lateral (
+                      select r.id, r.run_at
+                        from actum.workflows r
+                       where r.instance is null
+                         and r.finished_at is null
+                         and r.queue = asked.queue
+                         and r.run_at <= coalesce(:now::timestamptz, now())
+                         and r.shape_hash = any(:shapes::bytea[])
+                         and (:only::uuid is null or r.id = :only::uuid)
+                         and not (r.crash_count between 2 and 4 and :only::uuid is null
+                                  and r.contract = any(:alone::text[]))
+                         and not exists (
+                                 select from actum.freezes f
+                                  where f.ended_at is null
+                                    and f.mode = 'hold_starts'
+                                    and r.next_seq = 2
+                                    and (f.scope = 'everything' or f.scope = 'contract' and f.subject = r.contract)
+                             )
+                       order by r.run_at
+                       limit :slots::int
+                         for update skip locked
+                  ) ready
+            order by ready.run_at
             limit :slots::int
-              for update skip locked
        ))
 returning w.id, w.contract, w.key, w.shape_hash, w.document_hash, w.python, w.changes, w.team, w.origin, w.requester,
           w.parent, w.parent_address, w.salt, w.status, w.cause, w.current_step, w.attempt_count, w.next_seq,
