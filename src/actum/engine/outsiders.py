@@ -86,6 +86,9 @@ class Outsiders:
             self._act_until(to_microseconds(message.sent_at))
             if self._take_one(message):
                 self._taken.add(message.id)
+                if message.kind == "resume":  # what came during the pause is taken in now, not at the next sweep
+                    self.take_in(messages)
+                    return
         self._act_until(now)
 
     def check_deadline(self, now: int) -> None:
