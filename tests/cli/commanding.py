@@ -1,7 +1,9 @@
-"""The real command in a process of its own, as a person would start it."""
+"""The real command: in a process of its own, as a person would start it, or, to save seconds, in this one."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from actum.cli.main import run
 
 PATIENCE = 60.0
 
@@ -36,7 +41,23 @@ class Actum:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")}
         self.environment = {**kept, **settings, "PYTHONUNBUFFERED": "1"}
 
-    def __call__(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
+    def __call__(self, *arguments: str, **settings: str) -> Done:
+        """Run a command in this process: the whole program, without the start of an interpreter."""
+        out, err, here = io.StringIO(), io.StringIO(), Path.cwd()
+        os.chdir(self.folder)
+        try:
+            with (
+                patch.dict(os.environ, {**self.environment, **settings}, clear=True),
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+            ):
+                code = run(arguments)
+        finally:
+            os.chdir(here)
+        return Done(int(code), out.getvalue(), err.getvalue())
+
+    def process(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
+        """Run a command in a process of its own."""
         done = subprocess.run(
             command(*arguments),
             cwd=self.folder,

@@ -55,20 +55,20 @@ def test_the_reference_of_commands_is_fresh() -> None:
 
 
 def test_an_unknown_command_is_a_usage_error(idle: Actum) -> None:
-    done = idle("flourish")
+    done = idle.process("flourish")
     assert 2 == done.code
     assert "No such command" in done.err
 
 
 def test_an_address_that_is_none_is_refused_without_its_password(idle: Actum) -> None:
-    done = idle("list", ACTUM_DATABASE_URL="mysql://me:secret@here/db")
+    done = idle.process("list", ACTUM_DATABASE_URL="mysql://me:secret@here/db")
     assert 2 == done.code
     assert "ACTUM_DATABASE_URL" in done.err
     assert "secret" not in done.err
 
 
 def test_a_setting_that_is_none_is_refused(idle: Actum) -> None:
-    done = idle("list", ACTUM_DATABSE_URL="postgresql://here/db")
+    done = idle.process("list", ACTUM_DATABSE_URL="postgresql://here/db")
     assert 2 == done.code
     assert "ACTUM_DATABSE_URL" in done.err
 
@@ -76,19 +76,19 @@ def test_a_setting_that_is_none_is_refused(idle: Actum) -> None:
 def test_a_database_that_is_away_is_exit_code_6_in_one_sentence(idle: Actum, tmp_path: Path) -> None:
     away = f"postgresql://actum@/actum?host={tmp_path}&port=5999"
     for arguments in (["list"], ["db", "status"], ["worker", "flows"]):
-        done = idle(*arguments, ACTUM_DATABASE_URL=away)
+        done = idle.process(*arguments, ACTUM_DATABASE_URL=away)
         assert (6, 1) == (done.code, len(done.err.splitlines())), done.err
         assert "no answer from the database" in done.err
 
 
 def test_a_traceback_is_shown_only_when_asked_for(idle: Actum) -> None:
-    assert "Traceback" not in idle("show", "abcd").err
-    done = idle("--debug", "show", "abcd")
+    assert "Traceback" not in idle.process("show", "abcd").err
+    done = idle.process("--debug", "show", "abcd")
     assert (3, True) == (done.code, "Traceback" in done.err)
 
 
 def test_the_laptops_identities_are_refused_over_an_address(idle: Actum) -> None:
-    done = idle("cancel", "abcd", "--as", "author")
+    done = idle.process("cancel", "abcd", "--as", "author")
     assert 2 == done.code
     assert "embedded database" in done.err
 
