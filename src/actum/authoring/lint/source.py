@@ -6,7 +6,8 @@ import ast
 import builtins
 import inspect
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType
 from typing import Any, TypeAlias
@@ -29,14 +30,14 @@ class Source:
         self.line: int = code.co_firstlineno
         self.package = str(self.function.__module__).partition(".")[0]
         self._lines = linecache.getlines(self.file, self.function.__globals__)
-        tree = _parse("".join(self._lines))
-        self.node = None if tree is None else _find(tree, self.function)
-        self._imports = {} if tree is None else _imports_of(tree)
-        self._made = {} if tree is None else self._made_in(tree.body)
+        module = _read_module("".join(self._lines))
+        self.node = None if module is None else module.definitions.get((self.line, code.co_name))
+        self._imports = {} if module is None else module.imports
+        self._made = {} if module is None else dict(module.made)
         self._locals: set[str] = set()
         if self.node is not None:
             self._locals = {name for name in _bound_in(self.node) if name not in self._imports}
-            self._made |= self._made_in(ast.walk(self.node))
+            self._made |= _made_in(ast.walk(self.node), self._imports)
             if not isinstance(self.node, ast.Lambda):
                 self.line = self.node.lineno
 
@@ -95,29 +96,31 @@ class Source:
                 continue
         return found
 
-    def _made_in(self, nodes: Any) -> dict[str, str]:
-        """Return name -> class for every variable that is made by calling, or annotated with, something imported."""
-        made: dict[str, str] = {}
-        for node in nodes:
-            for name, value in _assignments(node):
-                found = self._class_of(value)
-                if found is not None:
-                    made[name] = found
-        return made
 
-    def _class_of(self, value: ast.expr) -> str | None:
-        match value:
-            case ast.Await(value=inner):
-                return self._class_of(inner)
-            case ast.Call(func=function):
-                value = function
-        root = value
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if not isinstance(root, ast.Name) or root.id not in self._imports:
-            return None
-        made = self._imports[root.id] + ast.unparse(value)[len(root.id) :]
-        return made if _is_class(made) else None
+def _made_in(nodes: Iterable[ast.AST], imports: Mapping[str, str]) -> dict[str, str]:
+    """Return name -> class for every variable that is made by calling, or annotated with, something imported."""
+    made: dict[str, str] = {}
+    for node in nodes:
+        for name, value in _assignments(node):
+            found = _class_of(value, imports)
+            if found is not None:
+                made[name] = found
+    return made
+
+
+def _class_of(value: ast.expr, imports: Mapping[str, str]) -> str | None:
+    match value:
+        case ast.Await(value=inner):
+            return _class_of(inner, imports)
+        case ast.Call(func=function):
+            value = function
+    root = value
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if not isinstance(root, ast.Name) or root.id not in imports:
+        return None
+    made = imports[root.id] + ast.unparse(value)[len(root.id) :]
+    return made if _is_class(made) else None
 
 
 def _annotation(node: ast.expr) -> ast.expr:
@@ -137,28 +140,33 @@ def _is_class(name: str) -> bool:
     return name in _FACTORIES or name.rpartition(".")[2][:1].isupper()
 
 
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """What one file holds: imports, objects made at its top, and definitions by first line and name."""
+
+    imports: Mapping[str, str]
+    made: Mapping[str, str]
+    definitions: Mapping[tuple[int, str], Definition]
+
+
 @lru_cache(maxsize=64)
-def _parse(text: str) -> ast.Module | None:
+def _read_module(text: str) -> _Module | None:
+    """Return what the text of a file holds; None for no text, and for text that is no Python."""
     try:
-        return ast.parse(text) if text else None
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return None
+    imports = _imports_of(tree)
+    return _Module(imports, _made_in(tree.body, imports), dict(_definitions_in(tree)))
 
 
-def _find(tree: ast.Module, function: Callable[..., Any]) -> Definition | None:
-    """Return the definition whose first line, decorators included, is that of the function's code."""
-    code = function.__code__
+def _definitions_in(tree: ast.Module) -> Iterator[tuple[tuple[int, str], Definition]]:
+    """Yield definitions under their first line, decorators included, which is where their code begins."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            if first == code.co_firstlineno and node.name == code.co_name:
-                return node
-        elif isinstance(node, ast.Lambda) and (node.lineno, "<lambda>") == (
-            code.co_firstlineno,
-            code.co_name,
-        ):
-            return node
-    return None
+            yield (min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.name), node
+        elif isinstance(node, ast.Lambda):
+            yield (node.lineno, "<lambda>"), node
 
 
 def _imports_of(tree: ast.Module) -> dict[str, str]:
