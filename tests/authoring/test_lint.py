@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +16,8 @@ from types import ModuleType
 import pytest
 
 from actum.authoring.lint import RULES, Finding, lint_contract, lint_module
+from actum.authoring.lint.bodies import check_body
+from actum.authoring.lint.report import Report
 
 NUMBERS = count()
 HEAD = """\
@@ -402,3 +406,25 @@ def test_every_code_has_a_planted_example() -> None:
     for path in here.parent.glob("test_lint*.py"):
         planted.update(re.findall(r'(?:# expect: |")([a-z]+(?:-[a-z]+)+)\b', path.read_text()))
     assert set() == set(RULES) - planted
+
+
+@pytest.mark.parametrize("name", ["argparse", "dataclasses", "http.client", "shutil", "zipfile"])
+def test_no_code_makes_the_linter_fall_over(name: str) -> None:
+    module = importlib.import_module(name)
+    lines = len(Path(module.__file__ or "").read_text().splitlines())
+    functions = [
+        one
+        for holder in (module, *(kind for kind in vars(module).values() if inspect.isclass(kind)))
+        for one in vars(holder).values()
+        if inspect.isfunction(one) and one.__code__.co_filename == module.__file__
+    ]
+    assert len(functions) > 20
+    for function in functions:
+        report = Report(None)
+        check_body(function, report)
+        for finding in report.findings:
+            assert finding.code == "source-unavailable" or 1 <= finding.line <= lines
+            assert (RULES[finding.code].severity, RULES[finding.code].cure) == (
+                finding.severity,
+                finding.cure,
+            )
