@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from actum.engine.log import Log, Record, to_datetime
 from actum.errors import DatabaseUnavailable
 from actum.machine.chain import link, payload_hash
+from actum.store.poison import REPEAT, SAID_BY_SERVER, is_poison
 from actum.store.pool import LOST
 from actum.store.records import Flush
 from actum.store.rows import Answer
@@ -33,18 +32,6 @@ MOST_ROWS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
 PATIENCE = 30.0
 """Seconds a flush may take before its connection is given up; the flush is then sent again, never cancelled."""
-
-_REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_POISON_CLASSES = ("22", "54")
-_POISON_CODES = ("23505", "23514")
-
-
-def is_poison(error: BaseException) -> bool:
-    """Whether `error` says that a record can never be written: the closed list. Everything else is the database's."""
-    code = getattr(error, "sqlstate", None) or ""
-    if code in _POISON_CODES:
-        return bool(getattr(error, "constraint_name", None))
-    return code[:2] in _POISON_CLASSES or isinstance(error, asyncpg.DataError)
 
 
 @dataclass(slots=True)
@@ -211,11 +198,11 @@ class Recorder:
         )
         if record.intent is not None:
             _add_intent(flush, log, record)
-        if record.ended is not None:
-            ended = record.ended
-            flush.ended.append(
-                (log.workflow_id, ended.kind, ended.key, ended.generation, ended.state, ended.result)
-            )
+        for ended in (record.ended, record.also_ended):
+            if ended is not None:
+                flush.ended.append(
+                    (log.workflow_id, ended.kind, ended.key, ended.generation, ended.state, ended.result)
+                )
         for name, row in record.extras:
             flush.extras.setdefault(name, []).append(row)
         if record.received is not None:
@@ -232,17 +219,17 @@ class Recorder:
             try:
                 answers = await self._send(batch.flush)
                 break
-            except _REPEAT:
+            except REPEAT:
                 continue
             except (*LOST, DatabaseUnavailable, TimeoutError) as error:
                 was_sent = True
                 pause = await self._wait_out(error, pause)
-            except asyncpg.PostgresError as error:
+            except SAID_BY_SERVER as error:
                 if is_poison(error):
                     await self._halve(batch, error)
                     return
                 pause = await self._wait_out(error, pause)
-            except (asyncpg.InterfaceError, ValueError, TypeError, OverflowError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 await self._halve(batch, error)
                 return
         if self.is_stopped_by_database:
@@ -329,7 +316,7 @@ class Recorder:
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(*LOST, asyncpg.PostgresError):
+            with suppress(*LOST, SAID_BY_SERVER):
                 connection.terminate()
 
 

@@ -1,0 +1,1 @@
+"""All of Postgres: statements in files, one method each, and the embedded server."""

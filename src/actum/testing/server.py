@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-
-import asyncpg
 
 from actum.store.embedded import EmbeddedServer
 from actum.store.migrate import migrate
@@ -83,8 +80,9 @@ class TestServer:
         return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{name}"))
 
     async def _command(self, name: str, *names: str) -> None:
-        connection: Any = await asyncpg.connect(self.dsn, timeout=30)
+        pool = await Pool.open(self.dsn, size=1)
         try:
-            await connection.execute(await connection.fetchval(read_sql(name), *names))
+            async with pool.connection() as connection:
+                await connection.execute(await connection.fetchval(read_sql(name), *names))
         finally:
-            await connection.close()
+            await pool.close()

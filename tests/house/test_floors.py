@@ -1,0 +1,78 @@
+"""Six floors: a module imports from floors below it and from its own folder, never upwards and never sideways."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from sources import Module, imports, modules
+
+FLOORS = {
+    0: {"model", "errors", "settings", "outcomes", "version"},
+    1: {"machine", "flow"},
+    2: {"store", "authoring"},
+    3: {"engine"},
+    4: {"client"},
+    5: {"cli", "console", "integrations", "testing"},
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+FRONT_DOOR = "__init__"
+"""Names what the rooms hold; it imports each on use."""
+
+PURE = {
+    "model": {"pydantic"},
+    "errors": set(),
+    "settings": set(),
+    "outcomes": set(),
+    "machine": set(),
+    "flow": set(),
+}
+DRIVERS = {"asyncpg", "psycopg", "sqlalchemy"}
+WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "aiohttp", "flask"}
+INSIDE = [module for module in modules() if module.room != FRONT_DOOR]
+
+
+def test_every_room_has_its_floor() -> None:
+    assert [] == sorted({module.room for module in INSIDE} - set(FLOOR_OF))
+
+
+@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
+def test_a_module_imports_from_below_and_from_its_own_room(module: Module) -> None:
+    floor = FLOOR_OF[module.room]
+    wrong = []
+    for one in imports(module):
+        parts = one.name.split(".")
+        if parts[0] != "actum":
+            continue
+        room = parts[1] if len(parts) > 1 else FRONT_DOOR
+        is_entry_of_an_edge = module.room == "cli" and one.is_on_use and FLOOR_OF.get(room) == 5
+        if room == module.room or is_entry_of_an_edge or FLOOR_OF.get(room, 9) < floor:
+            continue
+        if floor == 0 and FLOOR_OF.get(room) == 0:
+            continue  # plain records and names share one floor
+        wrong.append(f"line {one.line}: {one.name}")
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
+def test_a_module_names_what_it_imports_whole(module: Module) -> None:
+    assert [] == [f"line {one.line}" for one in imports(module) if one.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "module", [one for one in INSIDE if one.room in PURE], ids=lambda module: module.place
+)
+def test_the_pure_rooms_use_the_standard_library_only(module: Module) -> None:
+    allowed = sys.stdlib_module_names | {"actum"} | PURE[module.room]
+    assert [] == sorted({one.name for one in imports(module)} - {""} - _within(module, allowed))
+
+
+def _within(module: Module, allowed: set[str] | frozenset[str]) -> set[str]:
+    return {one.name for one in imports(module) if one.name.split(".")[0] in allowed}
+
+
+@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
+def test_only_the_store_knows_the_driver_and_only_the_console_the_web(module: Module) -> None:
+    used = {one.name.split(".")[0] for one in imports(module)}
+    assert module.room == "store" or not used & DRIVERS
+    assert module.room == "console" or not used & WEB

@@ -1,0 +1,162 @@
+"""Statements live in files, each is used by one method, each is good against the real schema, and each scales out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import resources
+
+import pytest
+from sources import Module, modules, texts
+
+from actum.store.statements import Statement, load, topics
+from actum.testing.harness import Harness
+
+EVERY = [statement for topic in topics() for statement in load(topic).values()]
+NAMES = [f"{one.topic}.{one.name}" for one in EVERY]
+
+VOLATILE = {
+    "records.append_with_intents": {"clock_timestamp"},  # the expiry of an approval, judged after its lock
+    "approvals.decide": {"decide_approval"},  # called once, as the source of its rows
+    "contracts.register": {"register_contract"},
+    "database.make_weeks": {"make_weeks"},
+    "database.notify": {"pg_notify"},
+    "database.describe": {"pg_database_size", "pg_is_in_recovery"},
+    "migrations.lock": {"pg_advisory_xact_lock"},
+}
+TWICE = {"migrations.lock"}  # before the list exists, and before each migration
+BEFORE_ANY_DRIVER = {"store/embedded.py"}  # asked through psql, while the server starts
+
+
+def texts_of(topic: str) -> str:
+    return resources.files("actum.store").joinpath("sql", f"{topic}.sql").read_text("utf-8")
+
+
+def test_a_name_stands_once_in_its_file() -> None:
+    for topic in topics():
+        names = re.findall(r"^-- name: (\w+)$", texts_of(topic), re.MULTILINE)
+        assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("topic", topics())
+def test_each_statement_says_what_it_does_and_who_calls_it(topic: str) -> None:
+    for piece in re.split(r"^-- name: ", texts_of(topic), flags=re.MULTILINE)[1:]:
+        name, first, *_ = piece.splitlines()
+        assert re.match(r"-- [A-Z].*\. Called (by|after|when)\b.*\.$", first), f"{topic}.{name}: {first}"
+
+
+async def test_each_statement_is_good_against_the_real_schema(actum: Harness) -> None:
+    wrong = {}
+    async with actum.store.pool.connection() as connection:
+        for statement in EVERY:
+            try:
+                prepared = await connection.prepare(statement.text)
+            except Exception as error:
+                wrong[f"{statement.topic}.{statement.name}"] = str(error)
+            else:
+                assert len(statement.arguments) == len(prepared.get_parameters())
+    assert {} == wrong
+
+
+def users() -> dict[str, list[str]]:
+    """Return, for each statement, the functions of the store that run it."""
+    found: dict[str, list[str]] = {name: [] for name in NAMES}
+    for module in modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for name in _statements_of(node):
+                    found.setdefault(name, []).append(f"{module.place}:{node.name}")
+    return found
+
+
+def _statements_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    words = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
+    used = set()
+    for node in ast.walk(function):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        given = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
+        if node.func.attr == "statement" and len(given) == 2 and given[0]:
+            topic, name = given
+        elif node.func.attr == "_named" and len(given) == 1:
+            topic, name = "workflows", given[0]
+        else:
+            continue
+        names = [name] if name else [one.name for one in EVERY if one.topic == topic and one.name in words]
+        used |= {f"{topic}.{one}" for one in names}
+    return used
+
+
+def test_each_statement_is_used_by_one_method() -> None:
+    wrong = {name: by for name, by in users().items() if len(by) != 1 and name not in TWICE}
+    assert {} == wrong
+    assert [] == sorted({by for used in users().values() for by in used if not by.startswith("store/")})
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.place)
+def test_no_sql_is_written_in_python(module: Module) -> None:
+    begins = re.compile(
+        r"\s*(select\s+[\w*(]|insert\s+into\s|update\s+\w+\.\w+\s|delete\s+from\s|with\s+\w+\s+as\s*\(|truncate\s"
+        r"|(create|alter|drop)\s+(table|database|schema|index|role|function)\s|listen\s+\w+$|set\s+(local|session|role)\s)",
+        re.IGNORECASE,
+    )
+    found = [f"line {line}: {text[:60]!r}" for text, line in texts(module) if begins.match(text)]
+    assert module.place in BEFORE_ANY_DRIVER or [] == found
+
+
+# The rules of scale: with them schemas spread over the nodes of a cluster without a change of code.
+
+
+@pytest.mark.parametrize("statement", EVERY, ids=NAMES)
+def test_a_statement_stays_in_its_schema(statement: Statement) -> None:
+    named = re.findall(r"\b(?:from|join|into|update|exists)\s+(\w+)\.(\w+)", statement.text)
+    assert [] == [f"{schema}.{table}" for schema, table in named if schema != "actum"]
+    assert not re.search(r"\b(public|pg_catalog|information_schema)\.", statement.text)
+
+
+@pytest.mark.parametrize("statement", EVERY, ids=NAMES)
+def test_a_statement_leaves_nothing_behind_on_its_connection(statement: Statement) -> None:
+    first = statement.text.split(maxsplit=1)[0]
+    creates = {"make_schema", "make_table"}
+    assert first in {"select", "insert", "update", "delete", "with"} or statement.name in creates
+    assert not re.search(r"\b(pg_advisory_lock|set_config|listen|unlisten|declare|prepare)\b", statement.text)
+
+
+@pytest.mark.parametrize("statement", EVERY, ids=NAMES)
+def test_every_argument_says_its_type(statement: Statement) -> None:
+    assert [] == re.findall(r"\$\d+(?!::|\d)", statement.text)
+
+
+@pytest.mark.parametrize("statement", EVERY, ids=NAMES)
+def test_rows_are_locked_inside_an_array_or_a_materialized_part(statement: Statement) -> None:
+    """Elsewhere the planner may run the locking part once more for each row, and lock more than it updates."""
+    opened: list[str] = []
+    for match in re.finditer(r"(any\(array\(|materialized \(|\(|\)|\bfor update\b)", statement.text):
+        word = match.group()
+        if word == ")":
+            opened.pop()
+        elif word == "for update":
+            assert {"any(array(", "materialized ("} & set(opened)
+        else:
+            opened += [word] * (2 if word == "any(array(" else 1)
+
+
+async def test_no_volatile_function_but_the_documented_ones(actum: Harness) -> None:
+    async with actum.store.pool.connection() as connection:
+        rows = await connection.fetch("select distinct proname from pg_proc where provolatile = 'v'")
+    volatile = {row["proname"] for row in rows}
+    found = {}
+    for statement in EVERY:
+        called = set(re.findall(r"\b([a-z_]\w*)\s*\(", statement.text)) & volatile
+        if called:
+            found[f"{statement.topic}.{statement.name}"] = called
+    assert VOLATILE == found
+
+
+async def test_no_trigger_is_needed(actum_dsn: str, actum: Harness) -> None:
+    async with actum.store.pool.connection() as connection:
+        rows = await connection.fetch(
+            "select t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where c.relnamespace = 'actum'::regnamespace and not t.tgisinternal"
+        )
+    assert {"referee", "referee_born", "referee_edits"} == {row["tgname"] for row in rows}
