@@ -25,6 +25,8 @@ logger = logging.getLogger("actum.heartbeat")
 
 HELD_UP_AFTER = 1.0
 """Seconds for which a body or a callback may hold the loop before it is reported with its line."""
+TRY_AGAIN_AFTER = 0.2
+"""Seconds after which a beat that failed is tried again, where the next one is not due sooner."""
 STUCK_AFTER = 60.0
 """Seconds without a tick of the worker's loop after which the process ends itself."""
 
@@ -98,6 +100,7 @@ class Heartbeat:
         store: Store | None = None
         try:
             while not self._stopping.is_set():
+                pause = self._interval
                 if time.monotonic() - self._ticked_at > self._stuck_after:
                     self._end_process()
                 try:
@@ -110,18 +113,20 @@ class Heartbeat:
                         await self._beat(store)
                 except (ActumError, OSError, TimeoutError) as error:
                     self._unbroken_since = time.monotonic()
+                    pause = min(self._interval, TRY_AGAIN_AFTER)
                     logger.warning("a heartbeat failed: %s", error)
                 except Exception as error:
                     self._unbroken_since = time.monotonic()
+                    pause = min(self._interval, TRY_AGAIN_AFTER)
                     logger.warning("a heartbeat failed: %r", error)
-                await asyncio.to_thread(self._rest)
+                await asyncio.to_thread(self._rest, pause)
         finally:
             if store is not None:
                 await store.close()
 
-    def _rest(self) -> None:
+    def _rest(self, pause: float) -> None:
         """Wait until the next beat is due, and say where the loop is when it has been held up meanwhile."""
-        until = time.monotonic() + self._interval
+        until = time.monotonic() + pause
         while not self._stopping.wait(min(max(until - time.monotonic(), 0.0), 0.5)):
             self._report_hold_up()
             if time.monotonic() >= until:
