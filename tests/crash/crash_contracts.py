@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -286,6 +287,18 @@ async def approved_mail(name: str) -> str:
     return await mail(name)
 
 
+@step
+async def deadly(name: str) -> str:
+    note("begin", name, "deadly")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+
+
+@contract
+async def killer(name: str) -> str:
+    return await deadly(name)
+
+
 # poison: what the database cannot store
 
 
@@ -326,5 +339,6 @@ CONTRACTS = {
         approved_mail,
         poisoned_mail,
         oversized,
+        killer,
     )
 }

@@ -56,6 +56,8 @@ class Order:
 
 def arm(order: Order) -> None:
     """Have this process kill itself before, or after the reply of, the boundary `number` of its kind."""
+    if order.at is None:
+        return
     boundaries: dict[str, tuple[type, str, Callable[[Any, Any], bool]]] = {
         "flush": (Records, "append", lambda given, found: True),
         "park": (Records, "append", lambda given, found: _parks(given)),
@@ -64,7 +66,7 @@ def arm(order: Order) -> None:
         "declare": (Workers, "stop", lambda given, found: True),
     }
     count = 0
-    owner, method, counts = boundaries[order.at or "flush"]
+    owner, method, counts = boundaries[order.at]
     carry_out = getattr(owner, method)
 
     async def bounded(self: object, *args: Any, **values: Any) -> Any:
@@ -83,10 +85,8 @@ def arm(order: Order) -> None:
         return found
 
     def die_at(reached: int, moment: str) -> None:
-        if order.at is not None and reached == order.number and order.when == moment:
+        if reached == order.number and order.when == moment:
             os.kill(os.getpid(), signal.SIGKILL)
-        if order.at is None and moment == "after":
-            append(place("flushes"), {"pid": os.getpid(), "number": reached})
 
     setattr(owner, method, bounded)
 
@@ -145,7 +145,9 @@ def live(order: Order) -> int:
     log = os.open(place(f"log-{order.name}"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(process)d %(name)s %(message)s"
+    )
     arm(order)
     try:
         return asyncio.run(work(order))

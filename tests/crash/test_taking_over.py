@@ -119,7 +119,42 @@ async def test_a_stopped_worker_that_wakes_after_hand_over_changes_nothing(
     await place.audit()
 
 
+async def test_a_workflow_that_kills_its_process_is_blocked_and_spares_the_others(
+    place: Place, nursery: Nursery
+) -> None:
+    killer = await place.requester.start(CONTRACTS["killer"]("killer"))
+    handles = await start_stages(place, 4)
+    order = place.order("victim", ["killer", "stages"], lease=1.0)
+    life = await nursery.bear(order)
+
+    async def is_blocked() -> bool:
+        nonlocal life
+        if life.ended.done():
+            assert -signal.SIGKILL == await life.status()
+            life = await nursery.bear(order)
+        return await killer.status() == "blocked"
+
+    await until(is_blocked, "the killer is blocked")
+    row = await killer.row()
+    assert "crash_loop" == row.cause, place.logged()
+    for handle in handles:
+        assert 4 == await handle.result(20)
+    assert len(nursery.lives) <= 3, "it killed more than two busy workers"
+    later = await place.requester.start(CONTRACTS["stages"]("later", 2))
+    assert 2 == await later.result(20)
+    await killer.cancel("it kills")
+    await until(lambda: has_status(killer, "cancelled"), "the killer is cancelled")
+    life.signal(signal.SIGTERM)
+    assert 0 == await life.status()
+    await place.audit()
+
+
 # looking
+
+
+async def has_status(handle: Any, status: str) -> bool:
+    found: str = await handle.status()
+    return found == status
 
 
 async def start_stages(place: Place, count: int) -> Sequence[Any]:
