@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from actum.cli.main import run
 
+HERE = Path(__file__).parent
 PATIENCE = 60.0
 
 
@@ -44,6 +45,7 @@ class Actum:
     def __call__(self, *arguments: str, **settings: str) -> Done:
         """Run a command in this process: the whole program, without the start of an interpreter."""
         out, err, here = io.StringIO(), io.StringIO(), Path.cwd()
+        known, path = set(sys.modules), list(sys.path)
         os.chdir(self.folder)
         try:
             with (
@@ -54,6 +56,10 @@ class Actum:
                 code = run(arguments)
         finally:
             os.chdir(here)
+            sys.path[:] = path
+            for name in set(sys.modules) - known:
+                if str(self.folder) in str(getattr(sys.modules[name], "__file__", None)):
+                    del sys.modules[name]
         return Done(int(code), out.getvalue(), err.getvalue())
 
     def process(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
@@ -134,3 +140,6 @@ def until(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         assert time.monotonic() < deadline, f"waited in vain for: {what}"
         time.sleep(0.01)
+
+
+Begin = Callable[..., Running]

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE)]
+sys.path[:0] = [str(Path(__file__).parent)]
 
-from commanding import Actum, Running  # noqa: E402
+from commanding import HERE, Actum, Begin, Running  # noqa: E402
 
 from actum.testing.server import TestServer  # noqa: E402
-
-Begin = Callable[..., Running]
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,9 @@ def test_a_dry_run_shows_the_card_and_decides_nothing(served: Actum, asked: tupl
 
 def test_an_approved_action_runs_once_and_the_first_decision_stands(served: Actum) -> None:
     workflow, approval = ask(served, "approved", *ANA)
-    assert "approved by db:actum: Write 1 file" in served.process("approve", approval, "--reason", "read it").out
+    assert (
+        "approved by db:actum: Write 1 file" in served.process("approve", approval, "--reason", "read it").out
+    )
     served.fine("watch", workflow)
     assert "approved already" in served.fine("approve", approval, "--reason", "read it").out
     done = served("reject", approval, "--reason", "changed my mind")

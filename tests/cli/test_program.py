@@ -75,8 +75,8 @@ def test_a_setting_that_is_none_is_refused(idle: Actum) -> None:
 
 def test_a_database_that_is_away_is_exit_code_6_in_one_sentence(idle: Actum, tmp_path: Path) -> None:
     away = f"postgresql://actum@/actum?host={tmp_path}&port=5999"
-    for arguments in (["list"], ["db", "status"], ["worker", "flows"]):
-        done = idle.process(*arguments, ACTUM_DATABASE_URL=away)
+    for run, arguments in ((idle.process, ["worker", "flows"]), (idle, ["list"]), (idle, ["db", "status"])):
+        done = run(*arguments, ACTUM_DATABASE_URL=away)
         assert (6, 1) == (done.code, len(done.err.splitlines())), done.err
         assert "no answer from the database" in done.err
 

@@ -60,7 +60,9 @@ def test_input_comes_from_a_file_or_from_stdin(idle: Actum, tmp_path: Path) -> N
     file = tmp_path / "input.json"
     file.write_text('{"name": "from a file"}')
     idle.fine("start", "flows:greet", "--input", f"@{file}", "--key", "file")
-    done = idle.process("start", "flows:greet", "--input", "-", "--key", "stdin", text='{"name": "from stdin"}')
+    done = idle.process(
+        "start", "flows:greet", "--input", "-", "--key", "stdin", text='{"name": "from stdin"}'
+    )
     assert 0 == done.code
     assert {"name": "from a file", "times": 1} == idle.fine("show", "greet/file", "--json").json["input"]
     assert {"name": "from stdin", "times": 1} == idle.fine("show", "greet/stdin", "--json").json["input"]

@@ -55,8 +55,8 @@ def dev(place: str, concurrency: int, grace: float) -> None:
             "serve that database with `actum worker`"
         )
     contracts = find_contracts(place)
-    configure_logging()
     worker = Worker(contracts, settings=settings, concurrency=concurrency, grace=grace)
+    configure_logging()
     _introduce(worker, place)
     run_on_fastest_loop(serve(worker, _announce))
     leave(worker)

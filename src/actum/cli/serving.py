@@ -77,7 +77,6 @@ def worker(
     contracts = collect(places)
     for contract in contracts:
         require_runbook(contract)
-    configure_logging()
     worker = Worker(
         contracts,
         name=name,
@@ -89,6 +88,7 @@ def worker(
     )
     for contract in worker.contracts.values():
         require_runbook(contract)
+    configure_logging()
     run_on_fastest_loop(serve(worker))
     leave(worker)
 
