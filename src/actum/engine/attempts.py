@@ -123,6 +123,7 @@ class Try:
     def _finish(self, tried: Tried) -> None:
         if self._handle is not None:
             self._handle.cancel()
+        self._handle = self._task = None  # else a cycle through the task's context is left for the collector
         tried.limit = self._limit
         tried.was_stopped = self.is_stopped
         self._done(tried)
