@@ -1,7 +1,5 @@
 """Approvals, questions and signals in a real flow."""
 
-# ruff: noqa: SIM300  # expected on the left
-
 from __future__ import annotations
 
 import json

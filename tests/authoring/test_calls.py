@@ -1,7 +1,5 @@
 """Calls in a real flow: lazy, awaited as asyncio awaits, answered by recorded words."""
 
-# ruff: noqa: SIM300  # expected on the left
-
 from __future__ import annotations
 
 import asyncio

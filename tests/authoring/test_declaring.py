@@ -1,7 +1,5 @@
 """Steps, effects, hooks and contracts as declared: what they say of themselves, and what is refused."""
 
-# ruff: noqa: SIM300  # expected on the left
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """Failures as records: bounded, clean, and the same after the round trip."""
 
-# ruff: noqa: SIM300  # expected on the left
-
 from __future__ import annotations
 
 from typing import Any

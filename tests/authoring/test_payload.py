@@ -1,7 +1,5 @@
 """Arguments and results as canonical bytes: what comes back, what is refused, and where."""
 
-# ruff: noqa: SIM300  # expected on the left
-
 from __future__ import annotations
 
 import math
