@@ -234,7 +234,7 @@ def write_checks() -> str:
         "# Findings of `actum check`",
         "",
         "`actum check MODULE` reads declarations and source; nothing is executed.",
-        "A line that is right all the same says so: `# actum: ignore[code]`.",
+        "A statement that is right all the same says so on one of its lines: `# actum: ignore[code]`.",
         "An *error* breaks a promise, a *warning* may break one, a *note* says what will happen.",
         f"A runbook has the headings {headings}, at any level and in any order.",
         "",

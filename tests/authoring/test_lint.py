@@ -244,12 +244,14 @@ def test_an_inner_function_and_a_parameter_of_a_familiar_name_are_told_apart(pla
     assert expected(module) == found(module)
 
 
-def test_a_line_that_says_it_is_meant_is_left_alone_for_that_code_only(plant: Plant) -> None:
+def test_a_statement_that_says_it_is_meant_is_left_alone_for_that_code_only(plant: Plant) -> None:
     module = plant(
         body(
             "a = time.time()  # actum: ignore[body-clock]\n"
             "b = time.time()  # actum: ignore[body-file]  # expect: body-clock\n"
-            "c = time.time(), open(name)  # actum: ignore[body-clock, body-file]",
+            "c = time.time(), open(name)  # actum: ignore[body-clock, body-file]\n"
+            "d = max(\n    1,\n    time.time(),\n)  # actum: ignore[body-clock]\n"
+            "if time.time() > 1:  # expect: body-clock\n    e = 1  # actum: ignore[body-clock]",
             "import time",
         )
     )

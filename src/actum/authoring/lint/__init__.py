@@ -3,8 +3,8 @@
     for finding in lint_module(workflows):
         print(f"{finding.file}:{finding.line}: {finding.sentence}. {finding.cure}.")
 
-Nothing is executed: declarations are read from the contract, code from its source. A line that is right all the same
-says so with `# actum: ignore[code]`.
+Nothing is executed: declarations are read from the contract, code from its source. A statement that is right all the
+same says so on one of its lines, with `# actum: ignore[code]`.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class Source:
         self.node = None if module is None else module.definitions.get((self.line, code.co_name))
         self._imports = {} if module is None else module.imports
         self._made = {} if module is None else dict(module.made)
+        self._statements = {} if self.node is None else dict(_statements_in(self.node))
         self._locals: set[str] = set()
         if self.node is not None:
             self._locals = {name for name in _bound_in(self.node) if name not in self._imports}
@@ -42,10 +43,13 @@ class Source:
                 self.line = self.node.lineno
 
     def is_ignored(self, code: str, line: int) -> bool:
-        """Whether the line says that a finding of this code is meant."""
-        text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
-        _, mark, rest = text.partition("# actum: ignore[")
-        return bool(mark) and code in [word.strip() for word in rest.partition("]")[0].split(",")]
+        """Whether the statement at `line` says, on any of its lines, that a finding of this code is meant."""
+        first, last = self._statements.get(line, (line, line))
+        for text in self._lines[first - 1 : last]:
+            _, mark, rest = text.partition("# actum: ignore[")
+            if mark and code in [word.strip() for word in rest.partition("]")[0].split(",")]:
+                return True
+        return False
 
     def name_of(self, node: ast.expr) -> str | None:
         """Return the full dotted name that `node` stands for (`datetime.datetime.now`), or None.
@@ -167,6 +171,14 @@ def _definitions_in(tree: ast.Module) -> Iterator[tuple[tuple[int, str], Definit
             yield (min([node.lineno, *(one.lineno for one in node.decorator_list)]), node.name), node
         elif isinstance(node, ast.Lambda):
             yield (node.lineno, "<lambda>"), node
+
+
+def _statements_in(node: Definition) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield each line of a statement without a block of its own, with the first and the last line of it."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.stmt) and not hasattr(one, "body") and one.end_lineno is not None:
+            for line in range(one.lineno, one.end_lineno + 1):
+                yield line, (one.lineno, one.end_lineno)
 
 
 def _imports_of(tree: ast.Module) -> dict[str, str]:
