@@ -101,6 +101,13 @@ class Handle(Generic[R]):
         """Let a paused workflow go on."""
         await self._client.send(self.workflow_id, "resume", reason=reason or None)
 
+    async def roll_back(self, reason: str, *, to: str | None = None) -> None:
+        """Cancel the workflow and undo what it did, newest first; with `to`, only what it did after that address.
+
+        A plan already under way goes on unchanged. What cannot be undone is named in the report.
+        """
+        await self._client.send(self.workflow_id, "rollback", address=to, reason=reason)
+
     async def settle(self, address: str, outcome: str, *, result: Any = None, reason: str = "") -> None:
         """End the doubt about the effect at `address`: `happened` (with its result), `did_not_happen` or `abandon`.
 

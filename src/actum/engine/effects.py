@@ -67,7 +67,11 @@ class EffectExecution(StepExecution):
     def start(self) -> None:
         progress = self.progress
         self.attempts = progress.attempts
-        if progress.is_in_doubt:
+        if self.runner.history.rollback_wanted is not None and not progress.is_started:
+            self._end_unstarted(
+                "denied", {"reason": "the workflow is being rolled back: it asks for no new effects"}
+            )
+        elif progress.is_in_doubt:
             self._resolve_doubt()
         elif progress.is_started:
             self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it executed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +66,12 @@ class History:
     rescues: int = 0
     rescues_since_unblock: int = 0
     cancel_reason: str | None = None
+    rollback_wanted: str | None = None
+    rollback_to: str | None = None
+    rollback_actor: str | None = None
+    plan: list[dict[str, Any]] = field(default_factory=list)
+    undone: set[str] = field(default_factory=set)
+    ended_at: dict[str, datetime] = field(default_factory=dict)
     last_at: int = 0
 
     def at(self, address: str) -> Progress:
@@ -115,27 +122,48 @@ def _read_one(history: History, record: RecordRow) -> None:
     at = to_microseconds(record.at)
     address, name = record.address or "", record.step or ""
     data: dict[str, Any] = orjson.loads(record.data) if record.data else {}
+    if address.startswith("undo."):
+        _undo(history, record, kind, at, data)
+        return
     word = _WORDS.get(kind)
     if word is not None:
         hashed = record.argument_hash or b""
         if kind is K.TIMER_FIRED:
             hashed = int(data["due"]).to_bytes(8, "big", signed=True)
         history.deliveries.append(Outcome(address, name, hashed, at, record.outcome or word, record.body))
-        _end(history, address)
+        _end(history, address, record.at)
     elif kind in _ABANDONED:
         history.deliveries.append(Abandoned(address, name, at))
     elif kind is K.SIGNAL_RECEIVED:
         history.deliveries.append(SignalReceived(name, at, record.body or b"null"))
     elif kind is K.WORKFLOW_CANCEL_REQUESTED:
         history.cancel_reason = record.reason or "operator"
+        if data.get("rollback"):
+            history.rollback_wanted, history.rollback_to = data.get("why") or "", data.get("to")
+            history.rollback_actor = record.actor
         history.deliveries.append(CancelRequested(at, record.reason or "operator"))
     elif kind is K.WORKFLOW_RESCUED:
         history.rescues += 1
         history.rescues_since_unblock += 1
+    elif kind is K.WORKFLOW_ROLLING_BACK:
+        history.plan = data.get("plan") or history.plan
     elif kind is K.WORKFLOW_UNBLOCKED:
         history.rescues_since_unblock = 0
     elif address:
         _progress(history, history.at(address), record, kind, at, data)
+
+
+def _undo(history: History, record: RecordRow, kind: EventKind, at: int, data: dict[str, Any]) -> None:
+    """Take in a record of the rollback's plan: it brings no body anything."""
+    address = record.address or ""
+    progress = history.at(address)
+    if kind is K.EFFECT_SUCCEEDED or (kind is K.EFFECT_SETTLED and record.outcome == "happened"):
+        history.undone.add(address)
+    elif kind is K.EFFECT_SETTLED or kind is K.EFFECT_FAILED:
+        progress.is_started = progress.is_in_doubt = False
+        progress.again_at = None
+    else:
+        _progress(history, progress, record, kind, at, data)
 
 
 def _progress(
@@ -193,7 +221,9 @@ def _settled(history: History, progress: Progress, record: RecordRow, at: int) -
     _end(history, record.address or "")
 
 
-def _end(history: History, address: str) -> None:
+def _end(history: History, address: str, instant: datetime | None = None) -> None:
+    if instant is not None:
+        history.ended_at[address] = instant
     progress = history.progress.get(address)
     if progress is not None:
         progress.is_started = progress.is_in_doubt = False

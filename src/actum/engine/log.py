@@ -81,6 +81,7 @@ class Record:
     body: bytes | None = None
     intent: Intent | None = None
     ended: Ended | None = None
+    also_ended: Ended | None = None
     extras: tuple[tuple[str, dict[str, Any]], ...] = ()
     received: int | None = None
     status: str = "running"

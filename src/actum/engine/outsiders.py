@@ -86,7 +86,9 @@ class Outsiders:
             self._act_until(to_microseconds(message.sent_at))
             if self._take_one(message):
                 self._taken.add(message.id)
-                if message.kind == "resume":  # what came during the pause is taken in now, not at the next sweep
+                if (
+                    message.kind == "resume"
+                ):  # what came during the pause is taken in now, not at the next sweep
                     self.take_in(messages)
                     return
         self._act_until(now)
@@ -95,7 +97,7 @@ class Outsiders:
         """Cancel the body when the workflow's deadline has passed; recorded as any outcome."""
         runner = self._runner
         deadline = runner.row.deadline
-        if deadline is None or runner.history.cancel_reason is not None or runner.is_stopped:
+        if deadline is None or runner.history.cancel_reason is not None or not runner.is_driven:
             return
         if to_microseconds(deadline) <= now:
             self._cancel(None, Reason.TIMEOUT_TOTAL.value, to_microseconds(deadline))
@@ -122,6 +124,8 @@ class Outsiders:
                 return self._pause(message)
             case "resume":
                 return self._resume(message)
+            case "rollback":
+                return self._take_rollback(message)
         if runner.is_stopped:
             return False
         match message.kind:
@@ -198,12 +202,36 @@ class Outsiders:
             at,
             reason=reason,
             actor=message.actor if message else None,
-            data=as_data(why=message.reason if message else None),
+            data=_rollback_data(message),
             received=message.id if message else None,
         )
         runner.deliver(record, CancelRequested(at, reason))
         if was_paused:
             runner.release_stash()
+
+    def _take_rollback(self, message: MessageRow) -> bool:
+        """Undo what was done: at once where the body has ended, else after it was cancelled."""
+        runner, history = self._runner, self._runner.history
+        if runner.rollback is not None or history.rollback_wanted is not None:
+            return False
+        history.rollback_wanted, history.rollback_to = message.reason or "", message.address
+        history.rollback_actor = message.actor
+        if runner.is_driven and history.cancel_reason is None:
+            self._cancel(message, Reason.OPERATOR.value, to_microseconds(message.sent_at))
+            return True
+        record = Record(
+            K.WORKFLOW_CANCEL_REQUESTED,
+            runner.stamp_of(message),
+            reason=Reason.OPERATOR.value,
+            actor=message.actor,
+            data=_rollback_data(message),
+            received=message.id,
+        )
+        history.cancel_reason = history.cancel_reason or Reason.OPERATOR.value
+        runner.record(record)
+        if not runner.is_driven:
+            runner.roll_back(Reason.OPERATOR, message.reason or "", message.actor)
+        return True
 
     def _pause(self, message: MessageRow) -> bool:
         runner = self._runner
@@ -227,6 +255,8 @@ class Outsiders:
             kind = K.WORKFLOW_RESUMED
         elif runner.status is Status.BLOCKED and runner.cause == Cause.CRASH_LOOP:
             kind = K.WORKFLOW_UNBLOCKED
+        elif runner.status is Status.BLOCKED and runner.cause == Cause.UNDO_FAILED:
+            kind = K.WORKFLOW_ROLLING_BACK
         else:
             return False
         runner.record(
@@ -238,7 +268,17 @@ class Outsiders:
                 received=message.id,
             )
         )
+        if kind is K.WORKFLOW_ROLLING_BACK:
+            runner.roll_back(Reason.OPERATOR, message.reason or "", message.actor)
         if kind is K.WORKFLOW_UNBLOCKED:
             runner.replay_again()
         runner.release_stash()
         return True
+
+
+def _rollback_data(message: MessageRow | None) -> str | None:
+    if message is None:
+        return None
+    if message.kind == "rollback":
+        return as_data(rollback=True, why=message.reason, to=message.address)
+    return as_data(why=message.reason)

@@ -30,7 +30,9 @@ from actum.engine.execution import Execution, TimerExecution, as_data
 from actum.engine.history import History, read_history
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Outsiders
+from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution, reason_of
+from actum.engine.undoing import UndoExecution
 from actum.errors import InvalidInput, RollBack
 from actum.flow import (
     Cancelled,
@@ -84,11 +86,12 @@ class Runner:
         self.status = Status(row.status)
         self.cause: str | None = row.cause
         self.outsiders = Outsiders(self)
+        self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._in_flight: deque[Record] = deque()
         self._inbox: deque[tuple[Record, Delivery]] = deque()
-        self._intents: deque[tuple[EffectExecution, Record]] = deque()
-        self._intent: tuple[EffectExecution, Record] | None = None
+        self._intents: deque[tuple[EffectExecution | UndoExecution, Record]] = deque()
+        self._intent: tuple[EffectExecution | UndoExecution, Record] | None = None
         self._stash: list[Commands] = []
         self._timer: asyncio.TimerHandle | None = None
         self._last_at = to_microseconds(row.created_at)
@@ -127,6 +130,11 @@ class Runner:
         return self.status is Status.PAUSED or (
             self.status is Status.BLOCKED and self.cause != Cause.IN_DOUBT
         )
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether the body is there to be told something: not ended, not blocked before it, not being undone."""
+        return self._flow is not None and self.rollback is None and not self.is_stopped
 
     def jitter(self) -> float:
         """Return a random number in [0, 1)."""
@@ -217,7 +225,7 @@ class Runner:
         else:
             action()
 
-    def intend(self, execution: EffectExecution, record: Record) -> None:
+    def intend(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
         """Queue an intent; one at a time, because the database may refuse it."""
         self._intents.append((execution, record))
         self._next_intent()
@@ -243,7 +251,11 @@ class Runner:
         self.history = read_history(records)
         self._last_at = max(self._last_at, self.history.last_at)
         self._note_rescues()
-        if self.status is Status.BLOCKED and self.cause in (Cause.HELD, Cause.CRASH_LOOP, Cause.REFUSED):
+        if self.history.plan and (self.status is not Status.BLOCKED or self.cause == Cause.IN_DOUBT):
+            self.roll_back(Reason.OPERATOR, "", None)
+            self.outsiders.take_in(messages)
+            return
+        if self.status is Status.BLOCKED and self.cause not in (Cause.IN_DOUBT, Cause.MISMATCH):
             self.outsiders.take_in(messages)
             self.consider()
             return
@@ -342,7 +354,13 @@ class Runner:
                 last = self.log.pending[-1]
                 last.current_step, last.attempt_count = self._current
         flow = self._flow
-        if flow is not None and flow.is_done and not flow.waiting and not self._is_ending:
+        if (
+            flow is not None
+            and flow.is_done
+            and not flow.waiting
+            and not self._is_ending
+            and self.rollback is None
+        ):
             self._end(flow)
 
     def release_stash(self) -> None:
@@ -384,7 +402,8 @@ class Runner:
 
     def _queue(self, record: Record) -> None:
         if self.status is Status.BLOCKED and (self.status, record.kind) not in TABLE:
-            self._queue(Record(K.WORKFLOW_UNBLOCKED, record.at, actor=record.actor))
+            kind = K.WORKFLOW_ROLLING_BACK if self.history.plan else K.WORKFLOW_UNBLOCKED
+            self._queue(Record(kind, record.at, actor=record.actor))
         self.status = next_status(self.status, record.kind)
         if self.status is not Status.BLOCKED:
             self.cause = None
@@ -471,13 +490,14 @@ class Runner:
                 return
 
     def _intended(self) -> None:
-        if self._intent is None or self._flow is None:
+        if self._intent is None:
             return
         execution, record = self._intent
         self._intent = None
-        self._flow.advance(
-            (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
-        )
+        if self._flow is not None:
+            self._flow.advance(
+                (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
+            )
         execution.intended(record)
         self._drain_inbox()
 
@@ -496,7 +516,8 @@ class Runner:
         if self._is_draining and not any(execution.is_active for execution in self.executions.values()):
             self.let_go()
             return
-        if self.outsiders.is_reading or any(execution.is_active for execution in self.executions.values()):
+        is_reading = self.outsiders.is_reading or (self.rollback is not None and self.rollback.is_reading)
+        if is_reading or any(execution.is_active for execution in self.executions.values()):
             self._arm()
             return
         if self.outsiders.has_news:
@@ -520,7 +541,9 @@ class Runner:
         if self.is_stopped:
             return None
         dues = [execution.due for execution in self.executions.values() if execution.due is not None]
-        if self.row.deadline is not None and self.history.cancel_reason is None:
+        if self.rollback is not None and self.rollback.due is not None:
+            dues.append(self.rollback.due)
+        if self.row.deadline is not None and self.history.cancel_reason is None and self.is_driven:
             dues.append(to_microseconds(self.row.deadline))
         return min(dues, default=None)
 
@@ -540,6 +563,8 @@ class Runner:
             return
         now = self.worker.clock.now()
         self.outsiders.check_deadline(now)
+        if self.rollback is not None and self.rollback.due is not None and self.rollback.due <= now:
+            self.rollback.begin()
         due = [e for e in self.executions.values() if e.due is not None and e.due <= now]
         for execution in sorted(due, key=lambda e: (e.due or 0, e.address)):
             if (
@@ -559,7 +584,7 @@ class Runner:
         if self._flow is not None:
             waits += [{"address": None, "step": name, "for": "signal"} for name in self._flow.awaited_signals]
         if needs_person and self.status is not Status.BLOCKED:
-            self._queue_block(Cause.IN_DOUBT, as_data(waits=waits))
+            self.queue_block(Cause.IN_DOUBT, as_data(waits=waits))
         elif self.status in (Status.PENDING, Status.RUNNING):
             self._note_current()
             self._queue(Record(K.WORKFLOW_PARKED, self.now(), data=as_data(waits=waits)))
@@ -592,10 +617,11 @@ class Runner:
         if self.status is not Status.BLOCKED:
             self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
             logger.warning("%s is blocked (%s): %s", short(self.workflow_id), cause.value, why)
-            self._queue_block(cause, data or as_data(why=why))
+            self.queue_block(cause, data or as_data(why=why))
         self.consider()
 
-    def _queue_block(self, cause: Cause, data: str, body: bytes | None = None) -> None:
+    def queue_block(self, cause: Cause, data: str, body: bytes | None = None) -> None:
+        """Record that the workflow is blocked, and why."""
         record = Record(K.WORKFLOW_BLOCKED, self.now(), reason=cause.value, data=data)
         if body is not None:
             record.snapshot, record.body = "error", body
@@ -610,8 +636,37 @@ class Runner:
 
     # ending
 
+    def roll_back(self, reason: Reason, why: str, actor: str | None) -> None:
+        """Undo what this workflow did; the body has ended, or cannot be driven any more."""
+        self._close_flow()
+        self.rollback = Rollback(self, reason.value, actor, why)
+        self.rollback.begin()
+
+    def go_on_rolling_back(self, actor: str | None) -> None:
+        """Note that what stopped the rollback is out of the way."""
+        if self.status is Status.BLOCKED:
+            self._queue(Record(K.WORKFLOW_ROLLING_BACK, self.now(), actor=actor))
+
+    def rolled_back(self, reason: str, why: str, report: bytes) -> None:
+        """End the workflow: everything the plan could undo is undone, the rest is named in the report."""
+        body = encode_workflow_failure(
+            self.contract.name, str(self.workflow_id), "rolled_back", reason, why or "it was rolled back"
+        )
+        record = Record(
+            K.WORKFLOW_ROLLED_BACK,
+            self.now(),
+            reason=reason,
+            data=report.decode(),
+            snapshot="error",
+            body=body,
+        )
+        self._queue_final(record, "rolled_back", body)
+
     def _end(self, flow: Flow) -> None:
         ending = flow.ending()
+        if self.history.rollback_wanted is not None:
+            self.roll_back(Reason.OPERATOR, self.history.rollback_wanted, self.history.rollback_actor)
+            return
         match ending:
             case Returned(value):
                 self._complete(value)
@@ -635,6 +690,9 @@ class Runner:
 
     def _cancelled(self) -> None:
         reason = self.history.cancel_reason or Reason.OPERATOR.value
+        if reason == Reason.TIMEOUT_TOTAL.value and self.contract.on_failure == "rollback":
+            self.roll_back(Reason.TIMEOUT_TOTAL, "the deadline of the workflow had passed", None)
+            return
         if reason == Reason.TIMEOUT_TOTAL.value:
             self._fail(Reason.TIMEOUT_TOTAL, "the deadline of the workflow had passed", "TimeoutError")
             return
@@ -666,11 +724,13 @@ class Runner:
 
     def _raised(self, error: BaseException) -> None:
         reason = _reason_of_ending(error)
-        has_acted = any(progress.key is not None for progress in self.history.progress.values())
-        holds = self.contract.on_failure == "hold" or (
-            has_acted and (self.contract.on_failure == "rollback" or isinstance(error, RollBack))
+        has_acted = any(
+            one.key is not None or one.child_id is not None for one in self.history.progress.values()
         )
-        if not holds:
+        if isinstance(error, RollBack) or (self.contract.on_failure == "rollback" and has_acted):
+            self.roll_back(reason if not isinstance(error, RollBack) else Reason.OPERATOR, str(error), None)
+            return
+        if self.contract.on_failure != "hold":
             self._fail(reason, str(error) or type(error).__name__, type(error).__name__)
             return
         body = encode_workflow_failure(
@@ -682,7 +742,7 @@ class Runner:
             error_type=type(error).__name__,
         )
         self._close_flow()
-        self._queue_block(Cause.HELD, as_data(why=str(error), reason=reason.value), body)
+        self.queue_block(Cause.HELD, as_data(why=str(error), reason=reason.value), body)
         self.consider()
 
     def _fail(self, reason: Reason, message: str, error_type: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from actum.store.pool import Pool
-from actum.store.rows import EffectRow, ReachedRow
+from actum.store.rows import ChildRow, EffectRow, ReachedRow, StandingRow
 
 
 class Effects:
@@ -26,6 +26,16 @@ class Effects:
         """Return the effects that a workflow started or holds."""
         rows = await self._pool.fetch(self._pool.statement("effects", "list_of"), id=workflow_id)
         return [EffectRow(**row) for row in rows]
+
+    async def list_standing(self, ids: Sequence[UUID]) -> list[StandingRow]:
+        """Return what these workflows did, or may have done, and nobody undid, oldest first."""
+        rows = await self._pool.fetch(self._pool.statement("effects", "list_standing"), ids=list(ids))
+        return [StandingRow(**row) for row in rows]
+
+    async def list_children(self, ids: Sequence[UUID]) -> list[ChildRow]:
+        """Return the children that these workflows started."""
+        rows = await self._pool.fetch(self._pool.statement("effects", "list_children"), ids=list(ids))
+        return [ChildRow(**row) for row in rows]
 
     async def find_violations(self) -> list[tuple[UUID, str, str]]:
         """Return every broken promise about effects as (workflow, address, sentence)."""

@@ -259,3 +259,32 @@ class Answer:
     wake: int | None
     released: bool
     refusal: str | None
+
+
+@dataclass(slots=True)
+class StandingRow:
+    """An effect that may have to be undone, with what its undo is given."""
+
+    kind: str
+    key: str
+    generation: int
+    workflow_id: UUID
+    contract: str
+    address: str
+    step: str
+    arguments: bytes
+    argument_hash: bytes
+    result: bytes | None
+    state: str
+    ended_at: datetime | None
+    held_by_others: bool
+
+
+@dataclass(slots=True)
+class ChildRow:
+    """A child workflow, as its parent's rollback sees it."""
+
+    id: UUID
+    parent: UUID
+    status: str
+    finished_at: datetime | None

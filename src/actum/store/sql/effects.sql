@@ -46,3 +46,28 @@ select min(e.workflow_id::text)::uuid, min(e.address), 'one approval used twice'
  where e.approval_id is not null
  group by e.approval_id
 having count(*) > 1;
+
+-- name: list_standing
+-- What workflows did and nobody undid, with what an undo needs. Called by the rollback.
+select e.kind, e.key, e.generation, e.workflow_id, w.contract, e.address, e.step, e.arguments, e.argument_hash, e.result,
+       e.state, e.ended_at,
+       exists (
+           select from actum.workflows h
+            where h.id = any(e.holders)
+              and not h.id = any(:ids::uuid[])
+              and h.status not in ('failed', 'cancelled', 'rolled_back')
+       ) as held_by_others
+  from actum.effects e
+  join actum.workflows w on w.id = e.workflow_id
+ where e.workflow_id = any(:ids::uuid[])
+   and e.state in ('succeeded', 'started', 'in_doubt', 'undoing', 'undo_failed')
+   and not e.kind like '%.undo'
+ order by e.ended_at;
+
+-- name: list_children
+-- The children that workflows started, and how they stand. Called by the rollback.
+select w.id, w.parent, w.status, w.finished_at
+  from actum.events v
+  join actum.workflows w on w.id = (v.data::jsonb ->> 'child')::uuid
+ where v.workflow_id = any(:ids::uuid[])
+   and v.kind = 'child.started';

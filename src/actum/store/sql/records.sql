@@ -259,7 +259,7 @@ ended as (
      where e.kind = o.kind
        and e.key = o.key
        and e.generation = o.generation
-       and e.workflow_id = o.id
+       and (e.workflow_id = o.id or o.state in ('undoing', 'undone', 'undo_failed'))
        and o.id in (select id from accepted)
 ),
 joined as (

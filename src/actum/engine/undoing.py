@@ -1,0 +1,368 @@
+"""One undo being carried out: an effect of its own, whose way out of doubt is the probe of what it undoes.
+
+After a crash in the middle of an undo, the effect's probe looks: if the effect is gone, the undo happened; if it is
+still there, the undo did not. Where the other side honours keys it is simply repeated; otherwise a person is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from actum.authoring.attempt import Attempt
+from actum.authoring.effect import Effect
+from actum.authoring.failures import encode_failure
+from actum.engine.attempts import Tried, Try
+from actum.engine.execution import Execution, as_data
+from actum.engine.log import Ended, Intent, Record, to_datetime
+from actum.engine.steps import Limits, reason_of
+from actum.errors import NotDone
+from actum.machine import doubt
+from actum.machine.keys import outside_key
+from actum.machine.retry import Again, decide
+from actum.model.events import EventKind, Reason
+from actum.outcomes import Happened, NotHappened
+from actum.store.rows import MessageRow
+
+K = EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRequest:
+    """What is undone: the effect, its arguments and result as recorded, and its key."""
+
+    effect: Effect[..., Any]
+    arguments: bytes
+    result: bytes
+    argument_hash: bytes
+    key: str
+    generation: int
+
+    @property
+    def name(self) -> str:
+        """The name under which the undo is recorded."""
+        return f"{self.effect.name}.undo"
+
+    @property
+    def kind(self) -> str:
+        """The operation kind of the undo."""
+        return f"{self.effect.kind}.undo"
+
+    def receive(self, outcome: object) -> None:
+        """An undo brings no body anything."""
+
+
+class UndoExecution(Execution):
+    """One entry of a rollback's plan in flight."""
+
+    on_done: Callable[[str], None]
+    on_failed: Callable[[str], None]
+    _try: Try | None = None
+    _then: Callable[[], None] | None = None
+    _body_returned = False
+    _probed: doubt.Probed | None = None
+    _failures = 0
+    _begun_at = 0
+    _begins_undo = True
+
+    @property
+    def effect(self) -> Effect[..., Any]:
+        """The effect being undone."""
+        request: UndoRequest = self.request
+        return request.effect
+
+    def start(self) -> None:
+        self.attempts = self.progress.attempts
+        self._begins_undo = not (self.progress.is_started or self.progress.again_at is not None)
+        if self.progress.is_in_doubt:
+            self._resolve()
+        elif self.progress.is_started:
+            self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it was undone")
+        elif self.progress.again_at is not None and self.progress.again_at > self.runner.now():
+            self.due, self._then = self.progress.again_at, self._intend
+        else:
+            self._intend()
+
+    def act(self) -> None:
+        self.due = None
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+    def leave(self) -> None:
+        if self._try is not None:
+            self._try.stop()
+
+    def waits(self) -> dict[str, Any]:
+        return {**super().waits(), "kind": self.request.kind, "key": self.request.key}
+
+    # intent
+
+    def _intend(self) -> None:
+        request: UndoRequest = self.request
+        self.attempts += 1
+        intent = Intent(
+            mode="first" if self.progress.key is None else "again",
+            kind=request.kind,
+            key=request.key,
+            generation=request.generation,
+            origin=self.runner.row.origin,
+            step=self.name,
+            argument_hash=request.argument_hash,
+            arguments=request.arguments,
+            tier=0,
+            approval_id=None,
+            action_hash=None,
+            policy_hash=None,
+        )
+        record = Record(
+            K.EFFECT_STARTED,
+            self.runner.now(),
+            attempt=self.attempts,
+            tier=0,
+            data=as_data(kind=request.kind, key=request.key, generation=request.generation),
+            snapshot="start",
+            argument_hash=request.argument_hash,
+            intent=intent,
+            ended=self._original("undoing") if self._begins_undo else None,
+        )
+        record.address, record.step = self.address, self.name
+        self.runner.intend(self, record)
+
+    def intended(self, record: Record) -> None:
+        """The undo may happen from here on."""
+        self._begins_undo = False
+        self.progress.key, self.progress.generation = self.request.key, self.request.generation
+        self.progress.is_started, self.progress.is_in_doubt = True, False
+        self.progress.started_at = record.at
+        self._probed, self._failures, self._body_returned = None, 0, False
+        self._begin()
+
+    def refused(self, why: str) -> None:
+        """The ledger refused the undo: somebody else is at it, or a freeze holds it back."""
+        self.attempts -= 1
+        self.needs, self._then = why, self._intend
+        self.due = self.runner.now() + 5_000_000
+        self.runner.consider()
+
+    # attempt
+
+    def _begin(self) -> None:
+        if not self.runner.may_begin(self):
+            return
+        hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
+        args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
+        result = self.effect.codec.decode_result(self.request.result)
+        self._run(hook.function, (result, *args), kwargs, is_async=hook.is_async, done=self._tried)
+
+    def _run(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        is_async: bool,
+        done: Callable[[Tried], None],
+    ) -> None:
+        runner = self.runner
+        self.is_active = True
+        self._begun_at = runner.now()
+        self._try = Try(runner.loop, lambda tried: runner.guarded(done, tried), None)
+        self._try.start(
+            function,
+            args,
+            kwargs,
+            Attempt(
+                number=max(self.attempts, 1),
+                key=outside_key(self.request.key, self.request.generation) + "/undo",
+                epoch=runner.epoch,
+            ),
+            is_async=is_async,
+            limit=Limits.of(self.effect).attempt,
+            limit_name="timeout.attempt",
+            executor=runner.executor,
+        )
+
+    def _tried(self, tried: Tried) -> None:
+        self._try, self.is_active = None, False
+        if self.runner.is_over:
+            return
+        self._body_returned = True
+        if tried.error is None:
+            self._succeeded(K.EFFECT_SUCCEEDED, None, None)
+        elif isinstance(tried.error, (NotDone, *self.effect.not_done)):
+            self._not_done(tried.error)
+        else:
+            reason = Reason(tried.limit) if tried.limit is not None else reason_of(tried.error)
+            self._doubt(reason, tried.error, str(tried.error) or type(tried.error).__name__)
+
+    def _succeeded(self, kind: EventKind, outcome: str | None, message: MessageRow | None) -> None:
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self._move(kind, outcome, "succeeded", "undone", message)
+        self.on_done(self.address)
+
+    def _move(
+        self,
+        kind: EventKind,
+        outcome: str | None,
+        state: str,
+        original: str | None,
+        message: MessageRow | None,
+    ) -> None:
+        """Record one move of the undo's own ledger entry, and of the entry it undoes."""
+        record = Record(
+            kind,
+            self.runner.now(),
+            attempt=self.attempts,
+            outcome=outcome,
+            actor=message.actor if message else None,
+            data=as_data(why=message.reason if message else None),
+            ended=Ended(self.request.kind, self.request.key, self.request.generation, state),
+            received=message.id if message else None,
+        )
+        if original is not None:
+            record.also_ended = self._original(original)
+        self.record(record)
+
+    def _original(self, state: str) -> Ended:
+        return Ended(self.effect.kind, self.request.key, self.request.generation, state, self.request.result)
+
+    def _not_done(self, error: BaseException) -> None:
+        now, reason = self.runner.now(), reason_of(error)
+        first = self.progress.first_started_at or self._begun_at
+        verdict = decide(
+            retry=self.effect.retry,
+            attempt=self.attempts,
+            elapsed=timedelta(microseconds=max(now - first, 0)),
+            reason=reason,
+            is_final=False,
+            jitter=self.runner.jitter(),
+        )
+        body = encode_failure(self.name, reason.value, error, self.attempts)
+        self.progress.is_started, self.progress.first_started_at = False, first
+        record = Record(
+            K.EFFECT_FAILED,
+            now,
+            attempt=self.attempts,
+            reason=reason.value,
+            snapshot="error",
+            argument_hash=self.request.argument_hash,
+            body=body,
+            ended=Ended(self.request.kind, self.request.key, self.request.generation, "failed"),
+        )
+        if isinstance(verdict, Again):
+            again_at = now + int(verdict.after / timedelta(microseconds=1))
+            record.kind, record.data = K.ATTEMPT_FAILED, as_data(again_at=again_at, started=first)
+            self.record(record)
+            self.due, self._then = again_at, self._intend
+            self.runner.consider()
+        else:
+            record.also_ended = self._original("undo_failed")
+            self.record(record)
+            self.on_failed(f"{self.name} at {self.address} failed: {error}")
+
+    # doubt
+
+    def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
+        body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
+        self.progress.is_in_doubt = True
+        self.record(
+            Record(
+                K.EFFECT_DOUBTED,
+                self.runner.now(),
+                attempt=self.attempts,
+                reason=reason.value,
+                data=as_data(why=why, way=self.effect.way_out),
+                snapshot="error",
+                argument_hash=self.request.argument_hash,
+                body=body,
+                ended=Ended(self.request.kind, self.request.key, self.request.generation, "in_doubt"),
+            )
+        )
+        self._resolve()
+        self.runner.consider()
+
+    def _resolve(self) -> None:
+        limit = Limits.of(self.effect).attempt
+        way = doubt.decide(
+            way=doubt.Way(self.effect.way_out),
+            started_at=to_datetime(self.progress.started_at),
+            attempt_timeout=None if limit is None else timedelta(seconds=limit),
+            settle_after=self.effect.settle_after,
+            now=to_datetime(self.runner.now()),
+            probed=self._probed,
+        )
+        match way:
+            case doubt.RepeatNow():
+                self._intend()
+            case doubt.ProbeNow():
+                self.is_active = True
+                self.runner.when_durable(self._probe)
+            case doubt.ProbeAgainAt(instant):
+                if self._probed is not None and self._probed.answer is doubt.Answer.NOT_HAPPENED:
+                    self._probed = None
+                wait = int((instant - to_datetime(self.runner.now())) / timedelta(microseconds=1))
+                self.needs, self._then = "probe", self._probe_again
+                self.due = self.runner.now() + max(wait, 0)
+            case doubt.SettleHappened():
+                self._succeeded(K.EFFECT_SETTLED, "happened", None)
+            case doubt.SettleNotHappened():
+                self._settle_not_happened(None)
+            case doubt.AskPerson(why):
+                self.needs, self.needs_person = why, True
+
+    def _probe_again(self) -> None:
+        self.is_active = True
+        self.runner.when_durable(self._probe)
+
+    def _probe(self) -> None:
+        if not self.runner.may_begin(self):
+            return
+        hook = self.effect.hooks["probe"]
+        args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
+        self._run(hook.function, args, kwargs, is_async=hook.is_async, done=self._looked)
+
+    def _looked(self, tried: Tried) -> None:
+        """The probe looks at the effect; for its undo the answer is the other way round."""
+        self._try, self.is_active = None, False
+        if tried.was_stopped or self.runner.is_over:
+            self.runner.consider()
+            return
+        answer = doubt.Answer.FAILED
+        if tried.error is None and tried.limit is None:
+            match tried.value:
+                case Happened():
+                    answer = doubt.Answer.NOT_HAPPENED
+                case NotHappened():
+                    answer = doubt.Answer.HAPPENED
+                case _:
+                    answer = doubt.Answer.UNKNOWN
+        self._failures = self._failures + 1 if answer is doubt.Answer.FAILED else 0
+        self._probed = doubt.Probed(answer, to_datetime(self._begun_at), self._body_returned, self._failures)
+        self._resolve()
+        self.runner.consider()
+
+    def _settle_not_happened(self, message: MessageRow | None) -> None:
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self._move(K.EFFECT_SETTLED, "did_not_happen", "failed", None, message)
+        self._intend()
+
+    def receive(self, message: MessageRow) -> bool:
+        """A person settles the doubt about the undo."""
+        if message.kind != "settle" or not self.progress.is_in_doubt:
+            return False
+        self.needs, self.needs_person, self.due, self._then = None, False, None, None
+        self.runner.go_on_rolling_back(message.actor)
+        if message.outcome == "did_not_happen":
+            self._settle_not_happened(message)
+        elif message.outcome == "happened":
+            self._succeeded(K.EFFECT_SETTLED, "happened", message)
+        else:
+            self.progress.is_started = self.progress.is_in_doubt = False
+            self._move(K.EFFECT_SETTLED, "abandoned", "abandoned", "undo_failed", message)
+            self.on_failed(
+                f"{self.name} at {self.address} was given up: {message.reason or 'nobody could tell'}"
+            )
+        return True
