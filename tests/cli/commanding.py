@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import asyncpg
 
 from actum.cli.main import run
 
@@ -140,6 +143,20 @@ def until(happened: Callable[[], bool], what: str) -> None:
     while not happened():
         assert time.monotonic() < deadline, f"waited in vain for: {what}"
         time.sleep(0.01)
+
+
+def execute(actum: Actum, statement: str, *values: object) -> None:
+    """Edit the database as somebody with all rights and bad intentions would."""
+
+    async def edit() -> None:
+        connection: Any = await asyncpg.connect(actum.environment["ACTUM_DATABASE_URL"])
+        try:
+            await connection.execute("set session_replication_role = replica")
+            await connection.execute(statement, *values)
+        finally:
+            await connection.close()
+
+    asyncio.run(edit())
 
 
 Begin = Callable[..., Running]

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
 from uuid import UUID
 
-import asyncpg
-from commanding import Actum
-
-
-def execute(actum: Actum, statement: str, *values: object) -> None:
-    """Edit the database as somebody with all rights and bad intentions would."""
-
-    async def run() -> None:
-        connection: Any = await asyncpg.connect(actum.environment["ACTUM_DATABASE_URL"])
-        try:
-            await connection.execute("set session_replication_role = replica")
-            await connection.execute(statement, *values)
-        finally:
-            await connection.close()
-
-    asyncio.run(run())
+from commanding import Actum, execute
 
 
 def test_logs_as_they_were_written_are_verified(own: Actum) -> None:

@@ -6,11 +6,12 @@ import asyncio
 import json
 import re
 import runpy
+import signal
 from collections import Counter
 from uuid import UUID
 
 import pytest
-from commanding import Actum, until
+from commanding import Actum, Begin, execute, until
 
 from actum.client import Client
 from actum.settings import Settings
@@ -104,3 +105,27 @@ def test_digits_that_several_ids_end_in_are_refused(own: Actum) -> None:
 @pytest.mark.parametrize("limit", ["0", "-1", "many"])
 def test_a_limit_that_is_none_is_a_usage_error(idle: Actum, limit: str) -> None:
     assert 2 == idle("list", "--limit", limit).code
+
+
+def test_an_interrupted_watch_leaves_with_130_and_changes_nothing(idle: Actum, begin: Begin) -> None:
+    name = idle.start("listen")
+    watch = begin(idle, "watch", name)
+    watch.wait_for("no live worker serves listen")
+    watch.signal(signal.SIGINT)
+    assert 130 == watch.end()
+    assert "Traceback" not in watch.said
+    assert "pending" == idle.fine("show", name, "--json").json["status"]
+
+
+def test_a_watch_outlives_lost_connections(served: Actum, begin: Begin) -> None:
+    name = served.start("listen")
+    watch = begin(served, "watch", name, log="watch.log")
+    watch.wait_for("workflow.started")
+    execute(
+        served,
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    served.fine("signal", name, "go", "--value", '"on"')
+    assert 0 == watch.end()
+    assert "workflow.completed" in watch.said

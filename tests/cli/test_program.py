@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +109,36 @@ def test_a_reader_that_goes_away_is_no_traceback(idle: Actum) -> None:
     _, said = "", process.stderr.read() if process.stderr else ""
     process.wait(60)
     assert "Traceback" not in said
+
+
+def test_an_argument_that_is_no_text_is_refused(idle: Actum) -> None:
+    arguments = [*command("cancel", "abcd", "--reason"), b"\xff\xfe"]
+    done = subprocess.run(arguments, env=idle.environment, cwd=idle.folder, capture_output=True)
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert b"not UTF-8" in done.stderr
+
+
+def test_a_terminal_gets_its_own_colours_and_nobody_elses(idle: Actum) -> None:
+    name = idle.start("greet", {"name": "\x1b]0;owned\x07 \u202e"}, "--key", "colourful")
+    for settings, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        said = on_a_terminal(idle, {"TERM": "xterm", **settings}, "show", name)
+        assert is_coloured == (b"\x1b[1m" in said), said
+        assert b"colourful" in said
+        assert b"\x1b]0;" not in said
+        assert b"\\u202e" in said
+
+
+def on_a_terminal(actum: Actum, settings: dict[str, str], *arguments: str) -> bytes:
+    """Return what a command writes to a terminal."""
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments), cwd=actum.folder, env={**actum.environment, **settings}, stdout=writer
+    )
+    os.close(writer)
+    said = b""
+    with contextlib.suppress(OSError):  # Linux: the other side is closed
+        while piece := os.read(reader, 4096):
+            said += piece
+    os.close(reader)
+    assert 0 == process.wait(60)
+    return said

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commanding import HERE, Actum, Begin, until
+from commanding import HERE, Actum, Begin, execute, until
 
 
 def ran(own: Actum, name: str) -> int:
@@ -130,3 +130,11 @@ def test_dev_wants_no_database_but_its_own(idle: Actum) -> None:
     done = idle("dev", "flows")
     assert 2 == done.code
     assert "unset ACTUM_DATABASE_URL" in done.err
+
+
+def test_a_worker_that_was_declared_dead_says_so_and_is_exit_code_1(own: Actum, begin: Begin) -> None:
+    worker = begin(own, "worker", "flows:greet", "--name", "w", "--lease", "1")
+    worker.wait_for("w serves")
+    execute(own, "update actum.workers set stopped_at = now(), stop_reason = 'a test'")
+    assert 1 == worker.end()
+    assert "w stopped: the lease was lost" in worker.said

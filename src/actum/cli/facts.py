@@ -31,6 +31,7 @@ class Facts:
     effects: Sequence[EffectRow]
     questions: Sequence[QuestionRow]
     snapshots: Sequence[SnapshotRow]
+    """The input, the failures, and what is kept with the last event."""
     document: dict[str, Any]
     worker: str | None
     nobody: str | None
@@ -73,6 +74,11 @@ def data_of(event: Event) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def has_failure(event: Event) -> bool:
+    """Whether a failure's message may be kept with an event."""
+    return event.kind.value.endswith((".failed", ".doubted", ".blocked", ".cancelled"))
+
+
 def message_of(body: bytes | None) -> str:
     """Return the message in a recorded failure."""
     try:
@@ -88,14 +94,17 @@ async def read_facts(client: Client, workflow_id: UUID) -> Facts:
     row = await client.get(workflow_id)
     document = await store.contracts.get(row.contract, row.document_hash)
     worker = await store.workers.get(row.instance) if row.instance else None
+    events = await store.records.read_events(workflow_id)
+    wanted = {1, row.next_seq - 1, *(event.seq for event in events if has_failure(event))}
+    snapshots = [await store.records.read_snapshot(workflow_id, seq) for seq in sorted(wanted)]
     return Facts(
         row=row,
         now=await store.read_clock(),
-        events=await store.records.read_events(workflow_id),
+        events=events,
         approvals=await store.approvals.list_of([workflow_id]),
         effects=await store.effects.list_of(workflow_id),
         questions=await store.questions.list_of(workflow_id),
-        snapshots=await store.records.read_snapshots(workflow_id),
+        snapshots=[one for one in snapshots if one is not None],
         document=orjson.loads(document["document"]) if document else {},
         worker=worker["name"] if worker else None,
         nobody=await client.explain_wait(workflow_id),

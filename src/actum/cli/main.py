@@ -61,6 +61,10 @@ def actum(ctx: click.Context, debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line and return its exit code."""
+    unreadable = [one for one in arguments if any("\ud800" <= char <= "\udfff" for char in one)]
+    if unreadable:
+        complain(f"actum: the argument {unreadable[0]!r} is not UTF-8: write it in a terminal that is")
+        return Exit.USAGE
     try:
         done = actum.main(args=list(arguments), prog_name="actum", standalone_mode=False)
         sys.stdout.flush()

@@ -12,7 +12,7 @@ from actum.cli.modules import AnyContract, find_contract
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import complain, say, say_json
 from actum.cli.text import neutral
-from actum.cli.watching import follow
+from actum.cli.watching import follow, tell_nobody
 from actum.client import Client
 from actum.machine.keys import validate_key
 from actum.model.ids import short
@@ -81,7 +81,7 @@ async def _start(
         handle = await client.start(call, key=key, requester=requester)
         if waits:
             complain(f"{contract.name} {handle.short_id}")
-            ended = await follow(client, handle.workflow_id, lambda _: None, until_person=until_person)
+            ended = await follow(client, handle.workflow_id, tell_nobody, until_person=until_person)
             if ended.code is Exit.FINE:
                 say_json(await client.handle(handle.workflow_id).result())
             else:
