@@ -1,0 +1,94 @@
+"""The auditor names the workflow and the column of every difference that is put into a database."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import actum as a
+from actum.testing.auditor import audit
+from actum.testing.harness import Harness
+
+
+@a.step
+async def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@a.contract
+async def greeting(name: str) -> str:
+    return await greet(name)
+
+
+async def finished(actum: Harness) -> UUID:
+    await actum.worker([greeting])
+    handle = await actum.start(greeting("you"))
+    await handle.result(10)
+    actum.audits = False
+    return handle.workflow_id
+
+
+async def damage(actum: Harness, text: str) -> None:
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("alter table actum.events disable trigger user")
+        await connection.execute("alter table actum.effects disable trigger user")
+        await connection.execute(text)
+
+
+async def test_an_undamaged_database_has_no_differences(actum: Harness) -> None:
+    await finished(actum)
+    assert [] == await audit(actum.store)
+
+
+DAMAGES = {
+    "status": ("update actum.workflows set status = 'failed'", "column status is 'failed'"),
+    "cause": ("update actum.workflows set cause = 'held'", "column cause is 'held'"),
+    "current_step": ("update actum.workflows set current_step = 'greet'", "column current_step is 'greet'"),
+    "attempt_count": ("update actum.workflows set attempt_count = 7", "column attempt_count is 7"),
+    "next_seq": ("update actum.workflows set next_seq = next_seq + 1", "column next_seq is"),
+    "chain_head": (r"update actum.workflows set chain_head = '\x00'", "column chain_head is '00'"),
+    "finished_at": ("update actum.workflows set finished_at = null", "column finished_at is set is False"),
+    "an edited event": (
+        "update actum.events set reason = 'x' where seq = 2",
+        "its chain is not intact: Edited",
+    ),
+    "a lost tail": (
+        "delete from actum.events e using actum.workflows w where e.seq = w.next_seq - 1",
+        "its chain is not intact: LostTail",
+    ),
+    "a gap": ("delete from actum.events where seq = 2", "its events are no history"),
+    "a changed payload": (
+        "update actum.snapshots set body = '\"bye\"' where kind = 'output'",
+        "is not the one that was hashed",
+    ),
+    "a lost payload": ("delete from actum.snapshots where seq = 1", "the payload of event 1 is missing"),
+    "a surplus payload": (
+        "insert into actum.snapshots (workflow_id, seq, kind) select id, next_seq + 5, 'output' from actum.workflows",
+        "belongs to no event",
+    ),
+    "an effect without its approval": (
+        "insert into actum.effects (kind, key, origin, workflow_id, address, step, argument_hash, arguments, state, tier,"
+        " started_at) select 'k', 'k', id, id, '1', 's', 'x', 'x', 'started', 2, now() from actum.workflows",
+        "an effect above tier 0 without its approval",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+async def test_the_auditor_finds(actum: Harness, what: str) -> None:
+    workflow_id = await finished(actum)
+    text, sentence = DAMAGES[what]
+    await damage(actum, text)
+    found = await audit(actum.store)
+    assert any(sentence in one for one in found), found
+    assert all(workflow_id.hex[-8:] in one for one in found)
+
+
+async def test_closing_the_harness_returns_what_the_audit_found(actum_dsn: str) -> None:
+    harness: Any = await Harness.open(actum_dsn)
+    await harness.start(greeting("you"))
+    await damage(harness, "update actum.workflows set status = 'running'")
+    (difference,) = await harness.close()
+    assert "column status is 'running', and its events say 'pending'" in difference
