@@ -1,11 +1,17 @@
-"""Drives a body through the real flow, answering each request with a word and a body."""
+"""Drives a body through the real flow, answering each request with a word and a body; and plants mistakes to find."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lint_planting import plant  # noqa: F401  # a fixture
 
 from actum.flow import Flow, Outcome, Raised, Returned
 from actum.flow.requests import Request

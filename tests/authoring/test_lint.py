@@ -1,83 +1,19 @@
-"""What `actum check` finds in code: every line of a planted module that is marked, and no other."""
+"""What `actum check` finds in the bodies of contracts."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import re
-import sys
-from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
 
 import pytest
+from lint_planting import Plant, expected, found
 
 from actum.authoring.lint import RULES, Finding, lint_contract, lint_module
 from actum.authoring.lint.bodies import check_body
 from actum.authoring.lint.report import Report
-
-NUMBERS = count()
-HEAD = """\
-from __future__ import annotations
-
-from actum import Happened, NotHappened, Owner, Preview, Timeout, Usable, Unusable, contract, effect, step
-
-OWNER = Owner(team="platform", escalation=["#oncall"], runbook="runbook.md")
-
-
-@step
-async def fetch(name: str) -> str:
-    return name
-
-
-"""
-RUNBOOK = "# R\n\n## What it does\n\n## When it fails\n\n## How to stop it\n\n## Whom to call\n"
-
-Plant = Callable[..., ModuleType]
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    """Write a module below its usual head, import it, and forget it afterwards."""
-    names: list[str] = []
-    (tmp_path / "runbook.md").write_text(RUNBOOK)
-
-    def write(source: str, head: str = HEAD) -> ModuleType:
-        name = f"planted_{next(NUMBERS)}"
-        path = tmp_path / f"{name}.py"
-        path.write_text(head + dedent(source).lstrip("\n"))
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        names.append(name)
-        spec.loader.exec_module(module)
-        return module
-
-    yield write
-    for name in names:
-        del sys.modules[name]
-
-
-def expected(module: ModuleType) -> list[tuple[int, str]]:
-    """Return line and code of every `# expect: code, code` in a planted module."""
-    lines = Path(module.__file__ or "").read_text().splitlines()
-    return sorted(
-        (number, code)
-        for number, line in enumerate(lines, 1)
-        for found in re.findall(r"# expect: (.*)$", line)
-        for code in found.split(", ")
-    )
-
-
-def found(module: ModuleType) -> list[tuple[int, str]]:
-    findings = lint_module(module, root=Path(module.__file__ or "").parent)
-    assert all(one.file == module.__file__ for one in findings)
-    return sorted((one.line, one.code) for one in findings)
 
 
 def body(lines: str, imports: str = "") -> str:
@@ -254,124 +190,6 @@ def test_a_statement_that_says_it_is_meant_is_left_alone_for_that_code_only(plan
             "if time.time() > 1:  # expect: body-clock\n    e = 1  # actum: ignore[body-clock]",
             "import time",
         )
-    )
-    assert expected(module) == found(module)
-
-
-def test_a_step_that_writes_is_found_and_one_that_reads_is_not(plant: Plant) -> None:
-    module = plant(
-        """
-        import smtplib
-        import subprocess
-        import urllib.request
-
-
-        @step
-        def mail(to: str) -> str:
-            with smtplib.SMTP("localhost") as server:
-                server.sendmail("a@example.org", to, "hello")  # expect: step-writes
-            return to
-
-
-        @step
-        def push(branch: str) -> str:
-            subprocess.run(["git", "push", "origin", branch], check=True)  # expect: step-writes
-            subprocess.run("git --no-pager push", shell=True)  # expect: step-writes
-            subprocess.run(["git", "log"], check=True)
-            return branch
-
-
-        def send(url: str) -> bytes:
-            return urllib.request.urlopen(url, data=b"{}").read()  # expect: step-writes
-
-
-        @step
-        def post(url: str) -> str:
-            urllib.request.urlopen(url)
-            return send(url).decode()
-
-
-        @step
-        async def save(connection: object, name: str) -> str:
-            await connection.execute("insert into names values ($1)", name)  # expect: step-writes
-            await connection.fetch("select * from names")
-            return name
-
-
-        @contract(owner=OWNER)
-        async def work(name: str) -> str:
-            return await save(await post(await push(await mail(name))), await fetch(name))
-        """
-    )
-    assert expected(module) == found(module)
-
-
-def test_a_client_is_known_by_how_it_was_made(plant: Plant) -> None:
-    module = plant(
-        """
-        try:
-            import httpx
-        except ImportError:
-            httpx = None
-
-
-        @step
-        async def one(url: str) -> str:
-            async with httpx.AsyncClient() as client:
-                await client.get(url)
-                await client.post(url)  # expect: step-writes
-                await client.request("DELETE", url)  # expect: step-writes
-                await client.request("GET", url)
-            return httpx.put(url).text  # expect: step-writes
-
-
-        @step
-        async def two(client: httpx.AsyncClient, url: str) -> str:
-            return (await client.patch(url)).text  # expect: step-writes
-
-
-        @contract(owner=OWNER)
-        async def work(name: str) -> str:
-            return await two(await one(name), await fetch(name))
-        """.replace("client: httpx.AsyncClient,", "client: 'httpx.AsyncClient',")
-    )
-    assert expected(module) == found(module)
-
-
-def test_hooks_that_write_and_keys_that_change_are_found(plant: Plant) -> None:
-    module = plant(
-        """
-        import subprocess
-        import time
-
-
-        @effect("mail.send")
-        def send(to: str) -> str:
-            subprocess.run(["git", "push"], check=True)
-            return to
-
-
-        @send.preview
-        def _(to: str) -> Preview:
-            subprocess.run(["git", "push"], check=True)  # expect: hook-writes
-            return Preview(f"Send a mail to {to}")
-
-
-        @send.probe
-        def _(to: str) -> NotHappened:
-            subprocess.run(["git", "push"], check=True)  # expect: hook-writes
-            return NotHappened()
-
-
-        @send.key
-        def _(to: str) -> str:
-            return f"{to}/{time.time()}"  # expect: key-unstable
-
-
-        @contract(owner=OWNER, on_failure="hold")
-        async def work(to: str) -> str:
-            return await send(await fetch(to))
-        """
     )
     assert expected(module) == found(module)
 
