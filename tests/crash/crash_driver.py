@@ -22,13 +22,13 @@ from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from crash_contracts import CONTRACTS, FOLDER, append, place  # noqa: E402
+from crash_contracts import CONTRACTS, FOLDER, append, place
 
-from actum import Client, Worker  # noqa: E402
-from actum.settings import Settings  # noqa: E402
-from actum.store.records import _HEAD, Records  # noqa: E402
-from actum.store.workers import Workers  # noqa: E402
-from actum.store.workflows import Workflows  # noqa: E402
+from actum import Client, Worker
+from actum.settings import Settings
+from actum.store.records import _HEAD, Records
+from actum.store.workers import Workers
+from actum.store.workflows import Workflows
 
 LOST_LEASE = 3
 """The exit status of a worker that was declared dead."""
@@ -102,9 +102,7 @@ async def work(order: Order) -> int:
     """Serve until everything has ended, the lease is lost, or SIGTERM comes."""
     settings = Settings(database_url=order.dsn, lease=order.lease)
     contracts = [CONTRACTS[name] for name in order.contracts]
-    worker = Worker(
-        contracts, name=order.name, concurrency=order.concurrency, grace=0.0, settings=settings
-    )
+    worker = Worker(contracts, name=order.name, concurrency=order.concurrency, grace=0.0, settings=settings)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     async with Client.open(actor="service:driver", settings=settings) as client, worker:

@@ -128,7 +128,9 @@ class Server:
             ["ps", "-e", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
         ).stdout
         rows = [line.split(None, 1) for line in listed.splitlines()]
-        return [int(row[0]) for row in rows if len(row) > 1 and str(self.house) in row[1] and program in row[1]]
+        return [
+            int(row[0]) for row in rows if len(row) > 1 and str(self.house) in row[1] and program in row[1]
+        ]
 
     def stop_at_once(self, number: signal.Signals) -> None:
         """End the postmaster as `pg_ctl -m immediate` (SIGQUIT) or a lack of memory (SIGKILL) would."""

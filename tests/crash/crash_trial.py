@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,8 @@ class Person:
     async def attend(self) -> None:
         """Do what is asked until cancelled; the database may be away meanwhile."""
         while True:
-            try:
+            with suppress(ActumError):  # it has ended, or somebody was quicker; the next look shows
                 await self._look()
-            except ActumError:
-                pass  # it has ended, or somebody was quicker; the next look shows
             await asyncio.sleep(0.02)
 
     async def _look(self) -> None:

@@ -29,7 +29,8 @@ async def test_workflows_cycling_on_many_workers_lose_no_wake_up_and_no_history(
 ) -> None:
     handles = await place.requester.start_many([CONTRACTS["cycles"](f"w{n}") for n in range(WORKFLOWS)])
     fleet = [
-        await nursery.bear(place.order(f"worker-{number}", ["cycles"], concurrency=10)) for number in range(WORKERS)
+        await nursery.bear(place.order(f"worker-{number}", ["cycles"], concurrency=10))
+        for number in range(WORKERS)
     ]
     sent = await nudge_for(handles, CYCLE_SECONDS)
     for handle in handles:
@@ -41,7 +42,9 @@ async def test_workflows_cycling_on_many_workers_lose_no_wake_up_and_no_history(
     assert [0] * WORKERS == [await life.status() for life in fleet]
     assert "is broken" not in place.logged()
     assert 0 == await deadlocks(place)
-    holders = {event.actor for h in handles[:20] for event in await place.store.records.read_events(h.workflow_id)}
+    holders = {
+        event.actor for h in handles[:20] for event in await place.store.records.read_events(h.workflow_id)
+    }
     assert len(holders) > WORKERS // 2, "they stayed on few workers: no cycling"
     await place.audit()
 

@@ -16,9 +16,7 @@ COUNT = 200
 STAGES = 8
 
 
-@pytest.mark.parametrize(
-    "end", [signal.SIGQUIT, signal.SIGKILL], ids=["stopped immediately", "killed"]
-)
+@pytest.mark.parametrize("end", [signal.SIGQUIT, signal.SIGKILL], ids=["stopped immediately", "killed"])
 async def test_an_outage_longer_than_the_lease_costs_nothing_but_time(
     place: Place, nursery: Nursery, server: Server, end: signal.Signals
 ) -> None:
@@ -26,11 +24,14 @@ async def test_an_outage_longer_than_the_lease_costs_nothing_but_time(
         [CONTRACTS["stages"](f"w{number}", STAGES) for number in range(COUNT)]
     )
     fleet = [
-        await nursery.bear(place.order(name, ["stages"], lease=1.0, concurrency=40)) for name in ("one", "two")
+        await nursery.bear(place.order(name, ["stages"], lease=1.0, concurrency=40))
+        for name in ("one", "two")
     ]
     await until(lambda: len(place.lines("steps")) > COUNT * STAGES // 2, "a quarter of the work is done")
     server.stop_at_once(end)
-    await until(lambda: {line["worker"] for line in place.lines("leases")} == {"one", "two"}, "leases ran out")
+    await until(
+        lambda: {line["worker"] for line in place.lines("leases")} == {"one", "two"}, "leases ran out"
+    )
     assert not all(life.ended.done() for life in fleet)
     await asyncio.to_thread(server.open_again)
     await all_ended(place.store, COUNT)

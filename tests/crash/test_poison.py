@@ -22,7 +22,9 @@ async def test_a_record_that_cannot_be_stored_fails_its_own_workflow_alone(
     calls = [CONTRACTS["stages"](f"w{number}", 5) for number in range(GOOD)]
     handles = await place.requester.start_many([*calls[: GOOD // 2], bad, *calls[GOOD // 2 :]])
     failing = handles.pop(GOOD // 2)
-    life = await nursery.bear(place.order("writer", ["stages", "poisoned_mail", "oversized"], concurrency=100))
+    life = await nursery.bear(
+        place.order("writer", ["stages", "poisoned_mail", "oversized"], concurrency=100)
+    )
     await all_ended(place.store, GOOD)
     assert [5] * GOOD == [await handle.result(20) for handle in handles]
     with pytest.raises(WorkflowFailed) as failure:

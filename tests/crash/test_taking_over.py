@@ -16,7 +16,6 @@ from crash_processes import Nursery, until
 from crash_trial import Place, Trial, all_ended
 from test_sweep import expected
 
-
 WATCHED = ("workflows", "events", "snapshots", "effects", "approvals", "messages", "questions")
 
 
@@ -76,7 +75,8 @@ async def test_two_workers_race_for_a_dead_ones_work_and_each_workflow_goes_on_o
     durable = await completed_stages(place, [handle.workflow_id for handle in handles])
     before = len(place.lines("steps"))
     racers = [
-        await nursery.bear(place.order(name, ["stages"], until=ids, concurrency=10)) for name in ("left", "right")
+        await nursery.bear(place.order(name, ["stages"], until=ids, concurrency=10))
+        for name in ("left", "right")
     ]
     assert [0, 0] == [await racer.status() for racer in racers]
     assert [4] * 60 == [await handle.result(5) for handle in handles]
@@ -176,7 +176,9 @@ async def completed_stages(place: Place, ids: Sequence[UUID]) -> set[tuple[str, 
 
 def begun(place: Place, pid: int, step: str) -> int:
     lines = place.lines("steps")
-    return len({line["name"] for line in lines if (line["pid"], line["step"], line["what"]) == (pid, step, "begin")})
+    return len(
+        {line["name"] for line in lines if (line["pid"], line["step"], line["what"]) == (pid, step, "begin")}
+    )
 
 
 def most_runs(place: Place) -> int:
@@ -204,7 +206,10 @@ async def everything_written(place: Place) -> dict[str, Any]:
     connection = await asyncpg.connect(place.dsn)
     try:
         return {
-            table: [tuple(row) for row in await connection.fetch(f"select * from actum.{table} t order by t::text")]
+            table: [
+                tuple(row)
+                for row in await connection.fetch(f"select * from actum.{table} t order by t::text")  # noqa: S608
+            ]
             for table in WATCHED
         }
     finally:
