@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from commanding import Actum, until
+from commanding import Actum, execute, until
 
 ANA = ("--requester", "user:ana")
 
@@ -120,3 +120,17 @@ def test_an_answer_that_does_not_fit_is_refused_and_one_that_fits_goes_on(served
     done = served("answer", workflow, address, "--value", "8")
     assert 1 == done.code
     assert "no question is open" in done.err
+
+
+def test_an_account_without_the_right_is_refused_with_exit_code_4(
+    served: Actum, asked: tuple[str, str]
+) -> None:
+    execute(served, "drop role if exists actum_cli_reader")
+    execute(served, "create role actum_cli_reader login in role actum_reader")
+    dsn = served.environment["ACTUM_DATABASE_URL"].replace("actum@", "actum_cli_reader@")
+    assert asked[1] in served("inbox", ACTUM_DATABASE_URL=dsn).out
+    for arguments in (["approve", asked[1], "--reason", "x"], ["cancel", asked[0]]):
+        done = served(*arguments, ACTUM_DATABASE_URL=dsn)
+        assert (4, 1) == (done.code, len(done.err.splitlines())), done.err
+        assert "permission denied" in done.err
+    execute(served, "drop role actum_cli_reader")

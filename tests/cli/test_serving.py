@@ -116,6 +116,7 @@ def test_dev_serves_and_prints_the_lines_to_type(laptop: Actum, begin: Begin) ->
     assert ("user:author", "laptop x 1") == (started["requester"], started["result"])
     dev.signal(signal.SIGINT)
     assert 0 == dev.end()
+    assert "stopped" in dev.said.splitlines()[-1]
 
 
 def test_dev_marks_contracts_without_an_owner(laptop: Actum, begin: Begin) -> None:

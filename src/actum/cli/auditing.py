@@ -94,17 +94,24 @@ async def _each(client: Client, wanted: Sequence[UUID]) -> AsyncIterator[UUID]:
 
 async def find_faults(client: Client, workflow_id: UUID) -> list[Fault]:
     """Return what is wrong with one workflow's log; one that moves meanwhile is read again."""
+    row, events, snapshots = await _read(client, workflow_id)
     for _ in range(PATIENCE):
-        row = await client.get(workflow_id)
-        events = await client.store.records.read_events(workflow_id)
-        snapshots = await client.store.records.read_snapshots(workflow_id)
         if (await client.get(workflow_id)).next_seq == row.next_seq:
             break
+        row, events, snapshots = await _read(client, workflow_id)
     verdict = verify(events, row.chain_head, row.next_seq)
     sentences = [said] if (said := _say(verdict)) else []
     sentences += _compare(row, events) if not sentences else []
     sentences += _payload_faults(row, events, snapshots)
     return [Fault(workflow_id, sentence) for sentence in sentences]
+
+
+async def _read(
+    client: Client, workflow_id: UUID
+) -> tuple[WorkflowRow, Sequence[Event], Sequence[SnapshotRow]]:
+    row = await client.get(workflow_id)
+    events = await client.store.records.read_events(workflow_id)
+    return row, events, await client.store.records.read_snapshots(workflow_id)
 
 
 def _say(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ leaves at once; what was executing is then taken over by others, as after any cr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -116,6 +117,7 @@ async def serve(worker: Worker, beside: Callable[[Worker], Coroutine[Any, Any, N
     await worker.start()
     stopping: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
+    companion = loop.create_task(beside(worker), name="actum companion") if beside else None
 
     def stop() -> None:
         if stopping:
@@ -124,11 +126,12 @@ async def serve(worker: Worker, beside: Callable[[Worker], Coroutine[Any, Any, N
         logger.info(
             "%s stops: %d workflow(s) held, %g s of grace", worker.name, len(worker.held), worker.grace
         )
+        if companion is not None:
+            companion.cancel()
         stopping.append(loop.create_task(worker.stop(), name="actum stop"))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    companion = loop.create_task(beside(worker), name="actum companion") if beside else None
     await worker.ended()
     if companion is not None:
         companion.cancel()
@@ -153,6 +156,7 @@ def run_on_fastest_loop(work: Coroutine[Any, Any, None]) -> None:
 def leave(worker: Worker) -> NoReturn:
     """End the process of a stopped worker now: a plain step that still runs in a thread would hold it back."""
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(Exit.FINE if worker.failure is None else Exit.FAILED)
