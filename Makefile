@@ -20,8 +20,8 @@ help: ## Show this list.
 demo: $(READY) ## Run the main example on a sample repository, or on yours: make demo REPO=/path/to/it
 	PYTHONPATH=examples $(BIN)/python -m change_repository.demo $(if $(REPO),"$(REPO)")
 
-dev: $(READY) ## Start a worker and the embedded database for the main example.
-	PYTHONPATH=examples $(BIN)/actum dev change_repository.workflow
+dev: $(READY) ## Leave the main example running for you to play with: make dev REPO=/path/to/it
+	PYTHONPATH=examples $(BIN)/python -m change_repository.dev $(if $(REPO),"$(REPO)")
 
 test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)

@@ -111,7 +111,8 @@ class Handle(Generic[R]):
     async def settle(self, address: str, outcome: str, *, result: Any = None, reason: str = "") -> None:
         """End the doubt about the effect at `address`: `happened` (with its result), `did_not_happen` or `abandon`.
 
-        Raises NotPossible when no effect is in doubt there, and when its attempt may still act.
+        Raises NotPossible when no effect is in doubt there. A person's word is taken at once: `did_not_happen` has the
+        effect done again, so look at the outside world, and wait out its time-out, before saying so.
         """
         await self._client.settle(self.workflow_id, address, outcome, result=result, reason=reason)
 
