@@ -15,7 +15,9 @@ from actum.cli.fitting import require_fit
 from actum.cli.text import age, ago, duration, fold, measure, neutral, neutral_lines, table, wrap
 from actum.errors import InvalidInput
 
-anything = st.text(st.characters(exclude_categories=()), max_size=80)
+hidden = st.characters(categories=("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+common = st.sampled_from("  abc日\u0301")
+anything = st.text(st.one_of(common, hidden, st.characters(exclude_categories=())), max_size=80)
 
 
 @given(anything)

@@ -58,15 +58,15 @@ def wrap(text: str, width: int) -> list[str]:
     """Return text in lines of at most `width` columns; words that are longer are cut, nothing is dropped."""
     lines, line = [], ""
     for word in re.split(r"(?<= )", text):
-        if measure(line) + measure(word.rstrip()) <= width:
+        if measure(line) + measure(word.rstrip(" ")) <= width:
             line += word
             continue
-        if line.strip():
-            lines.append(line.rstrip())
+        if line.strip(" "):
+            lines.append(line.rstrip(" "))
             line = ""
         *full, line = _cut(word, width)
         lines += full
-    return [*lines, line.rstrip()] if line.strip() or not lines else lines
+    return [*lines, line.rstrip(" ")] if line.strip(" ") or not lines else lines
 
 
 def _cut(word: str, width: int) -> Iterator[str]:
@@ -104,7 +104,7 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], width: int) ->
         for number in range(max(len(cell) for cell in cells)):
             parts = [cell[number] if number < len(cell) else "" for cell in cells]
             padded = [part + " " * (size - measure(part)) for part, size in zip(parts, fixed, strict=False)]
-            lines.append("  ".join([*padded, parts[-1]]).rstrip())
+            lines.append("  ".join([*padded, parts[-1]]).rstrip(" "))
     return lines
 
 
