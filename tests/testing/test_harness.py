@@ -99,6 +99,36 @@ async def test_anybody_named_decides_but_not_the_author(actum: Harness) -> None:
     assert "user:third" == decided.ruled_by
 
 
+async def test_a_replaced_effect_keeps_its_approval_and_its_place_in_the_ledger(actum: Harness) -> None:
+    def fake(door: str) -> str:
+        return f"as if {door} were open"
+
+    actum.replace(open_door, fake)
+    await actum.worker([visit])
+    handle = await actum.start(visit("front"))
+    await actum.approve(handle)
+    assert "as if front were open" == await handle.result(10)
+    (effect,) = await actum.store.effects.list_of(handle.workflow_id)
+    assert "succeeded" == effect.state
+
+
+async def test_when_the_test_ends_the_effect_is_its_own_again(actum_dsn: str) -> None:
+    own = open_door.function
+    harness = await Harness.open(actum_dsn)
+    harness.replace(open_door, lambda door: "")
+    harness.replace(open_door, lambda door: "x")
+    assert open_door.function is not own
+    await harness.close()
+    assert (own, True) == (open_door.function, open_door.is_async)
+
+
+async def test_a_replacement_takes_the_same_parameters(actum: Harness) -> None:
+    with pytest.raises(InvalidInput, match=r"takes \(window\): give it the step's own parameters, \(door\)"):
+        actum.replace(open_door, lambda window: "")
+    with pytest.raises(InvalidInput, match="cannot be replaced: name a step or an effect"):
+        actum.replace(visit, lambda door: "")  # type: ignore[arg-type]  # a contract
+
+
 async def test_each_test_has_a_database_of_its_own(actum: Harness) -> None:
     assert [] == await actum.client.list()
     await actum.start(nap(1))

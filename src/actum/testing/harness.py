@@ -11,6 +11,7 @@ from uuid import UUID
 
 from actum.authoring.call import Call
 from actum.authoring.contract import Contract
+from actum.authoring.step import Step
 from actum.client.client import Client
 from actum.client.handle import Handle
 from actum.engine.worker import Worker
@@ -22,6 +23,7 @@ from actum.store.rows import ApprovalRow, DecidedRow, QuestionRow
 from actum.store.store import Store
 from actum.testing.auditor import audit, every_workflow
 from actum.testing.clock import Clock
+from actum.testing.replacing import replace_function
 
 R = TypeVar("R")
 
@@ -46,6 +48,7 @@ class Harness:
         self.audits = True
         """Set to False by a test that breaks the database on purpose."""
         self._workers: list[Worker] = []
+        self._put_back: list[Callable[[], None]] = []
         self._delivered: set[int] = set()
         self._closers: list[Callable[[], Awaitable[None]]] = []
         clock.hear(self._clock_moved)
@@ -79,6 +82,8 @@ class Harness:
                 exits.push_async_callback(closer)
             for worker in reversed(self._workers):
                 await worker.stop(grace=0)
+            for put_back in reversed(self._put_back):
+                put_back()
             return await audit(self.store) if self.audits else []
 
     # working
@@ -103,6 +108,13 @@ class Harness:
         await worker.start()
         self._workers.append(worker)
         return worker
+
+    def replace(self, step: Step[..., Any], fake: Callable[..., Any]) -> None:
+        """Have a step or effect run `fake`, which takes the same parameters, until the test ends.
+
+        Name, key, approval, retries and hooks stay the step's own. Raises InvalidInput as `replace_function` does.
+        """
+        self._put_back.append(replace_function(step, fake))
 
     async def start(self, call: Call[R], **options: Any) -> Handle[R]:
         """Start a workflow as `user:author`; the options are those of `Client.start`."""

@@ -1,0 +1,84 @@
+"""The plugin costs a project nothing that does not use it, and cleans up after one that does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT = """
+import sys
+
+def test_nothing_of_actum_is_loaded_but_the_plugin():
+    assert [] == sorted(name for name in sys.modules if name.startswith("actum.") and "testing" not in name)
+    assert "asyncpg" not in sys.modules and "pydantic" not in sys.modules
+"""
+WITH = """
+import pathlib, pytest
+
+@pytest.mark.parametrize("number", range(3))
+async def test_a_database(actum, number):
+    with open({log!r}, "a") as log:
+        log.write(actum.dsn + "\\n")
+    assert [] == await actum.client.list()
+"""
+
+
+def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_it.py").write_text(text)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "ACTUM"))
+    }
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--asyncio-mode=auto",
+            *options,
+            str(folder),
+        ],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_project_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
+    ran = run(tmp_path, WITHOUT)
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
+def test_a_run_shares_one_server_and_leaves_nothing_behind(tmp_path: Path, options: tuple[str, ...]) -> None:
+    log = tmp_path / "log"
+    ran = run(tmp_path, WITH.format(log=str(log)), *options)
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+    lines = log.read_text().splitlines()
+    assert 3 == len(set(lines))
+    (sockets,) = {line.partition("host=")[2].partition("&")[0] for line in lines}
+    assert not list(Path(sockets).glob(".s.PGSQL*"))
+
+
+def test_a_difference_found_by_the_auditor_fails_the_test(tmp_path: Path) -> None:
+    ran = run(
+        tmp_path,
+        "import actum as a\n"
+        "@a.contract\nasync def nothing() -> None: ...\n"
+        "async def test_it(actum):\n"
+        "    await actum.start(nothing())\n"
+        "    async with actum.store.pool.connection() as connection:\n"
+        "        await connection.execute(\"update actum.workflows set status = 'paused'\")\n",
+    )
+    assert "the audit found:" in ran.stdout
+    assert "column status is 'paused', and its events say 'pending'" in ran.stdout
+    assert 1 == ran.returncode
