@@ -72,7 +72,7 @@ CONTRACTS = {one.name: one for one in (ten_steps, one_step, laborious)}
 async def work(contract: str, concurrency: int, elsewhere: bool) -> None:
     """Work until a line comes in; say when the first claim was about to happen, and the processor time at both."""
     if elsewhere:
-        process.machine = lambda: "another machine"  # type: ignore[assignment]
+        process.machine = lambda: "another machine"
     async with actum.Worker([CONTRACTS[contract]], concurrency=concurrency) as worker:
         tell(at=time.time(), cpu=own_cpu(), instance=str(worker.instance))
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
