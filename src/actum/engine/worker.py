@@ -161,7 +161,7 @@ class Worker:
         self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
         self._loops = [
             self._claiming,
-            Loop("rescuer", self.rescuer.rescue_once, busy=self._lease / 8, idle=self._lease / 4),
+            Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
             Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
             Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0)),
@@ -360,6 +360,14 @@ class Worker:
         self._ended.set()
 
     # passes
+
+    async def rescue_once(self) -> int:
+        """Make ready what dead workers held, and have it claimed now rather than at the next poll."""
+        rescued = await self.rescuer.rescue_once()
+        if rescued:
+            self._claiming.nudge()
+            self.hint_ready()
+        return rescued
 
     async def wake_once(self) -> int:
         """Wake workflows that sleep although a message waits: whoever left it died before the wake."""
