@@ -114,8 +114,15 @@ async def test_the_weeks_of_a_year_meet_without_gap_or_overlap(actum: Harness) -
     assert {"snapshots_2026w53", "snapshots_2027w01"} <= {row["relname"] for row in rows}
 
 
-async def test_a_workflow_born_in_a_week_without_partition_is_refused_whole(actum: Harness) -> None:
+async def test_after_weeks_without_a_worker_a_start_makes_its_week(actum: Harness) -> None:
     actum.clock.advance("30w")
-    with pytest.raises(asyncpg.CheckViolationError):
-        await actum.client.start(errand("too late"))
-    assert [0, 0, 0, 0] == await counts(actum)
+    await actum.client.start(errand("late"))
+    assert [1, 0, 1, 1] == await counts(actum)
+    await actum.client.start(errand("later"), key="4711")
+    assert [2, 1, 2, 2] == await counts(actum)
+
+
+async def test_starts_that_make_one_week_at_once_all_succeed(actum: Harness) -> None:
+    actum.clock.advance("30w")
+    await asyncio.gather(*(actum.client.start(errand(str(number))) for number in range(8)))
+    assert [8, 0, 8, 8] == await counts(actum)

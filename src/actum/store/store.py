@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from actum.store.approvals import Approvals, Questions
 from actum.store.effects import Effects
@@ -11,6 +10,7 @@ from actum.store.messages import Messages
 from actum.store.pool import Now, Pool, Row, _no_clock
 from actum.store.records import Records
 from actum.store.statements import SCHEMA
+from actum.store.weeks import make_weeks
 from actum.store.workers import Contracts, Workers
 from actum.store.workflows import Workflows
 
@@ -64,8 +64,7 @@ class Store:
 
     async def make_weeks(self) -> int:
         """Make the partitions of this week and the next four where they are missing; return how many were."""
-        rows: Any = await self.pool.fetch(self.pool.statement("database", "make_weeks"), now=self.pool.now())
-        return int(rows[0]["made"])
+        return await make_weeks(self.pool)
 
     async def describe(self) -> Row:
         """Return what server this is and how safely it writes."""

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from actum.store.pool import Pool
+import asyncpg
+
+from actum.store.pool import Pool, Row
 from actum.store.rows import Started, WorkflowRow
 from actum.store.statements import Statement
+from actum.store.weeks import make_weeks
 
 
 class Workflows:
@@ -51,8 +54,18 @@ class Workflows:
         if connection is not None:
             rows = await connection.fetch(statement.text, *statement.order(dict(columns)))
         else:
-            rows = await self._pool.fetch(statement, **columns)
+            rows = await self._start_in_its_week(statement, columns)
         return {row["id"] for row in rows}
+
+    async def _start_in_its_week(self, statement: Statement, columns: dict[str, Any]) -> Sequence[Row]:
+        """Run a start; after weeks in which no worker ran, its week has no partitions yet and gets them here."""
+        try:
+            return await self._pool.fetch(statement, **columns)
+        except asyncpg.CheckViolationError as error:
+            if error.constraint_name is not None:
+                raise
+            await make_weeks(self._pool)
+        return await self._pool.fetch(statement, **columns)
 
     async def find_keys(
         self, pairs: Sequence[tuple[str, str]], connection: Any | None = None
