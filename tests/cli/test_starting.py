@@ -84,3 +84,4 @@ def test_waiting_until_a_person_is_needed_is_exit_code_5(served: Actum) -> None:
     assert 5 == done.code
     assert "waiting for an answer" in done.err
     assert "How many spoons?" in done.err
+    assert "actum answer" in done.err

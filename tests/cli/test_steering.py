@@ -54,11 +54,12 @@ def test_a_cancelled_workflow_ends_and_can_be_reached_no_more(served: Actum) -> 
         assert "has ended" in done.err
 
 
-def test_a_signal_must_be_json(served: Actum) -> None:
+def test_a_signal_must_be_json_under_a_name_that_can_be_one(served: Actum) -> None:
     name = served.start("listen")
     done = served("signal", name, "go", "--value", "hurry")
     assert 2 == done.code
     assert "not JSON" in done.err
+    assert 2 == served("signal", name, " go\u202e").code
     served.fine("cancel", name)
 
 

@@ -66,6 +66,16 @@ def run(arguments: Sequence[str]) -> int:
         complain(f"actum: the argument {unreadable[0]!r} is not UTF-8: write it in a terminal that is")
         return Exit.USAGE
     try:
+        return _carry_out(arguments)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
+        return Exit.FAILED
+
+
+def _carry_out(arguments: Sequence[str]) -> int:
+    try:
         done = actum.main(args=list(arguments), prog_name="actum", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -74,8 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+        raise
     except Exception as error:
         if "--debug" in arguments[:1]:
             traceback.print_exc()

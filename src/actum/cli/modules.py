@@ -20,7 +20,7 @@ AnyContract = Contract[..., Any]
 def import_module(name: str) -> ModuleType:
     """Import a module by its dotted name; raises NotFound when there is none, InvalidContract when it fails."""
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name) or name.endswith(".py"):
-        hint = name.removesuffix(".py").removeprefix("./").replace("/", ".")
+        hint = name.partition(":")[0].removesuffix(".py").removeprefix("./").replace("/", ".")
         raise NotFound(
             f"{name!r} is not the name of a module: write it as in an import, such as {hint or 'flows'!r}"
         )

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
+from actum.authoring.names import check_name
 from actum.cli.exits import Exit
 from actum.cli.modules import AnyContract, find_contracts, require_runbook
 from actum.cli.printing import complain
@@ -75,6 +76,8 @@ def worker(
     Every contract needs an owner with team, escalation and runbook, and the runbook must be a file seen from here.
     The first signal drains for --grace seconds; the second leaves at once, with exit code 1.
     """
+    for queue in queues:
+        check_name("a queue", queue)
     contracts = collect(places)
     for contract in contracts:
         require_runbook(contract)

@@ -7,8 +7,10 @@ import click
 from actum.authoring.call import Call
 from actum.cli import options
 from actum.cli.exits import Exit
+from actum.cli.facts import read_facts
 from actum.cli.inputs import call_of
 from actum.cli.modules import AnyContract, find_contract
+from actum.cli.next_steps import next_commands
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import complain, say, say_json
 from actum.cli.text import neutral
@@ -86,6 +88,9 @@ async def _start(
                 say_json(await client.handle(handle.workflow_id).result())
             else:
                 complain(ended.sentence)
+            if ended.code is Exit.NEEDS_PERSON:
+                for line in next_commands(await read_facts(client, handle.workflow_id)):
+                    complain(f"  {line}")
             return ended.code
         if is_json:
             await _say_started(client, contract, handle.workflow_id.hex, key)

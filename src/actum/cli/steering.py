@@ -7,6 +7,7 @@ from typing import Any
 import click
 import orjson
 
+from actum.authoring.names import check_name
 from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.fitting import require_fit
@@ -100,6 +101,7 @@ def signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool) 
 
 
 async def _signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool) -> int:
+    check_name("a signal", name)
     body = encode_json(text, "--value")
     async with open_client(who) as client:
         row = await client.get(await client.find(workflow))
