@@ -1,4 +1,4 @@
-"""What all tests share: random histories that are the same on every run, and a helper for conditions."""
+"""What all tests share: random histories may take their time on a busy machine."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from statistics import median
 from uuid import uuid4
 
 from catalog import execute, fetch
@@ -116,7 +115,7 @@ def intent_of(held: Held) -> Intent:
 
 
 async def measure(dsn: str, plan: str) -> dict[str, float]:
-    """Return the median milliseconds of each hot statement."""
+    """Return the least milliseconds of each hot statement."""
     setting = f"plan_cache_mode=force_{plan}_plan"
     store = await Store.open(f"{dsn}{'&' if '?' in dsn else '?'}{setting}", size=1)
     bench = Bench(store)
@@ -132,7 +131,7 @@ async def measure(dsn: str, plan: str) -> dict[str, float]:
                 begun = time.perf_counter()
                 await deed()
                 taken[name].append((time.perf_counter() - begun) * 1e3)
-        return {name: median(times) for name, times in taken.items()}
+        return {name: min(times) for name, times in taken.items()}
     finally:
         await bench.recorder._disconnect()
         await store.close()
