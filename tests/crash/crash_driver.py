@@ -26,6 +26,7 @@ from crash_contracts import CONTRACTS, FOLDER, append, place
 
 from actum import Client, Worker
 from actum.settings import Settings
+from actum.store.messages import Messages
 from actum.store.records import _HEAD, Records
 from actum.store.workers import Workers
 from actum.store.workflows import Workflows
@@ -91,6 +92,19 @@ def arm(order: Order) -> None:
     setattr(owner, method, bounded)
 
 
+def confess() -> None:
+    """Write down every workflow that the Waker finds asleep although a message waits: a lost wake-up."""
+    sweep = Messages.sweep
+
+    async def confessing(self: Messages) -> Any:
+        found = await sweep(self)
+        if found:
+            append(place("swept"), {"workflows": [str(one) for one in found]})
+        return found
+
+    Messages.sweep = confessing  # type: ignore[method-assign]
+
+
 def _parks(given: Any) -> bool:
     return any(head[_HEAD.index("seen_wakes")] is not None for head in given[2].heads)
 
@@ -147,6 +161,7 @@ def live(order: Order) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(process)d %(name)s %(message)s"
     )
     arm(order)
+    confess()
     try:
         return asyncio.run(work(order))
     except BaseException:

@@ -55,7 +55,8 @@ class Life:
 
     def signal(self, number: signal.Signals) -> None:
         if not self.ended.done():
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # its end is known and has not been heard of here
+                os.kill(self.pid, number)
 
 
 class Nursery:

@@ -22,6 +22,7 @@ class Proxy:
         self._database = parts.path
         self._orders: dict[int, Cut] = {}
         self._open: set[int] = set()
+        self._is_blocked = False
         self._pumps: set[asyncio.Task[None]] = set()
         self.cuts = 0
 
@@ -54,6 +55,14 @@ class Proxy:
         """Cut the connection that comes from local `port`: the next bytes of that direction are lost with it."""
         self._orders[port] = what
 
+    def block(self) -> None:
+        """Cut every connection, and let none begin until `unblock`."""
+        self._is_blocked = True
+        self._loop.call_soon_threadsafe(lambda: [pump.cancel() for pump in self._pumps])
+
+    def unblock(self) -> None:
+        self._is_blocked = False
+
     def cut_any(self, chance: random.Random) -> None:
         """Cut one of the open connections, either way."""
         ports = sorted(self._open)
@@ -62,6 +71,9 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         port = writer.get_extra_info("peername")[1]
+        if self._is_blocked:
+            writer.transport.abort()
+            return
         try:
             answers, questions = await asyncio.open_unix_connection(self._socket)
         except OSError:

@@ -26,6 +26,17 @@ from actum.testing.auditor import audit
 K = EventKind
 OVER = {K.STEP_COMPLETED, K.STEP_FAILED, K.STEP_ABANDONED}
 """After one of these a step is never executed again."""
+STANDS_ON = {
+    "propose_change": {"collect_context"},
+    "run_checks": {"propose_change"},
+    "summarize_result": {"run_checks"},
+    "first": {"left", "right"},
+    "slow": {"first", "second"},
+    "child_step": {"slow"},
+    "flaky": {"left", "slow", "child_step"},
+    "winner": {"meanwhile"},
+}
+"""A step, and steps whose outcomes it stands on: it may begin only when those are durable."""
 
 
 @asynccontextmanager
@@ -152,6 +163,9 @@ class Trial:
         again = sorted({line["step"] for line in lines} & self._over)
         assert not again, f"{self.name}: {again} ran again although durable"
         self._over = {event.step or "" for event in await self.events(workflow_id) if event.kind in OVER}
+        for line in lines:
+            missing = STANDS_ON.get(line["step"], set()) - self._over
+            assert not missing, f"{self.name}: {line['step']} began before {missing} was durable"
 
     async def events(self, workflow_id: UUID) -> list[Event]:
         """Return the events of the workflow and of its children."""

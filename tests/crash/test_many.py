@@ -41,6 +41,7 @@ async def test_workflows_cycling_on_many_workers_lose_no_wake_up_and_no_history(
         life.signal(signal.SIGTERM)
     assert [0] * WORKERS == [await life.status() for life in fleet]
     assert "is broken" not in place.logged()
+    assert not place.lines("swept"), "a wake-up was lost, and only the Waker's sweep found it"
     assert 0 == await deadlocks(place)
     holders = {
         event.actor for h in handles[:20] for event in await place.store.records.read_events(h.workflow_id)
