@@ -87,10 +87,9 @@ def work(concurrency: int, poll: float) -> None:
     os._exit(0)
 
 
-def prepare(poll: float) -> None:
-    """Make DBOS's tables, and the queue, before anything is measured."""
+def prepare() -> None:
+    """Make DBOS's tables before anything is measured; the queue is made by the worker, with its limit."""
     launch()
-    DBOS.register_queue(QUEUE, polling_interval_sec=poll, on_conflict="always_update")
     tell(at=time.time())
     os._exit(0)
 
@@ -149,7 +148,7 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     match chosen.verb:
         case "prepare":
-            prepare(chosen.poll)
+            prepare()
         case "work":
             work(chosen.concurrency, chosen.poll)
         case "start":
