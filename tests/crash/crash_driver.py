@@ -93,13 +93,17 @@ def arm(order: Order) -> None:
 
 
 def confess() -> None:
-    """Write down every workflow that the Waker finds asleep although a message waits: a lost wake-up."""
+    """Write down every workflow that the Waker finds asleep although a message waits: a lost wake-up.
+
+    Two looks must agree: a message that came between a statement's instant and its snapshot is found by one.
+    """
     sweep = Messages.sweep
 
     async def confessing(self: Messages) -> Any:
         found = await sweep(self)
-        if found:
-            append(place("swept"), {"workflows": [str(one) for one in found]})
+        lost = set(found) & set(await sweep(self)) if found else set()
+        if lost:
+            append(place("swept"), {"workflows": [str(one) for one in lost]})
         return found
 
     Messages.sweep = confessing  # type: ignore[method-assign]
