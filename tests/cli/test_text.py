@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from actum.cli.fitting import require_fit
+from actum.client.fitting import require_fit
 from actum.cli.text import age, ago, duration, fold, measure, neutral, neutral_lines, table, wrap
 from actum.errors import InvalidInput
 

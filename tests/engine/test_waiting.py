@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from actum import Signal, StepFailed, WorkflowFailed, ask, contract, step
-from actum.errors import NotPossible
+from actum.errors import InvalidInput, NotPossible
 from actum.testing.harness import Harness
 
 replied = Signal("replied", str)
@@ -108,6 +108,8 @@ async def test_a_question_brings_a_typed_answer(actum: Harness) -> None:
     handle = await actum.start(poll())
     await actum.run_until_idle()
     _, (question,) = await actum.inbox()
+    with pytest.raises(InvalidInput, match="integer"):
+        await actum.reviewer.answer(handle.workflow_id, question.address, "many")
     assert question.question == "How many seats?"
     await actum.reviewer.answer(handle.workflow_id, question.address, 41)
     assert await handle.result(10) == 42

@@ -7,12 +7,12 @@ import click
 from actum.cli import options
 from actum.cli.card import card, headline
 from actum.cli.exits import Exit
-from actum.cli.fitting import require_fit
 from actum.cli.inbox import read_approval, read_document
 from actum.cli.inputs import read_json
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import say, say_all
 from actum.cli.text import columns, neutral
+from actum.client.fitting import require_fit
 from actum.errors import InvalidInput, NotPossible
 from actum.model.ids import short
 

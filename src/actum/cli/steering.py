@@ -10,12 +10,12 @@ import orjson
 from actum.authoring.names import check_name
 from actum.cli import options
 from actum.cli.exits import Exit
-from actum.cli.fitting import require_fit
 from actum.cli.inputs import encode_json, read_json
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import say
 from actum.cli.text import neutral
 from actum.client import Client
+from actum.client.fitting import require_fit
 from actum.errors import InvalidInput, NotPossible
 from actum.model.ids import short
 from actum.model.workflow import Cause, Status

@@ -12,6 +12,7 @@ from actum.authoring.call import Call
 from actum.authoring.contract import Contract
 from actum.authoring.registration import Registration, register
 from actum.client.finding import find_approval, find_workflow
+from actum.client.fitting import require_fit
 from actum.client.handle import Handle
 from actum.client.starting import Tags, contract_of, prepare
 from actum.client.waiting import Endings
@@ -255,7 +256,10 @@ class Client:
         return decided
 
     async def answer(self, workflow_id: UUID, address: str, value: Any) -> None:
-        """Answer a question; raises NotPossible when it is not open, InvalidInput for what is not JSON."""
+        """Answer a question; raises NotPossible when it is not open, InvalidInput for what does not fit what was asked."""
+        for question in await self.store.questions.list_of(workflow_id):
+            if question.address == address:
+                require_fit(value, question.schema, "the answer")
         try:
             body = orjson.dumps(value)
         except TypeError as error:

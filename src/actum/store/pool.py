@@ -70,7 +70,7 @@ class Pool:
             raise InvalidSettings(
                 f"{schema!r} cannot name a schema: use lower-case letters, digits and _, at most 31 of them"
             )
-        with _Explained(dsn):
+        with _Explained(dsn, is_opening=True):
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
@@ -139,8 +139,9 @@ class Pool:
 class _Explained:
     """Turns the driver's many ways of failing to connect into one sentence."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, is_opening: bool = False) -> None:
         self._dsn = dsn
+        self._is_opening = is_opening
 
     def __enter__(self) -> None:
         return None
@@ -160,9 +161,7 @@ class _Explained:
                 raise DatabaseUnavailable(
                     f"the database at {where} has no connection left: {error}"
                 ) from error
-            case asyncpg.ClientConfigurationError() | ValueError() if not isinstance(
-                error, asyncpg.DataError
-            ):
+            case asyncpg.ClientConfigurationError() | ValueError() if self._is_opening:
                 raise InvalidSettings(
                     f"{where!r} is not a database address: write postgresql://user:password@host:5432/database ({error})"
                 ) from error
