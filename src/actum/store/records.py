@@ -51,7 +51,7 @@ class Flush:
         return bool(self.intents or self.ended or self.extras or self.received)
 
 
-def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> dict[str, object]:
+def _columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> dict[str, object]:
     if not rows:
         return {name: [] for name in names}
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

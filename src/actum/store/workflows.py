@@ -62,7 +62,7 @@ class Workflows:
         try:
             return await self._pool.fetch(statement, **columns)
         except asyncpg.CheckViolationError as error:
-            if error.constraint_name is not None:
+            if getattr(error, "constraint_name", None) is not None:
                 raise
             await make_weeks(self._pool)
         return await self._pool.fetch(statement, **columns)
