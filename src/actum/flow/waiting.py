@@ -115,7 +115,12 @@ def all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task
 
 def install() -> None:
     """Put the dispatchers into asyncio. Doing it twice changes nothing."""
-    for name, ours in (("wait_for", wait_for), ("as_completed", as_completed), ("all_tasks", all_tasks)):
+    replacements: dict[str, Callable[..., Any]] = {
+        "wait_for": wait_for,
+        "as_completed": as_completed,
+        "all_tasks": all_tasks,
+    }
+    for name, ours in replacements.items():
         standard = getattr(asyncio.tasks, name)
         if not hasattr(standard, "inside_a_body"):
             dispatcher = _dispatch(ours, standard)

@@ -113,9 +113,9 @@ def decide(
             return RepeatNow()
         case Way.ASK:
             return AskPerson("it started and nobody recorded how it ended, and its contract says to ask")
-        case Way.PROBE if probed is None:
-            return ProbeNow()
         case Way.PROBE:
+            if probed is None:
+                return ProbeNow()
             return _after_probe(probed, acts_until(started_at, attempt_timeout, settle_after), now)
         case _:
             assert_never(way)
