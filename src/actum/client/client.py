@@ -132,18 +132,25 @@ class Client:
                 at=at,
                 actor=self.actor,
                 key=key,
-                requester=requester or self.actor,
+                requester=identity(requester) if requester else self.actor,
                 priority=priority,
                 tags=tags,
                 document_hash=(await self._register(contract_of(call))).document_hash,
             )
             for call, key in zip(calls, named, strict=True)
         ]
-        started = await self.store.workflows.start(prepared, connection)
-        ids = await self._resolve(prepared, started, connection)
-        if connection is None and started:
+        if connection is None and len(prepared) > 1 and any(named):
+            async with self.store.pool.connection() as own, own.transaction():
+                ids = await self._start(prepared, own)
+        else:
+            ids = await self._start(prepared, connection)
+        if connection is None:
             self.hints.send("ready")
         return [Handle(self, one, contract_of(call)) for one, call in zip(ids, calls, strict=True)]
+
+    async def _start(self, prepared: Sequence[Started], connection: Any | None) -> list[UUID]:
+        started = await self.store.workflows.start(prepared, connection)
+        return await self._resolve(prepared, started, connection)
 
     async def _resolve(
         self, prepared: Sequence[Started], started: set[UUID], connection: Any | None

@@ -153,7 +153,7 @@ class Asking:
                 body=body,
             )
         )
-        self._ask()
+        runner.when_going(self._ask)
 
     def _ask(self) -> None:
         runner, call, effect = self._runner, self._call, self.effect
@@ -202,6 +202,7 @@ class Asking:
                     approval_id=str(approval_id),
                     action_hash=hashed.hex(),
                     asked_by=self._asked_by,
+                    arguments=call.argument_hash.hex(),
                     rule=ruling.rule,
                 ),
                 extras=(("approvals", row),),
@@ -238,8 +239,10 @@ class ApprovalExecution(Execution):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._askings: list[Asking] = []
         self._is_over = False
+        self._askings = [
+            Asking(self.runner, call, call.address, self.address, self._failed) for call in self.request.calls
+        ]
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]  # derived here, a plain attribute elsewhere
@@ -247,13 +250,16 @@ class ApprovalExecution(Execution):
         return any(asking.is_active for asking in self._askings)
 
     def start(self) -> None:
-        for call in self.request.calls:
-            asking = Asking(self.runner, call, call.address, self.address, self._failed)
-            self._askings.append(asking)
         for asking in self._askings:
-            if asking.progress.asked is None and not self._is_over:
+            asked = asking.progress.asked
+            if (asked is None or asked.is_closed) and not self._is_over:
+                asking.progress.asked = asking.progress.preview = None
                 asking.begin()
         self.decided()
+
+    def covers(self, address: str) -> bool:
+        """Whether this request asks for the call at `address`."""
+        return any(call.address == address for call in self.request.calls)
 
     def decided(self) -> None:
         """Answer the body if a word makes the answer certain."""

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 
 from actum.authoring.contract import Contract
+from actum.engine.ending import cancel_message
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Record, to_datetime
 from actum.machine.chain import FIRST_SEQ, GENESIS, link, payload_hash
@@ -35,18 +36,7 @@ class ChildExecution(Execution):
         record = Record(self.abandoned_kind, self.runner.now())
         if child_id is not None:
             record.data = as_data(child=str(child_id))
-            record.extras = (
-                (
-                    "messages",
-                    {
-                        "workflow_id": str(self.runner.workflow_id),
-                        "recipient": str(child_id),
-                        "kind": "cancel",
-                        "actor": f"workflow:{self.runner.workflow_id}",
-                        "reason": "operator",
-                    },
-                ),
-            )
+            record.extras = (("messages", cancel_message(str(self.runner.workflow_id), str(child_id))),)
             record.then = [lambda: self.runner.wake_others([child_id])]
         self.record(record)
 
@@ -151,7 +141,7 @@ class QuestionExecution(Execution):
             Record(
                 K.QUESTION_ASKED,
                 runner.now(),
-                data=as_data(question=self.request.question),
+                data=as_data(question=self.request.question, arguments=self.request.argument_hash.hex()),
                 extras=(("questions", row),),
                 then=[runner.hint_people],
             )

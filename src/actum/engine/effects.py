@@ -14,44 +14,34 @@ from typing import Any
 import orjson
 
 from actum.authoring.attempt import Attempt
-from actum.authoring.effect import Effect
 from actum.authoring.failures import encode_failure
 from actum.engine.asking import Asking, key_of, withdraw
-from actum.engine.attempts import Tried, Try
+from actum.engine.attempts import Tried
+from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
-from actum.engine.log import Ended, Intent, Record, to_datetime
-from actum.engine.steps import Limits, StepExecution, reason_of
-from actum.errors import InvalidInput, NotDone
-from actum.machine import doubt, ledger
+from actum.engine.log import Intent, Record
+from actum.engine.steps import reason_of
+from actum.errors import NotDone
+from actum.machine import ledger
 from actum.machine.keys import action_hash, outside_key
 from actum.machine.policy import STRICTEST
 from actum.machine.retry import Again, decide
 from actum.model.events import EventKind, Reason
-from actum.outcomes import Approved, Happened, NotHappened, Unknown
-from actum.store.rows import MessageRow, ReachedRow
+from actum.outcomes import Approved
+from actum.store.rows import ReachedRow
 
 K = EventKind
-WAIT_FOR_OTHER = 1_000_000
-"""Microseconds between two looks at a key that another workflow is busy with."""
+WAIT_FOR_OTHER, WAIT_AT_MOST = 1_000_000, 60_000_000
+"""Microseconds between two looks at a key that another workflow is busy with: doubled each time, up to a minute."""
 
 
-class EffectExecution(StepExecution):
+class EffectExecution(DoubtfulExecution):
     """One effect call in flight."""
 
     _asking: Asking | None = None
     _is_reaching = False
     _is_intending = False
-    _mode = "first"
-    _then: Any = None
-    _probed: doubt.Probed | None = None
-    _probe_failures = 0
-    _body_returned = False
-
-    @property
-    def effect(self) -> Effect[..., Any]:
-        """The effect that was called."""
-        found: Effect[..., Any] = self.request.subject
-        return found
+    _looks = -1
 
     @property
     def is_active(self) -> bool:
@@ -110,7 +100,9 @@ class EffectExecution(StepExecution):
             return
         asked = self.progress.asked
         self.needs = None
-        if asked is None or asked.is_closed:
+        if self.runner.is_asked_for(self.address):
+            self.needs = "approval"
+        elif asked is None or asked.is_closed:
             self._asking = Asking(self.runner, self.request, self.address, None, self._could_not_ask)
             self.needs = "approval"
             self._asking.begin()
@@ -146,7 +138,7 @@ class EffectExecution(StepExecution):
 
     def _intend(self) -> None:
         """Queue the intent; `intended` or `refused` follows."""
-        if self._is_intending:
+        if self._is_intending or self.runner.executions.get(self.address) is not self:
             return
         progress, asked = self.progress, self.progress.asked
         if progress.key is None:
@@ -212,7 +204,7 @@ class EffectExecution(StepExecution):
         match why:
             case "key":
                 self._is_reaching = True
-                self.runner.spawn(self._reach(), f"reach {self.progress.key}")
+                self.runner.spawn(self._reach, f"reach {self.progress.key}")
             case "frozen":
                 self._wait(WAIT_FOR_OTHER * 5, "freeze", self._intend)
             case _:
@@ -221,22 +213,15 @@ class EffectExecution(StepExecution):
                 self.progress.preview = None
                 self.decided()
 
-    def _wait(self, microseconds: int, needs: str, then: Any) -> None:
-        self.needs, self._then = needs, then
-        self.due = self.runner.now() + microseconds
-        self.runner.consider()
-
     async def _reach(self) -> None:
         """Read what stands under the key, and do what the ledger says."""
         kind, key = self.effect.kind, self.progress.key or ""
-        try:
-            found = (await self.runner.store.effects.reach([(kind, key)])).get((kind, key))
-        finally:
-            self._is_reaching = False
+        found = (await self.runner.store.effects.reach([(kind, key)])).get((kind, key))
+        self._is_reaching = False
         if self.runner.is_over or self.runner.executions.get(self.address) is not self:
             return
         mine = ledger.Mine(self.runner.workflow_id, self.address, self.request.argument_hash)
-        self.runner.guarded(self._reached, ledger.reach(_existing(found), mine), found)
+        self.runner.when_going(lambda: self._reached(ledger.reach(_existing(found), mine), found))
         self.runner.consider()
 
     def _reached(self, reached: ledger.Reached, found: ReachedRow | None) -> None:
@@ -249,7 +234,8 @@ class EffectExecution(StepExecution):
             case ledger.Join(result):
                 self._join(result, found)
             case ledger.WaitForOther():
-                self._wait(WAIT_FOR_OTHER, "key", self._intend)
+                self._looks += 1
+                self._wait(min(WAIT_FOR_OTHER * 2**self._looks, WAIT_AT_MOST), "key", self._intend)
             case ledger.TakeOver():
                 self._mode = "take_over"
                 self.progress.generation = found.generation if found else 1
@@ -334,37 +320,6 @@ class EffectExecution(StepExecution):
         else:
             self._doubt(reason_of(error), error, str(error) or type(error).__name__)
 
-    def _ended(self, state: str, result: bytes | None = None) -> Ended:
-        return Ended(self.effect.kind, self.progress.key or "", self.progress.generation, state, result)
-
-    def _succeeded(self, value: object) -> None:
-        self._happened(value, K.EFFECT_SUCCEEDED, None)
-
-    def _happened(self, value: object, kind: EventKind, settled: str | None) -> None:
-        """Record what happened; a result that cannot be stored is recorded as that, never repeated."""
-        word, snapshot = "completed", "output"
-        try:
-            body = self.effect.codec.encode_result(value)
-        except InvalidInput as error:
-            word, snapshot = "invalid", "error"
-            body = orjson.dumps(
-                {"message": f"it happened, and its result cannot be kept: {error}", "path": error.path}
-            )
-        now = self.runner.now()
-        record = Record(
-            kind,
-            now,
-            attempt=self.attempts,
-            outcome=settled or (None if word == "completed" else word),
-            data=f'{{"us":{max(now - self.progress.started_at, 0)}}}',
-            snapshot=snapshot,
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended("succeeded", body),
-        )
-        self.progress.is_started = self.progress.is_in_doubt = False
-        self.deliver(record, word, body)
-
     def _not_done(self, error: BaseException) -> None:
         """The author says that it certainly did not happen: try again, or give up."""
         runner, now = self.runner, self.runner.now()
@@ -400,177 +355,6 @@ class EffectExecution(StepExecution):
             runner.consider()
         else:
             self.deliver(record, "failed", body)
-
-    # doubt
-
-    def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
-        """Record that nobody knows whether it happened, then take the declared way out."""
-        body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
-        record = Record(
-            K.EFFECT_DOUBTED,
-            self.runner.now(),
-            attempt=self.attempts,
-            reason=reason.value,
-            data=as_data(why=why, way=self.effect.way_out),
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended("in_doubt"),
-        )
-        self.progress.is_in_doubt = True
-        self.record(record)
-        self._resolve_doubt()
-        self.runner.consider()
-
-    def resume(self) -> None:
-        if self.progress.is_in_doubt and not self.is_active:
-            self._resolve_doubt()
-
-    def _resolve_doubt(self) -> None:
-        if self.runner.is_stopped:
-            return
-        limit = Limits.of(self.effect).attempt
-        way = doubt.decide(
-            way=doubt.Way(self.effect.way_out),
-            started_at=to_datetime(self.progress.started_at),
-            attempt_timeout=None if limit is None else timedelta(seconds=limit),
-            settle_after=self.effect.settle_after,
-            now=to_datetime(self.runner.now()),
-            probed=self._probed,
-        )
-        match way:
-            case doubt.RepeatNow():
-                self._mode = "again"
-                self._intend()
-            case doubt.ProbeNow():
-                self._is_busy = True
-                self.runner.when_durable(self._probe)
-            case doubt.ProbeAgainAt(instant):
-                self._probed = (
-                    None
-                    if self._probed and self._probed.answer is doubt.Answer.NOT_HAPPENED
-                    else self._probed
-                )
-                wait = int((instant - to_datetime(self.runner.now())) / timedelta(microseconds=1))
-                self._wait(max(wait, 0), "probe", self._probe_again)
-            case doubt.SettleHappened():
-                self._happened(self._answer, K.EFFECT_SETTLED, "happened")
-            case doubt.SettleNotHappened():
-                self._settle_not_happened("probe", None)
-            case doubt.AskPerson(why):
-                self.needs, self.needs_person = why, True
-
-    _answer: Any = None
-
-    def _probe_again(self) -> None:
-        self._is_busy = True
-        self.runner.when_durable(self._probe)
-
-    def _probe(self) -> None:
-        if not self.runner.may_begin(self):
-            return
-        hook = self.effect.hooks["probe"]
-        args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
-        self._started_at = self.runner.now()
-        self._try = Try(self.runner.loop, lambda tried: self.runner.guarded(self._probe_ended, tried), None)
-        self._try.start(
-            hook.function,
-            args,
-            kwargs,
-            self._attempt(None),
-            is_async=hook.is_async,
-            limit=Limits.of(self.effect).attempt,
-            limit_name="timeout.attempt",
-            executor=self.runner.executor,
-        )
-
-    def _probe_ended(self, tried: Tried) -> None:
-        self._try = None
-        self._is_busy = False
-        if tried.was_stopped or self.runner.is_over:
-            self.runner.consider()
-            return
-        begun, returned = to_datetime(self._started_at), self._body_returned
-        match tried.value if tried.error is None and tried.limit is None else None:
-            case Happened(result):
-                self._answer = result
-                self._probed = doubt.Probed(doubt.Answer.HAPPENED, begun, returned)
-            case NotHappened():
-                self._probed = doubt.Probed(doubt.Answer.NOT_HAPPENED, begun, returned)
-            case Unknown():
-                self._probed = doubt.Probed(doubt.Answer.UNKNOWN, begun, returned)
-            case _:
-                self._probe_failures += 1
-                self._probed = doubt.Probed(doubt.Answer.FAILED, begun, returned, self._probe_failures)
-        self._resolve_doubt()
-        self.runner.consider()
-
-    def _settle_not_happened(self, actor: str, message: MessageRow | None) -> None:
-        """It did not happen and no longer can: note it, and do it under the approval it has."""
-        record = Record(
-            K.EFFECT_SETTLED,
-            self.runner.now(),
-            attempt=self.attempts,
-            outcome="did_not_happen",
-            actor=actor,
-            data=as_data(why=message.reason if message else None),
-            ended=self._ended("failed"),
-            received=message.id if message else None,
-        )
-        self.progress.is_started = self.progress.is_in_doubt = False
-        self._mode = "again"
-        self.needs, self.needs_person = None, False
-        self.record(record)
-        self._intend()
-
-    def receive(self, message: MessageRow) -> bool:
-        """A person settles the doubt."""
-        if message.kind != "settle" or not self.progress.is_in_doubt:
-            return False
-        self.runner.unblock(message.actor)
-        self.needs, self.needs_person, self.due, self._then = None, False, None, None
-        match message.outcome:
-            case "did_not_happen":
-                self._settle_not_happened(message.actor, message)
-            case "abandon":
-                self._settle_abandoned(message)
-            case _:
-                self._settle_happened(message)
-        return True
-
-    def _settle_happened(self, message: MessageRow) -> None:
-        body = message.body if message.body is not None else b"null"
-        word = "completed"
-        try:
-            self.effect.codec.decode_result(body)
-        except InvalidInput as error:
-            word = "invalid"
-            body = orjson.dumps(
-                {"message": f"it happened, and the result given does not fit: {error}", "path": error.path}
-            )
-        self._settle_with(message, word if word == "invalid" else "happened", word, body, "succeeded")
-
-    def _settle_abandoned(self, message: MessageRow) -> None:
-        why = message.reason or "a person gave it up without knowing whether it happened"
-        body = encode_failure(self.name, Reason.OPERATOR.value, RuntimeError(why), max(self.attempts, 1))
-        self._settle_with(message, "abandoned", "failed", body, "abandoned")
-
-    def _settle_with(self, message: MessageRow, outcome: str, word: str, body: bytes, state: str) -> None:
-        record = Record(
-            K.EFFECT_SETTLED,
-            self.runner.stamp_of(message),
-            attempt=self.attempts,
-            outcome=outcome,
-            actor=message.actor,
-            data=as_data(why=message.reason),
-            snapshot="error" if word == "failed" else "output",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended(state, body if state == "succeeded" else None),
-            received=message.id,
-        )
-        self.progress.is_started = self.progress.is_in_doubt = False
-        self.deliver(record, word, body)
 
 
 def _existing(found: ReachedRow | None) -> ledger.Existing | None:

@@ -61,6 +61,10 @@ class Execution:
     def resume(self) -> None:
         """The workflow goes on after a pause."""
 
+    def leave_in_doubt(self) -> None:
+        """The workflow is blocked while this executes: let go of it, and record that its outcome is not known."""
+        self.leave()
+
     def leave(self) -> None:
         """The runner lets go (lost lease, shutdown): end what executes and record nothing."""
 

@@ -14,7 +14,17 @@ from uuid import UUID
 import orjson
 
 from actum.engine.log import to_microseconds
-from actum.flow import Abandoned, CancelRequested, Delivery, Outcome, SignalReceived, Started
+from actum.flow import (
+    Abandoned,
+    CancelRequested,
+    Command,
+    Delivery,
+    Flow,
+    Mismatch,
+    Outcome,
+    SignalReceived,
+    Started,
+)
 from actum.model.events import EventKind
 from actum.store.rows import RecordRow
 
@@ -37,8 +47,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Progress:
-    """How far one address has come without an outcome for the body."""
+    """How far one address has come; `name` and `argument_hash` are of what was begun there.
 
+    `has_started` says that an intent was durable once, `is_ended` that the body has its outcome or gave it up.
+    """
+
+    name: str | None = None
+    argument_hash: bytes | None = None
+    has_started: bool = False
+    is_ended: bool = False
     attempts: int = 0
     first_started_at: int | None = None
     again_at: int | None = None
@@ -51,6 +68,7 @@ class Progress:
     is_started: bool = False
     started_at: int = 0
     is_in_doubt: bool = False
+    doubted_at: int = 0
     child_id: UUID | None = None
     is_asked: bool = False
 
@@ -134,6 +152,7 @@ def _read_one(history: History, record: RecordRow) -> None:
         _end(history, address, record.at)
     elif kind in _ABANDONED:
         history.deliveries.append(Abandoned(address, name, at))
+        _end(history, address)
     elif kind is K.SIGNAL_RECEIVED:
         history.deliveries.append(SignalReceived(name, at, record.body or b"null"))
     elif kind is K.WORKFLOW_CANCEL_REQUESTED:
@@ -151,6 +170,35 @@ def _read_one(history: History, record: RecordRow) -> None:
         history.rescues_since_unblock = 0
     elif address:
         _progress(history, history.at(address), record, kind, at, data)
+
+
+def misfit(history: History, command: Command) -> Mismatch | None:
+    """Return how what was begun at an address differs from what the body asks for there now, if it does."""
+    requests = [(command.address, command.request.name, command.request.argument_hash)]
+    for call in getattr(command.request, "calls", ()):
+        requests.append((call.address, call.name, call.argument_hash))
+    for address, name, argument_hash in requests:
+        progress = history.progress.get(address)
+        if progress is None or progress.name is None:
+            continue
+        if progress.name != name:
+            return Mismatch(address, recorded=f"{progress.name} begun", asked=name)
+        if progress.argument_hash not in (None, argument_hash):
+            return Mismatch(address, recorded=f"{name} begun", asked=f"{name} with other arguments")
+    return None
+
+
+def find_unasked(history: History, flow: Flow) -> Mismatch | None:
+    """Return what was begun and is not asked for by the body that was replayed, if there is such a thing."""
+    asked = {*flow.waiting, *flow.abandoned}
+    for address, progress in history.progress.items():
+        if progress.name is None or progress.is_ended or address.startswith("undo."):
+            continue
+        by = progress.asked.asked_by if progress.asked is not None else None
+        by_is_known = by is not None and (by in asked or history.at(by).is_ended)
+        if address not in asked and not by_is_known:
+            return Mismatch(address, recorded=f"{progress.name} begun", asked="nothing there")
+    return None
 
 
 def _undo(history: History, record: RecordRow, kind: EventKind, at: int, data: dict[str, Any]) -> None:
@@ -171,6 +219,9 @@ def _progress(
 ) -> None:
     """Take in a record that brings the body nothing yet."""
     address, name = record.address or "", record.step or ""
+    progress.name = name
+    argument_hash = bytes.fromhex(data["arguments"]) if "arguments" in data else record.argument_hash
+    progress.argument_hash = argument_hash or progress.argument_hash
     match kind:
         case K.ATTEMPT_FAILED:
             progress.attempts = record.attempt or 1
@@ -192,13 +243,14 @@ def _progress(
             progress.asked.is_closed = True
         case K.EFFECT_STARTED:
             progress.is_started, progress.is_in_doubt = True, False
+            progress.has_started = True
             progress.started_at = at
             progress.again_at = None
             progress.attempts = record.attempt or 1
             progress.key, progress.generation = data["key"], data["generation"]
             history.deliveries.append(Started(address, name, record.argument_hash or b"", at))
         case K.EFFECT_DOUBTED:
-            progress.is_in_doubt = True
+            progress.is_in_doubt, progress.doubted_at = True, at
             progress.failure, progress.failure_reason = record.body, record.reason
         case K.EFFECT_SETTLED:
             _settled(history, progress, record, at)
@@ -224,7 +276,7 @@ def _settled(history: History, progress: Progress, record: RecordRow, at: int) -
 def _end(history: History, address: str, instant: datetime | None = None) -> None:
     if instant is not None:
         history.ended_at[address] = instant
-    progress = history.progress.get(address)
-    if progress is not None:
-        progress.is_started = progress.is_in_doubt = False
-        progress.again_at = None
+    progress = history.at(address)
+    progress.is_ended = True
+    progress.is_started = progress.is_in_doubt = False
+    progress.again_at = None

@@ -126,6 +126,7 @@ class Log:
         "cause",
         "chain_head",
         "contract",
+        "discarded",
         "epoch",
         "id_bytes",
         "is_queued",
@@ -164,5 +165,6 @@ class Log:
         self.writer = writer
         self.tail = tail
         self.park: Park | None = None
+        self.discarded: list[int] = []
         self.pending: deque[Record] = deque()
         self.is_queued = False

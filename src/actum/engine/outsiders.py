@@ -7,6 +7,7 @@ becomes exactly one event, written by the statement that marks it received.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from actum.engine.asking import ApprovalExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_microseconds
-from actum.errors import DatabaseUnavailable
 from actum.flow import CancelRequested, SignalReceived
 from actum.model.events import EventKind, Reason
 from actum.model.workflow import Cause, Status
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 K = EventKind
 
 
+class Taking(Enum):
+    """What became of a message: taken in, left for later (a paused workflow), or meant for nobody any more."""
+
+    TAKEN = "taken"
+    LATER = "later"
+    NOBODY = "nobody"
+
+
 class Outsiders:
     """The mail of one held workflow."""
 
@@ -34,6 +42,7 @@ class Outsiders:
         self.seen_wake = runner.row.wake
         self._newest_wake = runner.row.wake
         self._taken: set[int] = set()
+        self._waiting: list[MessageRow] = []
         self.is_reading = False
 
     @property
@@ -49,73 +58,70 @@ class Outsiders:
 
     def read(self) -> None:
         """Read what was left, by a statement of its own, begun after the wake number was seen."""
-        if not self.is_reading and not self._runner.is_over and self.has_news:
-            self.is_reading = True
-            self._runner.spawn(self._read(), "read messages")
+        if self.has_news:
+            self.read_anyway()
 
     def read_anyway(self) -> None:
         """A hint says that something was left: read without waiting for a flush to say so."""
-        if not self.is_reading and not self._runner.is_over:
+        runner = self._runner
+        if not (self.is_reading or runner.is_over or runner.is_ending):
             self.is_reading = True
-            self._runner.spawn(self._read(), "read messages")
+            runner.spawn(self._read, "read messages")
 
     async def _read(self) -> None:
         runner, wake = self._runner, self._newest_wake
-        try:
-            messages = await runner.store.messages.read_open([runner.workflow_id])
-        except DatabaseUnavailable:
-            self.is_reading = False
-            runner.loop.call_later(0.5, self.read)
-            return
+        messages = await runner.store.messages.read_open([runner.workflow_id])
         self.is_reading = False
         if runner.is_over:
             return
         self.seen_wake = wake
         runner.guarded(self.take_in, messages)
-        if self.has_news:
-            self.read()
-        runner.consider()
+        self.read()
+        runner.guarded(runner.consider)
+
+    def go_on(self) -> None:
+        """Take in what was put off while an intent was with the database."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.take_in(waiting)
 
     def take_in(self, messages: Sequence[MessageRow]) -> None:
-        """Take in messages and what has become due, each at its own instant."""
+        """Take in messages and what has become due, each at its own instant.
+
+        Nothing is taken in after an ending, nor while an intent is with the database: the rest waits for its answer.
+        """
         runner = self._runner
         now = runner.worker.clock.now()
-        for message in messages:
-            if message.id in self._taken or runner.is_over:
+        for position, message in enumerate(messages):
+            if message.id in self._taken:
                 continue
-            self._act_until(to_microseconds(message.sent_at))
-            if self._take_one(message):
-                self._taken.add(message.id)
-                if (
-                    message.kind == "resume"
-                ):  # what came during the pause is taken in now, not at the next sweep
-                    self.take_in(messages)
-                    return
-        self._act_until(now)
+            runner.parking.act_until(to_microseconds(message.sent_at))
+            if runner.is_over or runner.is_ending:
+                return
+            if runner.is_intending:
+                self._waiting = list(messages[position:])
+                return
+            was_stopped = runner.is_stopped
+            self._note(message, self._take_one(message))
+            if was_stopped and not runner.is_stopped:
+                self.take_in(messages)  # what came during the pause
+                return
+        runner.parking.act_until(now)
 
-    def check_deadline(self, now: int) -> None:
-        """Cancel the body when the workflow's deadline has passed; recorded as any outcome."""
-        runner = self._runner
-        deadline = runner.row.deadline
-        if deadline is None or runner.history.cancel_reason is not None or not runner.is_driven:
+    def _note(self, message: MessageRow, taking: Taking) -> None:
+        if taking is Taking.LATER:
             return
-        if to_microseconds(deadline) <= now:
+        self._taken.add(message.id)
+        if taking is Taking.NOBODY:
+            self._runner.log.discarded.append(message.id)
+
+    def pass_deadline(self) -> None:
+        """Cancel the body, because the workflow's deadline has passed; recorded as any outcome."""
+        deadline = self._runner.row.deadline
+        if deadline is not None:
             self._cancel(None, Reason.TIMEOUT_TOTAL.value, to_microseconds(deadline))
 
-    def _act_until(self, instant: int) -> None:
-        """Let timers that were due before `instant` fire first: the order of the world, not of our waking."""
-        runner = self._runner
-        if runner.is_stopped:
-            return
-        self.check_deadline(instant)
-        while not runner.is_over:
-            due = [e for e in runner.executions.values() if e.due is not None and e.due <= instant]
-            if not due:
-                return
-            min(due, key=lambda e: (e.due or 0, e.address)).act()
-
-    def _take_one(self, message: MessageRow) -> bool:
-        """Take in one message; False leaves it for later (a paused workflow) or for nobody (out of date)."""
+    def _take_one(self, message: MessageRow) -> Taking:
         runner = self._runner
         match message.kind:
             case "cancel":
@@ -127,18 +133,18 @@ class Outsiders:
             case "rollback":
                 return self._take_rollback(message)
         if runner.is_stopped:
-            return False
+            return Taking.LATER
         match message.kind:
             case "signal":
                 return self._take_signal(message)
             case "decision":
                 return self._take_decision(message)
         execution = runner.executions.get(message.address or "")
-        if message.kind == "child" and execution is None:
-            return False
-        return execution is not None and execution.receive(message)
+        if execution is not None and execution.receive(message):
+            return Taking.TAKEN
+        return Taking.NOBODY
 
-    def _take_signal(self, message: MessageRow) -> bool:
+    def _take_signal(self, message: MessageRow) -> Taking:
         runner = self._runner
         at = runner.stamp_of(message)
         record = Record(
@@ -151,9 +157,9 @@ class Outsiders:
             received=message.id,
         )
         runner.deliver(record, SignalReceived(message.name or "", at, message.body or b"null"))
-        return True
+        return Taking.TAKEN
 
-    def _take_decision(self, message: MessageRow) -> bool:
+    def _take_decision(self, message: MessageRow) -> Taking:
         runner, address = self._runner, message.address or ""
         asked = runner.history.at(address).asked
         if (
@@ -162,7 +168,7 @@ class Outsiders:
             or asked.is_closed
             or asked.approval_id != UUID(message.name or "")
         ):
-            return False
+            return Taking.NOBODY
         asked.ruling, asked.by, asked.rationale = message.outcome, message.actor, message.reason
         runner.record(
             Record(
@@ -180,23 +186,23 @@ class Outsiders:
             execution = runner.executions.get(one or "")
             if isinstance(execution, ApprovalExecution | EffectExecution):
                 execution.decided()
-        return True
+        return Taking.TAKEN
 
-    def _take_cancel(self, message: MessageRow) -> bool:
+    def _take_cancel(self, message: MessageRow) -> Taking:
         runner = self._runner
         if runner.history.cancel_reason is not None:
-            return False
+            return Taking.NOBODY
         if runner.status is Status.BLOCKED and runner.is_stopped:
-            runner.cancel_blocked(message, message.reason or Reason.OPERATOR.value)
-            return True
+            runner.ending.cancel_blocked(message)
+            return Taking.TAKEN
         self._cancel(message, Reason.OPERATOR.value, to_microseconds(message.sent_at))
-        return True
+        return Taking.TAKEN
 
     def _cancel(self, message: MessageRow | None, reason: str, instant: int) -> None:
         runner = self._runner
         runner.history.cancel_reason = reason
         at = runner.stamp(instant)
-        was_paused = runner.status is Status.PAUSED
+        was_stopped = runner.is_stopped
         record = Record(
             K.WORKFLOW_CANCEL_REQUESTED,
             at,
@@ -206,19 +212,19 @@ class Outsiders:
             received=message.id if message else None,
         )
         runner.deliver(record, CancelRequested(at, reason))
-        if was_paused:
+        if was_stopped:
             runner.release_stash()
 
-    def _take_rollback(self, message: MessageRow) -> bool:
+    def _take_rollback(self, message: MessageRow) -> Taking:
         """Undo what was done: at once where the body has ended, else after it was cancelled."""
         runner, history = self._runner, self._runner.history
         if runner.rollback is not None or history.rollback_wanted is not None:
-            return False
+            return Taking.NOBODY
         history.rollback_wanted, history.rollback_to = message.reason or "", message.address
         history.rollback_actor = message.actor
         if runner.is_driven and history.cancel_reason is None:
             self._cancel(message, Reason.OPERATOR.value, to_microseconds(message.sent_at))
-            return True
+            return Taking.TAKEN
         record = Record(
             K.WORKFLOW_CANCEL_REQUESTED,
             runner.stamp_of(message),
@@ -231,9 +237,9 @@ class Outsiders:
         runner.record(record)
         if not runner.is_driven:
             runner.roll_back(Reason.OPERATOR, message.reason or "", message.actor)
-        return True
+        return Taking.TAKEN
 
-    def _pause(self, message: MessageRow) -> bool:
+    def _pause(self, message: MessageRow) -> Taking:
         runner = self._runner
         if runner.status in (Status.PENDING, Status.RUNNING, Status.WAITING):
             runner.record(
@@ -246,10 +252,10 @@ class Outsiders:
                     received=message.id,
                 )
             )
-            return True
-        return False
+            return Taking.TAKEN
+        return Taking.NOBODY
 
-    def _resume(self, message: MessageRow) -> bool:
+    def _resume(self, message: MessageRow) -> Taking:
         runner = self._runner
         if runner.status is Status.PAUSED:
             kind = K.WORKFLOW_RESUMED
@@ -258,7 +264,7 @@ class Outsiders:
         elif runner.status is Status.BLOCKED and runner.cause == Cause.UNDO_FAILED:
             kind = K.WORKFLOW_ROLLING_BACK
         else:
-            return False
+            return Taking.NOBODY
         runner.record(
             Record(
                 kind,
@@ -273,7 +279,7 @@ class Outsiders:
         if kind is K.WORKFLOW_UNBLOCKED:
             runner.replay_again()
         runner.release_stash()
-        return True
+        return Taking.TAKEN
 
 
 def _rollback_data(message: MessageRow | None) -> str | None:

@@ -34,8 +34,23 @@ def started(pid: int) -> str | None:
 
 
 def is_dead(pid: int, start: str) -> bool:
-    """Whether the process that had `pid` and `start` on this machine is certainly gone."""
-    return started(pid) != start
+    """Whether the process that had `pid` and `start` on this machine is certainly gone; what cannot be told is not."""
+    if not start:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    now = started(pid)
+    return now != start if now is not None else is_remains(pid)
+
+
+def is_remains(pid: int) -> bool:
+    """Whether `pid` is a process that has ended and waits for its parent to notice."""
+    stat = _read(f"/proc/{pid}/stat")
+    return stat is not None and stat.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def _read(path: str) -> str | None:
@@ -47,7 +62,8 @@ def _read(path: str) -> str | None:
 
 def _ask(*command: str) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+        plain = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False, env=plain)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None

@@ -100,10 +100,14 @@ class Recorder:
 
     def _take(self, logs: list[Log]) -> _Batch:
         batch = _Batch()
+        seen: set[UUID] = set()
         for position, log in enumerate(logs):
+            if log.workflow_id in seen:
+                continue
             if batch.rows >= MOST_ROWS or batch.size >= MOST_BYTES:
                 self._queue = logs[position:] + self._queue
                 break
+            seen.add(log.workflow_id)
             log.is_queued = False
             if log.pending or log.park is not None:
                 self._take_one(batch, log)
@@ -145,6 +149,8 @@ class Recorder:
                 log.team,
             )
         )
+        flush.received.extend(log.discarded)
+        log.discarded.clear()
         log.writer.taken(taken)
         batch.taken.append((log, taken, seq, head))
 
@@ -228,6 +234,7 @@ class Recorder:
                 if is_poison(error):
                     await self._halve(batch, error)
                     return
+                was_sent = True
                 pause = await self._wait_out(error, pause)
             except (ValueError, TypeError, OverflowError) as error:
                 await self._halve(batch, error)
@@ -280,23 +287,24 @@ class Recorder:
             answer = answers.get(log.workflow_id)
             if answer is None and was_sent:
                 answer = await self._read_back(log, seq, head)
-            if answer is None:
-                log.writer.fenced()
-                continue
-            if answer.refusal is not None:
-                log.pending.extendleft(reversed(taken[:-1]))
-                log.writer.refused(taken[-1], answer.refusal)
-                if log.pending:
-                    self.queue(log)
-                continue
+            try:
+                self._tell_one(log, taken, seq, head, answer)
+            except Exception:
+                logger.exception("what became of a flush could not be told to workflow %s", log.workflow_id)
+            if log.pending:
+                self.queue(log)
+
+    def _tell_one(self, log: Log, taken: list[Record], seq: int, head: bytes, answer: Answer | None) -> None:
+        if answer is None:
+            log.writer.fenced()
+        elif answer.refusal is not None:
+            log.pending.extendleft(reversed(taken[:-1]))
+            log.writer.refused(taken[-1], answer.refusal)
+        else:
             log.next_seq, log.chain_head = seq, head
             if taken:
                 log.tail = taken[-1]
-            if answer.released:
-                log.park = None
             log.writer.written(taken, answer.wake or 0, answer.released)
-            if log.pending:
-                self.queue(log)
 
     async def _read_back(self, log: Log, seq: int, head: bytes) -> Answer | None:
         """After a lost reply, let the row say whether the first sending was written: as I would have left it?"""

@@ -53,15 +53,13 @@ class Rollback:
         """Read what stands and make the plan, or go on with the one that is recorded."""
         self._plan = self._runner.history.plan
         self.is_reading = True
-        self._runner.when_durable(lambda: self._runner.spawn(self._read(), "rollback"))
+        self._runner.when_durable(lambda: self._runner.spawn(self._read, "rollback"))
 
     async def _read(self) -> None:
         runner = self._runner
-        try:
-            family, children = await self._find_family()
-            rows = await runner.store.effects.list_standing(family)
-        finally:
-            self.is_reading = False
+        family, children = await self._find_family()
+        rows = await runner.store.effects.list_standing(family)
+        self.is_reading = False
         if runner.is_over:
             return
         if any(child.status not in FINAL for child in children):
@@ -198,7 +196,7 @@ class Rollback:
                 for entry in self._plan
             ],
         }
-        runner.rolled_back(self._reason, self._why, orjson.dumps(report))
+        runner.ending.rolled_back(self._reason, self._why, orjson.dumps(report))
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:

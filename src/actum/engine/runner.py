@@ -21,32 +21,22 @@ from uuid import UUID
 from actum.authoring.approval import ApprovalRequest
 from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
-from actum.authoring.failures import encode_failure, encode_workflow_failure
+from actum.authoring.failures import encode_failure
 from actum.authoring.question import Question
 from actum.engine.asking import ApprovalExecution
 from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.effects import EffectExecution
+from actum.engine.ending import Ending
 from actum.engine.execution import Execution, TimerExecution, as_data
-from actum.engine.history import History, read_history
+from actum.engine.history import History, find_unasked, misfit, read_history
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Outsiders
+from actum.engine.parking import NEVER, Parking
 from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution, reason_of
 from actum.engine.undoing import UndoExecution
-from actum.errors import InvalidInput, RollBack
-from actum.flow import (
-    Cancelled,
-    Command,
-    Commands,
-    Delivery,
-    Flow,
-    Mismatch,
-    Outcome,
-    Raised,
-    Returned,
-    Started,
-    Timer,
-)
+from actum.errors import DatabaseUnavailable, InvalidInput
+from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started, Timer
 from actum.machine.transitions import TABLE, next_status
 from actum.model.events import EventKind, Reason
 from actum.model.ids import short
@@ -60,10 +50,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actum.runner")
 
 K = EventKind
-NEVER = 253_402_300_799_000_000
-"""9999-12-31: the instant at which a workflow is ready that only somebody else can wake."""
-LINGER = 250_000
-"""Microseconds for which a due instant is waited out in memory: parking would take about as long."""
 MOST_CRASHES = 5
 """Crashes of its worker, the last three of them alone in a process, after which a workflow is blocked."""
 SHOW_AFTER = 0.2
@@ -86,6 +72,8 @@ class Runner:
         self.status = Status(row.status)
         self.cause: str | None = row.cause
         self.outsiders = Outsiders(self)
+        self.parking = Parking(self)
+        self.ending = Ending(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._in_flight: deque[Record] = deque()
@@ -93,11 +81,12 @@ class Runner:
         self._intents: deque[tuple[EffectExecution | UndoExecution, Record]] = deque()
         self._intent: tuple[EffectExecution | UndoExecution, Record] | None = None
         self._stash: list[Commands] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._postponed: list[Callable[[], None]] = []
         self._last_at = to_microseconds(row.created_at)
         self._current: tuple[str | None, int] = (row.current_step, row.attempt_count)
-        self._is_ending = False
-        self._is_draining = False
+        self.is_ending = False
+        self.is_draining = False
+        self._is_poisoned = False
         tail = Record(K.WORKFLOW_CLAIMED, 0, status=row.status, cause=row.cause)
         tail.current_step, tail.attempt_count = self._current
         self.log = Log(
@@ -136,6 +125,26 @@ class Runner:
         """Whether the body is there to be told something: not ended, not blocked before it, not being undone."""
         return self._flow is not None and self.rollback is None and not self.is_stopped
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether records are queued, or with the database."""
+        return bool(self.log.pending or self._in_flight)
+
+    @property
+    def is_intending(self) -> bool:
+        """Whether an intent waits for the database's answer: until then nothing else is taken in."""
+        return self._intent is not None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the body waits for nothing that could ever come."""
+        return self._flow is not None and self._flow.is_stuck and not self.is_stopped
+
+    @property
+    def awaited_signals(self) -> tuple[str, ...]:
+        """The names of the signals somebody waits for."""
+        return self._flow.awaited_signals if self._flow is not None else ()
+
     def jitter(self) -> float:
         """Return a random number in [0, 1)."""
         return self.worker.random.random()
@@ -154,9 +163,23 @@ class Runner:
         """Return the instant at which an outsider left a message, as this log may record it."""
         return self.stamp(to_microseconds(message.sent_at))
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run a short piece of work as a task of the worker's."""
-        self.worker.spawn(work, f"{self.row.contract} {short(self.workflow_id)}: {name}")
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        """Run a short piece of work as a task of the worker's; it is begun again while the database is away."""
+
+        async def patiently() -> None:
+            pause = 0.1
+            while not self.is_over:
+                try:
+                    await work()
+                    return
+                except DatabaseUnavailable:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 5.0)
+                except Exception as error:
+                    self._broken(error)
+                    return
+
+        self.worker.spawn(patiently(), f"{self.row.contract} {short(self.workflow_id)}: {name}")
 
     def hint_ready(self) -> None:
         """Tell claimers that something may be ready."""
@@ -167,17 +190,17 @@ class Runner:
         self.worker.hints.send("people")
 
     def wake_others(self, ids: Sequence[UUID]) -> None:
-        """Make workflows ready that a durable message waits for; the Waker does it if this process dies first."""
-
-        async def wake() -> None:
-            await self.store.workflows.wake(ids)
-            self.worker.hint_ready()
-
-        self.spawn(wake(), "wake others")
+        """Make workflows ready that a durable message waits for; the sweep does it where this fails."""
+        self.worker.wake_soon(ids)
 
     def may_begin(self, execution: Execution) -> bool:
-        """Whether an attempt may begin now: still held, still wanted, and the lease unexpired by our own clock."""
-        if self.is_over or self.executions.get(execution.address) is not execution or self._is_draining:
+        """Whether an attempt may begin now: still held, still wanted, and the lease unexpired by our own clock.
+
+        While the worker drains, only what a durable intent permits is begun: it would be a doubt otherwise.
+        """
+        is_wanted = self.executions.get(execution.address) is execution
+        is_permitted = execution.progress.is_started and not execution.progress.is_in_doubt
+        if self.is_over or not is_wanted or (self.is_draining and not is_permitted):
             execution.is_active = False
             self.consider()
             return False
@@ -185,7 +208,7 @@ class Runner:
             self.worker.lose(self)
             return False
         if self.status not in (Status.RUNNING, Status.ROLLING_BACK):
-            self.loop.call_later(SHOW_AFTER, self._show)
+            self.loop.call_later(SHOW_AFTER, self.guarded, self._show)
         return True
 
     def guarded(self, action: Callable[..., None], *args: Any) -> None:
@@ -193,21 +216,43 @@ class Runner:
         try:
             action(*args)
         except Exception as error:
-            logger.exception("a bug stopped workflow %s", short(self.workflow_id))
-            if not self.is_over:
-                self._intent = None
-                self.block(Cause.REFUSED, f"a bug in Actum stopped it: {error!r}")
+            self._broken(error)
+
+    def _broken(self, error: Exception) -> None:
+        logger.exception("a bug stopped workflow %s", short(self.workflow_id), exc_info=error)
+        if self.is_over:
+            return
+        try:
+            self.block(Cause.REFUSED, f"a bug in Actum stopped it: {error!r}")
+        except Exception:
+            logger.exception("workflow %s cannot even be blocked", short(self.workflow_id))
+            self.let_go()
+
+    def when_going(self, action: Callable[[], None]) -> None:
+        """Call `action` now, or once the workflow goes on after a pause."""
+        if self.is_stopped:
+            self._postponed.append(action)
+        else:
+            action()
+
+    def is_asked_for(self, address: str) -> bool:
+        """Whether a `request_approval` in flight asks for the call at `address`."""
+        return any(isinstance(e, ApprovalExecution) and e.covers(address) for e in self.executions.values())
+
+    def consider(self) -> None:
+        """Park the workflow if only the world can move it."""
+        self.parking.consider()
 
     def record(self, record: Record) -> None:
         """Queue a record that brings the body nothing."""
-        if self.is_over:
+        if self.is_over or self.is_ending:
             return
         self._note_current()
         self._queue(record)
 
     def deliver(self, record: Record, delivery: Delivery) -> None:
         """Queue a record and let the body see what it brings; held back while an intent is with the database."""
-        if self.is_over:
+        if self.is_over or self.is_ending:
             return
         if self._intent is not None:
             self._inbox.append((record, delivery))
@@ -291,6 +336,10 @@ class Runner:
         except Mismatch as mismatch:
             self._mismatched(mismatch)
             return
+        unasked = find_unasked(history, flow)
+        if unasked is not None:
+            self._mismatched(unasked)
+            return
         if self.status is Status.BLOCKED and self.cause == Cause.MISMATCH:
             self.unblock(None)
         self._stop_forgotten(flow)
@@ -318,10 +367,11 @@ class Runner:
 
     def _take_in(self, record: Record, delivery: Delivery) -> None:
         flow = self._flow
-        if flow is None:
+        if flow is None or self.is_ending:
             return
         if isinstance(delivery, Outcome):
             self.executions.pop(delivery.address, None)
+            self.history.at(delivery.address).is_ended = True
         try:
             commands = flow.advance((delivery,))
         except Mismatch as mismatch:
@@ -340,9 +390,14 @@ class Runner:
         for address in commands.stop:
             execution = self.executions.pop(address, None)
             if execution is not None:
+                execution.progress.is_ended = True
                 execution.stop()
         made = []
         for command in commands.start:
+            mismatch = misfit(self.history, command)
+            if mismatch is not None:
+                self._mismatched(mismatch)
+                return
             execution = self.executions[command.address] = self._make(command)
             made.append(execution)
         for execution in made:
@@ -353,23 +408,26 @@ class Runner:
             if self.log.pending:
                 last = self.log.pending[-1]
                 last.current_step, last.attempt_count = self._current
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
         flow = self._flow
-        if (
-            flow is not None
-            and flow.is_done
-            and not flow.waiting
-            and not self._is_ending
-            and self.rollback is None
-        ):
-            self._end(flow)
+        if flow is None or self.is_ending or self.rollback is not None:
+            return
+        if flow.is_done and not flow.waiting:
+            self.ending.of(flow)
 
     def release_stash(self) -> None:
-        """Carry out what was commanded while the workflow was paused or blocked."""
+        """Carry out what was commanded, and go on with what was put off, while the workflow was paused or blocked."""
         stash, self._stash = self._stash, []
+        postponed, self._postponed = self._postponed, []
         for execution in list(self.executions.values()):
             execution.resume()
+        for action in postponed:
+            action()
         for commands in stash:
             self._carry(commands)
+        self._next_intent()
 
     def _make(self, command: Command) -> Execution:
         request, progress = command.request, self.history.at(command.address)
@@ -404,29 +462,39 @@ class Runner:
         if self.status is Status.BLOCKED and (self.status, record.kind) not in TABLE:
             kind = K.WORKFLOW_ROLLING_BACK if self.history.plan else K.WORKFLOW_UNBLOCKED
             self._queue(Record(kind, record.at, actor=record.actor))
-        self.status = next_status(self.status, record.kind)
-        if self.status is not Status.BLOCKED:
-            self.cause = None
-        record.status, record.cause = self.status.value, self.cause
+        self._move(record)
         record.current_step, record.attempt_count = self._current
         if record.actor is None:
             record.actor = self.worker.actor
         self.log.pending.append(record)
         self.worker.recorder.queue(self.log)
 
+    def _move(self, record: Record) -> None:
+        self.status = next_status(self.status, record.kind)
+        if record.kind is K.WORKFLOW_BLOCKED:
+            self.cause = record.reason
+        elif self.status is not Status.BLOCKED:
+            self.cause = None
+        record.status, record.cause = self.status.value, self.cause
+
     def taken(self, records: Sequence[Record]) -> None:
         """These records went into a flush."""
         self._in_flight.extend(records)
 
+    def queue_final(self, record: Record) -> None:
+        """Queue the ending: nothing is recorded after it."""
+        self._current = None, 0
+        self._queue(record)
+        self.is_ending = True
+
     def written(self, records: Sequence[Record], wake: int, is_released: bool) -> None:
         """Records are durable: do what waited for that."""
         self._in_flight.clear()
-        park, self.log.park = self.log.park, None
+        self.log.park = None
         if self.is_over:
             return
         if is_released:
             self._finish()
-        self.outsiders.saw_wake(wake)
         for record in records:
             if record.then:
                 for action in record.then:
@@ -435,8 +503,8 @@ class Runner:
             return
         if self._intent is not None and records and records[-1] is self._intent[1]:
             self.guarded(self._intended)
-        if park is not None or not self.log.pending:
-            self.consider()
+        self.guarded(self.outsiders.saw_wake, wake)
+        self.guarded(self.consider)
 
     def refused(self, record: Record, why: str) -> None:
         """The database refused the intent; what was queued before it is written without it."""
@@ -445,13 +513,20 @@ class Runner:
             return
         execution, _ = self._intent
         self._intent = None
+        self._renumber()
         if record.then:
             for action in record.then:
                 self.when_durable(action)
         if self.executions.get(execution.address) is execution:
-            self.guarded(execution.refused, why)
-        self._drain_inbox()
-        self.consider()
+            self.guarded(lambda: self.when_going(lambda: execution.refused(why)))
+        self.guarded(self._drain_inbox)
+        self.guarded(self.consider)
+
+    def _renumber(self) -> None:
+        """After a refusal, let status follow from what is durable and what is queued: the intent never was."""
+        self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
+        for record in self.log.pending:
+            self._move(record)
 
     def fenced(self) -> None:
         """Somebody else holds the workflow: stop at once, write nothing more."""
@@ -469,17 +544,36 @@ class Runner:
         logger.error(
             "%s: a record of %s cannot be stored: %s", self.worker.name, short(self.workflow_id), error
         )
-        self.log.pending.clear()
-        self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
-        self._intent = None
+        is_hopeless = self.is_ending or self._is_poisoned
+        self._is_poisoned = True
+        self._forget_pending()
         for execution in self.executions.values():
             execution.leave()
-        self._fail(Reason.BUG, f"a record could not be stored: {error}", type(error).__name__)
+        if is_hopeless:
+            self._sleep()
+        else:
+            self.guarded(
+                self.ending.fail, Reason.BUG, f"a record could not be stored: {error}", type(error).__name__
+            )
+
+    def _sleep(self) -> None:
+        """Let the workflow lie as it is, unwritten, until somebody wakes it: its log takes nothing any more."""
+        self.is_ending = True
+        self.log.park = Park(self.outsiders.seen_wake, to_datetime(NEVER))
+        self.worker.recorder.queue(self.log)
+
+    def _forget_pending(self) -> None:
+        """Throw away what is queued and not durable; a replay makes it again."""
+        self.log.pending.clear()
+        self.log.park = None
+        self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
+        self._intent = None
+        self.is_ending = False
 
     # intents
 
     def _next_intent(self) -> None:
-        if self._intent is not None or self.is_over:
+        if self._intent is not None or self.is_over or self.is_ending or self.is_stopped or self.is_draining:
             return
         while self._intents:
             execution, record = self._intents.popleft()
@@ -498,6 +592,7 @@ class Runner:
             self._flow.advance(
                 (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
             )
+        execution.progress.has_started = True
         execution.intended(record)
         self._drain_inbox()
 
@@ -506,96 +601,12 @@ class Runner:
         while self._inbox and self._intent is None and not self.is_over:
             self._take_in(*self._inbox.popleft())
             self._next_intent()
-
-    # waiting
-
-    def consider(self) -> None:
-        """Park the workflow if only the world can move it; else see to it that the next due instant is met."""
-        if self.is_over or self._is_ending or self.log.pending or self._in_flight or self._intent is not None:
-            return
-        if self._is_draining and not any(execution.is_active for execution in self.executions.values()):
-            self.let_go()
-            return
-        is_reading = self.outsiders.is_reading or (self.rollback is not None and self.rollback.is_reading)
-        if is_reading or any(execution.is_active for execution in self.executions.values()):
-            self._arm()
-            return
-        if self.outsiders.has_news:
-            self.outsiders.read()
-            return
-        flow = self._flow
-        if flow is not None and flow.is_stuck and not self.is_stopped:
-            self._fail(
-                Reason.BUG,
-                "the body waits for something that can never come, such as a future nobody sets",
-                "",
-            )
-            return
-        due = self._next_due()
-        if due is not None and due - self.worker.clock.now() < LINGER:
-            self._arm()
-            return
-        self._park(due)
-
-    def _next_due(self) -> int | None:
-        if self.is_stopped:
-            return None
-        dues = [execution.due for execution in self.executions.values() if execution.due is not None]
-        if self.rollback is not None and self.rollback.due is not None:
-            dues.append(self.rollback.due)
-        if self.row.deadline is not None and self.history.cancel_reason is None and self.is_driven:
-            dues.append(to_microseconds(self.row.deadline))
-        return min(dues, default=None)
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = self._next_due()
-        if due is not None:
-            delay = max(due - self.worker.clock.now(), 0) / 1e6
-            self._timer = self.loop.call_later(delay, self.guarded, self.act)
-
-    def act(self) -> None:
-        """Do what has become due, in the order of its instants."""
-        self._timer = None
-        if self.is_over or self.is_stopped:
-            return
-        now = self.worker.clock.now()
-        self.outsiders.check_deadline(now)
-        if self.rollback is not None and self.rollback.due is not None and self.rollback.due <= now:
-            self.rollback.begin()
-        due = [e for e in self.executions.values() if e.due is not None and e.due <= now]
-        for execution in sorted(due, key=lambda e: (e.due or 0, e.address)):
-            if (
-                self.executions.get(execution.address) is execution
-                and execution.due is not None
-                and not self.is_over
-            ):
-                execution.act()
-        self.consider()
-
-    def _park(self, due: int | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        needs_person = any(execution.needs_person for execution in self.executions.values())
-        waits = [execution.waits() for execution in self.executions.values()]
-        if self._flow is not None:
-            waits += [{"address": None, "step": name, "for": "signal"} for name in self._flow.awaited_signals]
-        if needs_person and self.status is not Status.BLOCKED:
-            self.queue_block(Cause.IN_DOUBT, as_data(waits=waits))
-        elif self.status in (Status.PENDING, Status.RUNNING):
-            self._note_current()
-            self._queue(Record(K.WORKFLOW_PARKED, self.now(), data=as_data(waits=waits)))
-        if due is not None:
-            self.worker.nudge_at(due)
-        self.log.park = Park(self.outsiders.seen_wake, to_datetime(NEVER if due is None else min(due, NEVER)))
-        self.worker.recorder.queue(self.log)
+        if self._intent is None:
+            self.outsiders.go_on()
 
     def _show(self) -> None:
         """Let people see that this workflow is being worked on."""
-        if not self.is_over and self.status in (Status.PENDING, Status.WAITING) and not self._is_ending:
+        if self.log.park is None and self.status in (Status.PENDING, Status.WAITING):
             self.record(Record(K.WORKFLOW_CLAIMED, self.now()))
 
     # blocking and unblocking
@@ -612,10 +623,12 @@ class Runner:
 
     def block(self, cause: Cause, why: str, data: str | None = None) -> None:
         """Stop here until a person, or other code, helps; nothing is executed on a guess."""
-        self._close_flow()
-        self.log.pending.clear()
+        doubted = [one for one in self.executions.values() if one.progress.is_started and one.is_active]
+        self.close_flow()
+        self._forget_pending()
         if self.status is not Status.BLOCKED:
-            self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
+            for execution in doubted:
+                execution.leave_in_doubt()
             logger.warning("%s is blocked (%s): %s", short(self.workflow_id), cause.value, why)
             self.queue_block(cause, data or as_data(why=why))
         self.consider()
@@ -625,7 +638,7 @@ class Runner:
         record = Record(K.WORKFLOW_BLOCKED, self.now(), reason=cause.value, data=data)
         if body is not None:
             record.snapshot, record.body = "error", body
-        self.cause = cause.value
+        self._note_current()
         self._queue(record)
 
     def unblock(self, actor: str | None) -> None:
@@ -634,11 +647,9 @@ class Runner:
             self._queue(Record(K.WORKFLOW_UNBLOCKED, self.now(), actor=actor))
             self.release_stash()
 
-    # ending
-
     def roll_back(self, reason: Reason, why: str, actor: str | None) -> None:
         """Undo what this workflow did; the body has ended, or cannot be driven any more."""
-        self._close_flow()
+        self.close_flow()
         self.rollback = Rollback(self, reason.value, actor, why)
         self.rollback.begin()
 
@@ -647,166 +658,41 @@ class Runner:
         if self.status is Status.BLOCKED:
             self._queue(Record(K.WORKFLOW_ROLLING_BACK, self.now(), actor=actor))
 
-    def rolled_back(self, reason: str, why: str, report: bytes) -> None:
-        """End the workflow: everything the plan could undo is undone, the rest is named in the report."""
-        body = encode_workflow_failure(
-            self.contract.name, str(self.workflow_id), "rolled_back", reason, why or "it was rolled back"
-        )
-        record = Record(
-            K.WORKFLOW_ROLLED_BACK,
-            self.now(),
-            reason=reason,
-            data=report.decode(),
-            snapshot="error",
-            body=body,
-        )
-        self._queue_final(record, "rolled_back", body)
-
-    def _end(self, flow: Flow) -> None:
-        ending = flow.ending()
-        if self.history.rollback_wanted is not None:
-            self.roll_back(Reason.OPERATOR, self.history.rollback_wanted, self.history.rollback_actor)
-            return
-        match ending:
-            case Returned(value):
-                self._complete(value)
-            case Cancelled():
-                self._cancelled()
-            case Raised(exception) if self.history.cancel_reason is not None and isinstance(
-                exception, asyncio.CancelledError
-            ):
-                self._cancelled()
-            case Raised(exception):
-                self._raised(exception)
-
-    def _complete(self, value: object) -> None:
-        try:
-            body = self.contract.codec.encode_result(value)
-        except InvalidInput as error:
-            self._raised(error)
-            return
-        record = Record(K.WORKFLOW_COMPLETED, self.now(), snapshot="output", body=body)
-        self._queue_final(record, "completed", body)
-
-    def _cancelled(self) -> None:
-        reason = self.history.cancel_reason or Reason.OPERATOR.value
-        if reason == Reason.TIMEOUT_TOTAL.value and self.contract.on_failure == "rollback":
-            self.roll_back(Reason.TIMEOUT_TOTAL, "the deadline of the workflow had passed", None)
-            return
-        if reason == Reason.TIMEOUT_TOTAL.value:
-            self._fail(Reason.TIMEOUT_TOTAL, "the deadline of the workflow had passed", "TimeoutError")
-            return
-        body = encode_workflow_failure(
-            self.contract.name, str(self.workflow_id), "cancelled", reason, "it was cancelled"
-        )
-        record = Record(K.WORKFLOW_CANCELLED, self.now(), reason=reason, snapshot="error", body=body)
-        self._queue_final(record, "cancelled", body)
-
-    def cancel_blocked(self, message: MessageRow, reason: str) -> None:
-        """End a held workflow whose body cannot be driven any more."""
-        body = encode_workflow_failure(
-            self.contract.name,
-            str(self.workflow_id),
-            "cancelled",
-            reason,
-            message.reason or "it was cancelled",
-        )
-        record = Record(
-            K.WORKFLOW_CANCELLED,
-            self.stamp_of(message),
-            reason=reason,
-            actor=message.actor,
-            snapshot="error",
-            body=body,
-        )
-        record.received = message.id
-        self._queue_final(record, "cancelled", body)
-
-    def _raised(self, error: BaseException) -> None:
-        reason = _reason_of_ending(error)
-        has_acted = any(
-            one.key is not None or one.child_id is not None for one in self.history.progress.values()
-        )
-        if isinstance(error, RollBack) or (self.contract.on_failure == "rollback" and has_acted):
-            self.roll_back(reason if not isinstance(error, RollBack) else Reason.OPERATOR, str(error), None)
-            return
-        if self.contract.on_failure != "hold":
-            self._fail(reason, str(error) or type(error).__name__, type(error).__name__)
-            return
-        body = encode_workflow_failure(
-            self.contract.name,
-            str(self.workflow_id),
-            "blocked",
-            reason.value,
-            str(error),
-            error_type=type(error).__name__,
-        )
-        self._close_flow()
-        self.queue_block(Cause.HELD, as_data(why=str(error), reason=reason.value), body)
-        self.consider()
-
-    def _fail(self, reason: Reason, message: str, error_type: str) -> None:
-        body = encode_workflow_failure(
-            self.contract.name, str(self.workflow_id), "failed", reason.value, message, error_type=error_type
-        )
-        record = Record(K.WORKFLOW_FAILED, self.now(), reason=reason.value, snapshot="error", body=body)
-        self._queue_final(record, "failed", body)
-
-    def _queue_final(self, record: Record, outcome: str, body: bytes) -> None:
-        self._is_ending = True
-        record.is_final = True
-        self._current = None, 0
-        parent = self.row.parent
-        record.then = [lambda: self.worker.hints.send(f"ended:{self.workflow_id}")]
-        if parent is not None:
-            message = {
-                "workflow_id": str(self.workflow_id),
-                "recipient": str(parent),
-                "kind": "child",
-                "address": self.row.parent_address,
-                "outcome": outcome,
-                "body": body.hex(),
-                "actor": f"workflow:{self.workflow_id}",
-            }
-            record.extras = (("messages", message),)
-            record.then.append(lambda: self.wake_others([parent]))
-        self._queue(record)
-
     # letting go
 
     def drain(self) -> None:
         """The worker stops: begin nothing new, and give the workflow up as soon as no attempt executes."""
-        self._is_draining = True
-        self.consider()
+        self.is_draining = True
+        self.guarded(self.consider)
 
     def let_go(self) -> None:
-        """Stop locally, recording nothing: the lease is lost, or given up by the worker."""
+        """Stop locally, recording nothing more: the lease is lost, or given up by the worker.
+
+        Outcomes already queued are still written while the lease holds; an intent is not, since nobody would act on it.
+        """
+        if self.is_over:
+            return
         self.is_over = True
+        self.log.park = None
+        if self._intent is not None and self._intent[1] in self.log.pending:
+            self.log.pending.remove(self._intent[1])
         for execution in self.executions.values():
             execution.leave()
         self._finish()
 
     def _finish(self) -> None:
         self.is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._close_flow()
+        self.parking.disarm()
+        self.close_flow()
         self.worker.drop(self)
 
-    def _close_flow(self) -> None:
+    def close_flow(self) -> None:
+        """Put the body away, with everything it was waiting for."""
         flow, self._flow = self._flow, None
         self.executions.clear()
         self._inbox.clear()
         self._intents.clear()
         self._stash.clear()
+        self._postponed.clear()
         if flow is not None:
             flow.close()
-
-
-def _reason_of_ending(error: BaseException) -> Reason:
-    """Return why a body's own exception ended it: a failed step's reason, else what the exception is."""
-    found = getattr(error, "reason", None)
-    try:
-        return Reason(found) if isinstance(found, str) else reason_of(error)
-    except ValueError:
-        return reason_of(error)

@@ -284,6 +284,7 @@ class Worker:
     def hold(self, runner: Runner) -> None:
         """Take a runner in."""
         self._has_held = True
+        self._emptied.clear()
         self._expected.discard(runner.workflow_id)
         self._runners[runner.workflow_id] = runner
         if self._is_stopping:
@@ -303,6 +304,16 @@ class Worker:
         """Stop one workflow locally, because the lease may have passed to somebody else."""
         logger.warning("%s: the lease has run out: %s is let go", self.name, short(runner.workflow_id))
         runner.let_go()
+
+    def wake_soon(self, ids: Sequence[UUID]) -> None:
+        """Make workflows ready that a durable message waits for; where that fails, the sweep does it."""
+
+        async def wake() -> None:
+            with contextlib.suppress(DatabaseUnavailable):
+                await self.store.workflows.wake(sorted(ids))
+                self.hint_ready()
+
+        self.spawn(wake(), "wake others")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run a named task whose failure is noticed."""

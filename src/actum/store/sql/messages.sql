@@ -31,4 +31,7 @@ select distinct m.workflow_id
    and w.instance is null
    and w.finished_at is null
    and w.run_at > coalesce(:now::timestamptz, now())
+   and (w.status not in ('paused', 'blocked')
+        or w.status = 'blocked' and w.cause = 'in_doubt'
+        or m.kind in ('cancel', 'resume', 'rollback'))
  limit 1000;

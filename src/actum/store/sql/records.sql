@@ -264,13 +264,16 @@ ended as (
 ),
 joined as (
     update actum.effects e
-       set holders = e.holders || s.id
-      from jsonb_to_recordset(:extras::jsonb -> 'shared') as s(id uuid, kind text, key text, generation int)
+       set holders = e.holders || array(select unnest(s.ids) except select unnest(e.holders))
+      from (
+               select r.kind, r.key, r.generation, array_agg(distinct r.id) as ids
+                 from jsonb_to_recordset(:extras::jsonb -> 'shared') as r(id uuid, kind text, key text, generation int)
+                where r.id in (select id from accepted)
+                group by r.kind, r.key, r.generation
+           ) s
      where e.kind = s.kind
        and e.key = s.key
        and e.generation = s.generation
-       and not s.id = any(e.holders)
-       and s.id in (select id from accepted)
 ),
 asked as (
     insert into actum.approvals (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview,
@@ -288,12 +291,13 @@ asked as (
 ),
 closed as (
     update actum.approvals a
-       set closed = c.closed,
+       set closed = case when a.ruling = 'approved' then 'stale' else c.closed end,
            closed_at = coalesce(:now::timestamptz, now())
       from jsonb_to_recordset(:extras::jsonb -> 'closings') as c(id uuid, workflow_id uuid, closed text)
      where a.id = c.id
        and a.closed is null
        and a.used_at is null
+       and a.ruling is distinct from 'rejected'
        and c.workflow_id in (select id from accepted)
 ),
 questioned as (

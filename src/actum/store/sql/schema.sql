@@ -362,7 +362,7 @@ begin
         return query select 'stale_card', approval.state, owner, null::text, null::text;
         return;
     end if;
-    if a_ruling = 'approved' and approval.requester is not distinct from an_actor then
+    if a_ruling = 'approved' and lower(approval.requester) = lower(an_actor) then
         return query select 'self_approval', approval.state, owner, null::text, approval.requester;
         return;
     end if;

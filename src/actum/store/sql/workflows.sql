@@ -71,7 +71,7 @@ update actum.workflows w
                          and r.run_at <= coalesce(:now::timestamptz, now())
                          and r.shape_hash = any(:shapes::bytea[])
                          and (:only::uuid is null or r.id = :only::uuid)
-                         and not (r.crash_count between 2 and 4 and :only::uuid is null
+                         and not (r.crash_count >= 2 and r.status <> 'blocked' and :only::uuid is null
                                   and r.contract = any(:alone::text[]))
                          and not exists (
                                  select from actum.freezes f
@@ -98,7 +98,8 @@ select r.id, r.contract
   from actum.workflows r
  where r.instance is null
    and r.finished_at is null
-   and r.crash_count between 2 and 4
+   and r.crash_count >= 2
+   and r.status <> 'blocked'
    and r.queue = any(:queues::text[])
    and r.run_at <= coalesce(:now::timestamptz, now())
    and r.shape_hash = any(:shapes::bytea[])

@@ -1,0 +1,320 @@
+"""An effect in doubt: it started, and nobody recorded how it ended; and the ways out.
+
+The declared way decides: it is repeated, its probe looks, or a person is asked. Each answer is a record, and what
+follows is derived from the records alone, so a new holder goes on where the last one was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from actum.authoring.effect import Effect
+from actum.authoring.failures import encode_failure
+from actum.engine.attempts import Tried, Try
+from actum.engine.execution import as_data
+from actum.engine.log import Ended, Record, to_datetime
+from actum.engine.steps import Limits, StepExecution
+from actum.errors import InvalidInput
+from actum.machine import doubt
+from actum.machine.retry import Again, decide
+from actum.model.events import EventKind, Reason
+from actum.outcomes import Happened, NotHappened, Unknown
+from actum.store.rows import MessageRow
+
+K = EventKind
+
+
+class DoubtfulExecution(StepExecution):
+    """What an effect in flight does when nobody knows whether it happened."""
+
+    _is_busy = False
+    _mode = "first"
+    _then: Callable[[], None] | None = None
+    _probed: doubt.Probed | None = None
+    _probe_failures = 0
+    _body_returned = False
+    _answer: Any = None
+
+    @property
+    def effect(self) -> Effect[..., Any]:
+        """The effect that was called."""
+        found: Effect[..., Any] = self.request.subject
+        return found
+
+    def decided(self) -> None:
+        """Go on from what is known about the approval."""
+        raise NotImplementedError(type(self).__name__)
+
+    def _intend(self) -> None:
+        raise NotImplementedError(type(self).__name__)
+
+    def _wait(self, microseconds: int, needs: str, then: Callable[[], None]) -> None:
+        self.needs, self._then = needs, then
+        self.due = self.runner.now() + microseconds
+        self.runner.consider()
+
+    def _ended(self, state: str, result: bytes | None = None) -> Ended:
+        return Ended(self.effect.kind, self.progress.key or "", self.progress.generation, state, result)
+
+    def _succeeded(self, value: object) -> None:
+        self._happened(value, K.EFFECT_SUCCEEDED, None)
+
+    def _happened(self, value: object, kind: EventKind, settled: str | None) -> None:
+        """Record what happened; a result that cannot be stored is recorded as that, never repeated."""
+        word, snapshot = "completed", "output"
+        try:
+            body = self.effect.codec.encode_result(value)
+        except InvalidInput as error:
+            word, snapshot = "invalid", "error"
+            body = orjson.dumps(
+                {"message": f"it happened, and its result cannot be kept: {error}", "path": error.path}
+            )
+        now = self.runner.now()
+        record = Record(
+            kind,
+            now,
+            attempt=self.attempts,
+            outcome=settled or (None if word == "completed" else word),
+            data=f'{{"us":{max(now - self.progress.started_at, 0)}}}',
+            snapshot=snapshot,
+            argument_hash=self.request.argument_hash,
+            body=body,
+            ended=self._ended("succeeded", body),
+        )
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self.deliver(record, word, body)
+
+    # doubt
+
+    def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
+        """Record that nobody knows whether it happened, then take the declared way out."""
+        self._note_doubt(reason, error, why)
+        self._resolve_doubt()
+        self.runner.consider()
+
+    def _note_doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
+        body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
+        record = Record(
+            K.EFFECT_DOUBTED,
+            self.runner.now(),
+            attempt=self.attempts,
+            reason=reason.value,
+            data=as_data(why=why, way=self.effect.way_out),
+            snapshot="error",
+            argument_hash=self.request.argument_hash,
+            body=body,
+            ended=self._ended("in_doubt"),
+        )
+        self.progress.is_in_doubt, self.progress.doubted_at = True, record.at
+        self.progress.failure_reason = reason.value
+        self.record(record)
+
+    def resume(self) -> None:
+        if self.is_active or self.due is not None:
+            return
+        if self.progress.is_in_doubt:
+            self._resolve_doubt()
+        else:
+            self.decided()
+
+    def leave_in_doubt(self) -> None:
+        if self._try is not None and not self.progress.is_in_doubt:
+            self._note_doubt(Reason.BUG, None, "its workflow was blocked while it executed")
+        self.leave()
+
+    def _resolve_doubt(self) -> None:
+        if self.runner.is_stopped:
+            return
+        limit = Limits.of(self.effect).attempt
+        way = doubt.decide(
+            way=doubt.Way(self.effect.way_out),
+            started_at=to_datetime(self.progress.started_at),
+            attempt_timeout=None if limit is None else timedelta(seconds=limit),
+            settle_after=self.effect.settle_after,
+            now=to_datetime(self.runner.now()),
+            probed=self._probed,
+        )
+        match way:
+            case doubt.RepeatNow():
+                self._mode = "again"
+                self._again("its contract says to repeat it")
+            case doubt.ProbeNow():
+                self._is_busy = True
+                self.runner.when_durable(self._probe)
+            case doubt.ProbeAgainAt(instant):
+                self._probed = (
+                    None
+                    if self._probed and self._probed.answer is doubt.Answer.NOT_HAPPENED
+                    else self._probed
+                )
+                wait = int((instant - to_datetime(self.runner.now())) / timedelta(microseconds=1))
+                self._wait(max(wait, 0), "probe", self._probe_again)
+            case doubt.SettleHappened():
+                self._happened(self._answer, K.EFFECT_SETTLED, "happened")
+            case doubt.SettleNotHappened():
+                self._settle_not_happened("probe", None)
+            case doubt.AskPerson(why):
+                self.needs, self.needs_person = why, True
+
+    def _probe_again(self) -> None:
+        self._is_busy = True
+        self.runner.when_durable(self._probe)
+
+    def _probe(self) -> None:
+        if not self.progress.is_in_doubt:
+            self._is_busy = False
+            return
+        if not self.runner.may_begin(self):
+            return
+        hook = self.effect.hooks["probe"]
+        args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
+        self._started_at = self.runner.now()
+
+        def ended(tried: Tried) -> None:
+            if self._try is look:
+                self.runner.guarded(self._probe_ended, tried)
+
+        look = self._try = Try(self.runner.loop, ended, None)
+        look.start(
+            hook.function,
+            args,
+            kwargs,
+            self._attempt(None),
+            is_async=hook.is_async,
+            limit=Limits.of(self.effect).attempt,
+            limit_name="timeout.attempt",
+            executor=self.runner.executor,
+        )
+
+    def _probe_ended(self, tried: Tried) -> None:
+        self._try = None
+        self._is_busy = False
+        if tried.was_stopped or self.runner.is_over:
+            self.runner.consider()
+            return
+        begun, returned = to_datetime(self._started_at), self._body_returned
+        match tried.value if tried.error is None and tried.limit is None else None:
+            case Happened(result):
+                self._answer = result
+                self._probed = doubt.Probed(doubt.Answer.HAPPENED, begun, returned)
+            case NotHappened():
+                self._probed = doubt.Probed(doubt.Answer.NOT_HAPPENED, begun, returned)
+            case Unknown():
+                self._probed = doubt.Probed(doubt.Answer.UNKNOWN, begun, returned)
+            case _:
+                self._probe_failures += 1
+                self._probed = doubt.Probed(doubt.Answer.FAILED, begun, returned, self._probe_failures)
+        self._resolve_doubt()
+        self.runner.consider()
+
+    def _settle_not_happened(self, actor: str, message: MessageRow | None) -> None:
+        """It did not happen and no longer can: note it, and do it under the approval it has."""
+        record = Record(
+            K.EFFECT_SETTLED,
+            self.runner.now(),
+            attempt=self.attempts,
+            outcome="did_not_happen",
+            actor=actor,
+            data=as_data(why=message.reason if message else None),
+            ended=self._ended("failed"),
+            received=message.id if message else None,
+        )
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self._mode = "again"
+        self.needs, self.needs_person = None, False
+        self.record(record)
+        if message is not None:
+            self._intend()
+        else:
+            self._again("its probe says that it did not happen")
+
+    def _again(self, why: str) -> None:
+        """Do it again, as often and as patiently as its retry allows; then a person is asked."""
+        runner = self.runner
+        first = self.progress.first_started_at = self.progress.first_started_at or self.progress.started_at
+        verdict = decide(
+            retry=self.effect.retry,
+            attempt=max(self.attempts, 1),
+            elapsed=timedelta(microseconds=max(runner.now() - first, 0)),
+            reason=Reason(self.progress.failure_reason or Reason.OTHER.value),
+            is_final=False,
+            jitter=runner.jitter(),
+        )
+        if isinstance(verdict, Again):
+            since = max(runner.now() - self.progress.doubted_at, 0)
+            left = int(verdict.after / timedelta(microseconds=1)) - since
+            if left > 0:
+                self._wait(left, "retry", self._intend)
+            else:
+                self._intend()
+        elif self.progress.is_in_doubt:
+            self.needs, self.needs_person = f"{why}, and {self.attempts} attempts ended in doubt", True
+        else:
+            message = f"{why}, and {self.attempts} attempts failed"
+            body = encode_failure(self.name, verdict.why.value, RuntimeError(message), max(self.attempts, 1))
+            record = Record(
+                K.STEP_FAILED,
+                runner.now(),
+                reason=verdict.why.value,
+                snapshot="error",
+                argument_hash=self.request.argument_hash,
+                body=body,
+            )
+            self.deliver(record, "failed", body)
+
+    def receive(self, message: MessageRow) -> bool:
+        """A person settles the doubt; a probe under way is not listened to any more."""
+        if message.kind != "settle" or not self.progress.is_in_doubt:
+            return False
+        if self._try is not None:
+            self._try.stop()
+            self._try = None
+        self._is_busy = False
+        self.runner.unblock(message.actor)
+        self.needs, self.needs_person, self.due, self._then = None, False, None, None
+        match message.outcome:
+            case "did_not_happen":
+                self._settle_not_happened(message.actor, message)
+            case "abandon":
+                self._settle_abandoned(message)
+            case _:
+                self._settle_happened(message)
+        return True
+
+    def _settle_happened(self, message: MessageRow) -> None:
+        body = message.body if message.body is not None else b"null"
+        word = "completed"
+        try:
+            self.effect.codec.decode_result(body)
+        except InvalidInput as error:
+            word = "invalid"
+            body = orjson.dumps(
+                {"message": f"it happened, and the result given does not fit: {error}", "path": error.path}
+            )
+        self._settle_with(message, word if word == "invalid" else "happened", word, body, "succeeded")
+
+    def _settle_abandoned(self, message: MessageRow) -> None:
+        why = message.reason or "a person gave it up without knowing whether it happened"
+        body = encode_failure(self.name, Reason.OPERATOR.value, RuntimeError(why), max(self.attempts, 1))
+        self._settle_with(message, "abandoned", "failed", body, "abandoned")
+
+    def _settle_with(self, message: MessageRow, outcome: str, word: str, body: bytes, state: str) -> None:
+        record = Record(
+            K.EFFECT_SETTLED,
+            self.runner.stamp_of(message),
+            attempt=self.attempts,
+            outcome=outcome,
+            actor=message.actor,
+            data=as_data(why=message.reason),
+            snapshot="error" if word == "failed" else "output",
+            argument_hash=self.request.argument_hash,
+            body=body,
+            ended=self._ended(state, body if state == "succeeded" else None),
+            received=message.id,
+        )
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self.deliver(record, word, body)
