@@ -13,7 +13,7 @@ FLOORS = {
     2: {"store", "authoring"},
     3: {"engine"},
     4: {"client"},
-    5: {"cli", "console", "integrations", "testing"},
+    5: {"cli", "console", "effects", "integrations", "testing"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 FRONT_DOOR = "__init__"

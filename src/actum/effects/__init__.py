@@ -1,0 +1,1 @@
+"""Ready-made effects: `actum.effects.http` and `actum.effects.files`, with previews, probes and undos; replaceable by yours."""
