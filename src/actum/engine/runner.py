@@ -31,7 +31,7 @@ from actum.engine.execution import Execution, TimerExecution, as_data
 from actum.engine.history import History, find_unasked, misfit, read_history
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Outsiders
-from actum.engine.parking import NEVER, Parking
+from actum.engine.parking import Parking
 from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution, reason_of
 from actum.engine.undoing import UndoExecution
@@ -52,6 +52,8 @@ logger = logging.getLogger("actum.runner")
 K = EventKind
 MOST_CRASHES = 5
 """Crashes of its worker, the last three of them alone in a process, after which a workflow is blocked."""
+HOPELESS = 59_000_000
+"""Microseconds before a workflow whose log takes no record is tried again."""
 SHOW_AFTER = 0.2
 """Seconds after which a workflow that is being worked on, and has recorded nothing yet, is shown as running."""
 
@@ -557,9 +559,9 @@ class Runner:
             )
 
     def _sleep(self) -> None:
-        """Let the workflow lie as it is, unwritten, until somebody wakes it: its log takes nothing any more."""
+        """Let the workflow lie as it is for a while: its log takes nothing, and trying at once would only repeat it."""
         self.is_ending = True
-        self.log.park = Park(self.outsiders.seen_wake, to_datetime(NEVER))
+        self.log.park = Park(self.outsiders.seen_wake, to_datetime(self.worker.clock.now() + HOPELESS))
         self.worker.recorder.queue(self.log)
 
     def _forget_pending(self) -> None:

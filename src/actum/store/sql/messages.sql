@@ -24,13 +24,14 @@ select m.id, m.workflow_id, m.kind, m.name, m.address, m.outcome, m.body, m.acto
 
 -- name: sweep
 -- Workflows that sleep although a message waits: whoever left it died before the wake. Called by the Waker.
+-- One that wakes within a minute by itself is left to do so.
 select distinct m.workflow_id
   from actum.messages m
   join actum.workflows w on w.id = m.workflow_id
  where not m.received
    and w.instance is null
    and w.finished_at is null
-   and w.run_at > coalesce(:now::timestamptz, now())
+   and w.run_at > coalesce(:now::timestamptz, now()) + interval '1 minute'
    and (w.status not in ('paused', 'blocked')
         or w.status = 'blocked' and w.cause = 'in_doubt'
         or m.kind in ('cancel', 'resume', 'rollback'))
