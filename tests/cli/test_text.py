@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
-from actum.client.fitting import require_fit
 from actum.cli.text import age, ago, duration, fold, measure, neutral, neutral_lines, table, wrap
+from actum.client.fitting import require_fit
 from actum.errors import InvalidInput
 
 hidden = st.characters(categories=("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
