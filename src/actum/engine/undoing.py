@@ -155,7 +155,9 @@ class UndoExecution(Execution):
         hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
         result = self.effect.codec.decode_result(self.request.result)
-        self._run(hook.function, (result, *args), kwargs, is_async=hook.is_async, done=self._tried)
+        self._run(
+            hook.function, (result, *args), kwargs, key="/undo", is_async=hook.is_async, done=self._tried
+        )
 
     def _run(
         self,
@@ -163,9 +165,11 @@ class UndoExecution(Execution):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,
+        key: str,
         is_async: bool,
         done: Callable[[Tried], None],
     ) -> None:
+        """Begin one try; `key` is what is appended to the effect's own key."""
         runner = self.runner
         self.is_active = True
         self._begun_at = runner.now()
@@ -176,7 +180,7 @@ class UndoExecution(Execution):
             kwargs,
             Attempt(
                 number=max(self.attempts, 1),
-                key=outside_key(self.request.key, self.request.generation) + "/undo",
+                key=outside_key(self.request.key, self.request.generation) + key,
                 epoch=runner.epoch,
             ),
             is_async=is_async,
@@ -322,7 +326,8 @@ class UndoExecution(Execution):
             return
         hook = self.effect.hooks["probe"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
-        self._run(hook.function, args, kwargs, is_async=hook.is_async, done=self._looked)
+        # It looks for the effect, so it gets the effect's own key: under the undo's it would find nothing.
+        self._run(hook.function, args, kwargs, key="", is_async=hook.is_async, done=self._looked)
 
     def _looked(self, tried: Tried) -> None:
         """The probe looks at the effect; for its undo the answer is the other way round."""
