@@ -148,9 +148,8 @@ class Server:
         for hold in self.holds:
             hold.close()
         deadline = time.monotonic() + 20
-        while self.pids("bin/postgres"):
-            if time.monotonic() > deadline:
-                for pid in self.pids("bin/postgres -D"):
-                    os.kill(pid, signal.SIGKILL)
+        while self.pids("bin/postgres") and time.monotonic() < deadline:
             time.sleep(0.02)
+        for pid in self.pids("bin/postgres"):
+            os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
