@@ -13,7 +13,8 @@ from actum.cli.modules import find_contracts
 from actum.cli.printing import DIM, HEADING, complain, say, say_all
 from actum.cli.serving import configure_logging, leave, run_on_fastest_loop, serve
 from actum.cli.text import columns, indent, neutral
-from actum.engine.worker import Worker, require_ownership
+from actum.engine.admission import require_ownership
+from actum.engine.worker import Worker
 from actum.errors import DatabaseUnavailable, InvalidContract, InvalidSettings
 from actum.model.ids import short
 from actum.settings import DEFAULT_CONCURRENCY, Settings

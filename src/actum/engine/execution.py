@@ -101,5 +101,5 @@ class TimerExecution(Execution):
     def act(self) -> None:
         timer: Timer = self.request
         self.due = None
-        at = self.runner.stamp(timer.due)
+        at = self.runner.journal.stamp(timer.due)
         self.deliver(Record(EventKind.TIMER_FIRED, at, data=as_data(due=timer.due)), "fired")

@@ -201,7 +201,7 @@ class Outsiders:
     def _cancel(self, message: MessageRow | None, reason: str, instant: int) -> None:
         runner = self._runner
         runner.history.cancel_reason = reason
-        at = runner.stamp(instant)
+        at = runner.journal.stamp(instant)
         was_stopped = runner.is_stopped
         record = Record(
             K.WORKFLOW_CANCEL_REQUESTED,

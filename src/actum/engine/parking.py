@@ -33,7 +33,7 @@ class Parking:
     def consider(self) -> None:
         """Park the workflow if only the world can move it; else see to it that the next due instant is met."""
         runner = self._runner
-        if runner.is_over or runner.is_ending or runner.is_writing or runner.is_intending:
+        if runner.is_over or runner.is_ending or runner.journal.is_writing or runner.is_intending:
             return
         is_active = any(execution.is_active for execution in runner.executions.values())
         if runner.is_draining and not is_active:

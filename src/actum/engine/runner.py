@@ -29,6 +29,7 @@ from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
 from actum.engine.execution import Execution, TimerExecution, as_data
 from actum.engine.history import History, find_unasked, misfit, read_history
+from actum.engine.journal import Journal
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
@@ -37,7 +38,6 @@ from actum.engine.steps import StepExecution, reason_of
 from actum.engine.undoing import UndoExecution
 from actum.errors import DatabaseUnavailable, InvalidInput
 from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started, Timer
-from actum.machine.transitions import TABLE, next_status
 from actum.model.events import EventKind, Reason
 from actum.model.ids import short
 from actum.model.workflow import Cause, Status
@@ -71,37 +71,20 @@ class Runner:
         self.executions: dict[str, Execution] = {}
         self.history = History(0, b"{}")
         self.is_over = False
-        self.status = Status(row.status)
-        self.cause: str | None = row.cause
+        self.journal = Journal(worker, row, self)
         self.outsiders = Outsiders(self)
         self.parking = Parking(self)
         self.ending = Ending(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
-        self._in_flight: deque[Record] = deque()
         self._inbox: deque[tuple[Record, Delivery]] = deque()
         self._intents: deque[tuple[EffectExecution | UndoExecution, Record]] = deque()
         self._intent: tuple[EffectExecution | UndoExecution, Record] | None = None
         self._stash: list[Commands] = []
         self._postponed: list[Callable[[], None]] = []
-        self._last_at = to_microseconds(row.created_at)
-        self._current: tuple[str | None, int] = (row.current_step, row.attempt_count)
         self.is_ending = False
         self.is_draining = False
         self._is_poisoned = False
-        tail = Record(K.WORKFLOW_CLAIMED, 0, status=row.status, cause=row.cause)
-        tail.current_step, tail.attempt_count = self._current
-        self.log = Log(
-            row.id,
-            epoch=row.epoch,
-            next_seq=row.next_seq,
-            chain_head=row.chain_head,
-            salt=row.salt or b"",
-            contract=row.contract,
-            team=row.team,
-            writer=self,
-            tail=tail,
-        )
 
     # what executions use
 
@@ -116,6 +99,33 @@ class Runner:
         return self.worker.executor
 
     @property
+    def log(self) -> Log:
+        """The queue of records, as the Recorder sees it."""
+        return self.journal.log
+
+    @property
+    def status(self) -> Status:
+        """Where the workflow stands with everything queued so far."""
+        return self.journal.status
+
+    @property
+    def cause(self) -> str | None:
+        """Why it is blocked, if it is."""
+        return self.journal.cause
+
+    def now(self) -> int:
+        """Return the database's instant, never before one that this workflow has recorded."""
+        return self.journal.stamp(self.worker.clock.now())
+
+    def stamp_of(self, message: MessageRow) -> int:
+        """Return the instant at which an outsider left a message, as this log may record it."""
+        return self.journal.stamp(to_microseconds(message.sent_at))
+
+    def when_durable(self, action: Callable[[], None]) -> None:
+        """Call `action` once everything queued so far is durable: at once when nothing is queued."""
+        self.journal.when_durable(action)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether nothing new is taken in: paused, or blocked by more than a doubt, which is only a longer wait."""
         return self.status is Status.PAUSED or (
@@ -126,11 +136,6 @@ class Runner:
     def is_driven(self) -> bool:
         """Whether the body is there to be told something: not ended, not blocked before it, not being undone."""
         return self._flow is not None and self.rollback is None and not self.is_stopped
-
-    @property
-    def is_writing(self) -> bool:
-        """Whether records are queued, or with the database."""
-        return bool(self.log.pending or self._in_flight)
 
     @property
     def is_intending(self) -> bool:
@@ -150,20 +155,6 @@ class Runner:
     def jitter(self) -> float:
         """Return a random number in [0, 1)."""
         return self.worker.random.random()
-
-    def now(self) -> int:
-        """Return the database's instant, never before one that this workflow has recorded."""
-        return self.stamp(self.worker.clock.now())
-
-    def stamp(self, instant: int) -> int:
-        """Return `instant`, or the last recorded one where that is later: a log's time does not go back."""
-        if instant > self._last_at:
-            self._last_at = instant
-        return self._last_at
-
-    def stamp_of(self, message: MessageRow) -> int:
-        """Return the instant at which an outsider left a message, as this log may record it."""
-        return self.stamp(to_microseconds(message.sent_at))
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run a short piece of work as a task of the worker's; it is begun again while the database is away."""
@@ -250,7 +241,7 @@ class Runner:
         if self.is_over or self.is_ending:
             return
         self._note_current()
-        self._queue(record)
+        self.journal.queue(record)
 
     def deliver(self, record: Record, delivery: Delivery) -> None:
         """Queue a record and let the body see what it brings; held back while an intent is with the database."""
@@ -260,17 +251,6 @@ class Runner:
             self._inbox.append((record, delivery))
             return
         self._take_in(record, delivery)
-
-    def when_durable(self, action: Callable[[], None]) -> None:
-        """Call `action` once everything queued so far is durable: at once when nothing is queued."""
-        if self.log.pending:
-            last = self.log.pending[-1]
-            last.then = [*(last.then or ()), action]
-        elif self._in_flight:
-            last = self._in_flight[-1]
-            last.then = [*(last.then or ()), action]
-        else:
-            action()
 
     def intend(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
         """Queue an intent; one at a time, because the database may refuse it."""
@@ -296,7 +276,7 @@ class Runner:
     def begin(self, records: Sequence[RecordRow], messages: Sequence[MessageRow]) -> None:
         """Replay what was recorded, then take in what came while nobody held the workflow."""
         self.history = read_history(records)
-        self._last_at = max(self._last_at, self.history.last_at)
+        self.journal.stamp(self.history.last_at)
         self._note_rescues()
         if self.history.plan and (self.status is not Status.BLOCKED or self.cause == Cause.IN_DOUBT):
             self.roll_back(Reason.OPERATOR, "", None)
@@ -380,7 +360,7 @@ class Runner:
             self._mismatched(mismatch)
             return
         self._note_current()
-        self._queue(record)
+        self.journal.queue(record)
         self._carry(commands)
         if not self.log.pending:
             self.consider()
@@ -407,9 +387,7 @@ class Runner:
                 execution.start()
         if commands.start or commands.stop:
             self._note_current()
-            if self.log.pending:
-                last = self.log.pending[-1]
-                last.current_step, last.attempt_count = self._current
+            self.journal.correct_current()
         self._end_if_done()
 
     def _end_if_done(self) -> None:
@@ -453,45 +431,26 @@ class Runner:
         address = flow.oldest
         execution = self.executions.get(address) if address is not None else None
         if execution is not None:
-            self._current = execution.name, execution.attempts
+            self.journal.current = execution.name, execution.attempts
         elif address is None:
             signals = flow.awaited_signals
-            self._current = (signals[0], 0) if signals else (None, 0)
+            self.journal.current = (signals[0], 0) if signals else (None, 0)
 
     # recording
 
-    def _queue(self, record: Record) -> None:
-        if self.status is Status.BLOCKED and (self.status, record.kind) not in TABLE:
-            kind = K.WORKFLOW_ROLLING_BACK if self.history.plan else K.WORKFLOW_UNBLOCKED
-            self._queue(Record(kind, record.at, actor=record.actor))
-        self._move(record)
-        record.current_step, record.attempt_count = self._current
-        if record.actor is None:
-            record.actor = self.worker.actor
-        self.log.pending.append(record)
-        self.worker.recorder.queue(self.log)
-
-    def _move(self, record: Record) -> None:
-        self.status = next_status(self.status, record.kind)
-        if record.kind is K.WORKFLOW_BLOCKED:
-            self.cause = record.reason
-        elif self.status is not Status.BLOCKED:
-            self.cause = None
-        record.status, record.cause = self.status.value, self.cause
-
     def taken(self, records: Sequence[Record]) -> None:
         """These records went into a flush."""
-        self._in_flight.extend(records)
+        self.journal.taken(records)
 
     def queue_final(self, record: Record) -> None:
         """Queue the ending: nothing is recorded after it."""
-        self._current = None, 0
-        self._queue(record)
+        self.journal.current = None, 0
+        self.journal.queue(record)
         self.is_ending = True
 
     def written(self, records: Sequence[Record], wake: int, is_released: bool) -> None:
         """Records are durable: do what waited for that."""
-        self._in_flight.clear()
+        self.journal.answered()
         self.log.park = None
         if self.is_over:
             return
@@ -510,12 +469,12 @@ class Runner:
 
     def refused(self, record: Record, why: str) -> None:
         """The database refused the intent; what was queued before it is written without it."""
-        self._in_flight.clear()
+        self.journal.answered()
         if self.is_over or self._intent is None:
             return
         execution, _ = self._intent
         self._intent = None
-        self._renumber()
+        self.journal.renumber()
         if record.then:
             for action in record.then:
                 self.when_durable(action)
@@ -523,12 +482,6 @@ class Runner:
             self.guarded(lambda: self.when_going(lambda: execution.refused(why)))
         self.guarded(self._drain_inbox)
         self.guarded(self.consider)
-
-    def _renumber(self) -> None:
-        """After a refusal, let status follow from what is durable and what is queued: the intent never was."""
-        self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
-        for record in self.log.pending:
-            self._move(record)
 
     def fenced(self) -> None:
         """Somebody else holds the workflow: stop at once, write nothing more."""
@@ -540,7 +493,7 @@ class Runner:
 
     def poisoned(self, records: Sequence[Record], error: BaseException) -> None:
         """A record can never be written: this workflow fails, alone."""
-        self._in_flight.clear()
+        self.journal.answered()
         if self.is_over:
             return
         logger.error(
@@ -566,9 +519,7 @@ class Runner:
 
     def _forget_pending(self) -> None:
         """Throw away what is queued and not durable; a replay makes it again."""
-        self.log.pending.clear()
-        self.log.park = None
-        self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
+        self.journal.forget()
         self._intent = None
         self.is_ending = False
 
@@ -582,7 +533,7 @@ class Runner:
             if self.executions.get(execution.address) is execution:
                 self._intent = execution, record
                 self._note_current()
-                self._queue(record)
+                self.journal.queue(record)
                 return
 
     def _intended(self) -> None:
@@ -641,24 +592,25 @@ class Runner:
         if body is not None:
             record.snapshot, record.body = "error", body
         self._note_current()
-        self._queue(record)
+        self.journal.queue(record)
 
     def unblock(self, actor: str | None) -> None:
         """Note that what blocked the workflow is out of the way."""
         if self.status is Status.BLOCKED:
-            self._queue(Record(K.WORKFLOW_UNBLOCKED, self.now(), actor=actor))
+            self.journal.queue(Record(K.WORKFLOW_UNBLOCKED, self.now(), actor=actor))
             self.release_stash()
 
     def roll_back(self, reason: Reason, why: str, actor: str | None) -> None:
         """Undo what this workflow did; the body has ended, or cannot be driven any more."""
         self.close_flow()
+        self.journal.unblocking = K.WORKFLOW_ROLLING_BACK
         self.rollback = Rollback(self, reason.value, actor, why)
         self.rollback.begin()
 
     def go_on_rolling_back(self, actor: str | None) -> None:
         """Note that what stopped the rollback is out of the way."""
         if self.status is Status.BLOCKED:
-            self._queue(Record(K.WORKFLOW_ROLLING_BACK, self.now(), actor=actor))
+            self.journal.queue(Record(K.WORKFLOW_ROLLING_BACK, self.now(), actor=actor))
 
     # letting go
 

@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 from actum.authoring.contract import Contract
 from actum.authoring.registration import register
 from actum.engine import process
+from actum.engine.admission import require_ownership, with_children
 from actum.engine.alone import Isolator
 from actum.engine.claimer import Claimer
 from actum.engine.clock import DatabaseClock, monotonic_us
@@ -71,7 +72,7 @@ class Worker:
         require_owner: bool = False,
         only: UUID | None = None,
     ) -> None:
-        self.contracts = _with_children(contracts)
+        self.contracts = with_children(contracts)
         if require_owner:
             for contract in self.contracts.values():
                 require_ownership(contract)
@@ -399,46 +400,6 @@ class Worker:
             if runner is not None:
                 runner.outsiders.saw_wake(wake)
         return len(stray)
-
-
-def _with_children(contracts: Sequence[Contract[..., Any]]) -> dict[str, Contract[..., Any]]:
-    """Return contracts and those they may start, by name."""
-    found: dict[str, Contract[..., Any]] = {}
-    queue = list(contracts)
-    while queue:
-        contract = queue.pop()
-        if not isinstance(contract, Contract):
-            raise InvalidContract(
-                f"a worker serves contracts, and {contract!r} is none: decorate it with @contract"
-            )
-        known = found.setdefault(contract.name, contract)
-        if known is not contract:
-            raise InvalidContract(
-                f"two contracts are named {contract.name!r}: give one of them another with name=…"
-            )
-        queue.extend(one for one in contract.steps if isinstance(one, Contract) and one.name not in found)
-    if not found:
-        raise InvalidContract("a worker without contracts does nothing: pass at least one")
-    return found
-
-
-def require_ownership(contract: Contract[..., Any]) -> None:
-    """Raise InvalidContract unless team, escalation and runbook are there: no owner, no production."""
-    owner = contract.owner
-    missing = [
-        name
-        for name, value in (
-            ("team", owner and owner.team),
-            ("escalation", owner and owner.escalation),
-            ("runbook", owner and owner.runbook),
-        )
-        if not value
-    ]
-    if missing:
-        raise InvalidContract(
-            f"{contract.name} has no {' and no '.join(missing)}: a deployed worker serves owned contracts only; write "
-            'owner=Owner(team="…", escalation=["…"], runbook="…"), or use `actum dev` on a laptop'
-        )
 
 
 def _filter_replays() -> None:
