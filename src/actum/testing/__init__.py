@@ -1,1 +1,45 @@
-"""For testing contracts: the pytest fixture `actum` with a database of its own, and a clock that tests move."""
+"""For testing contracts: the pytest fixture `actum` with a database of its own, a clock that tests move, and crashes.
+
+Names are imported at first use, because pytest loads this package wherever Actum is installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actum.testing.crashing.everywhere import crash_everywhere
+    from actum.testing.crashing.judging import Fault, FaultKind
+    from actum.testing.crashing.notes import Boundary
+    from actum.testing.crashing.report import Report
+    from actum.testing.crashing.world import Question, world_folder
+
+__all__ = [
+    "Boundary",
+    "Fault",
+    "FaultKind",
+    "Question",
+    "Report",
+    "crash_everywhere",
+    "world_folder",
+]
+
+_HOME_OF = {
+    "Boundary": "notes",
+    "Fault": "judging",
+    "FaultKind": "judging",
+    "Question": "world",
+    "Report": "report",
+    "crash_everywhere": "everywhere",
+    "world_folder": "world",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'actum.testing' has no attribute {name!r}")
+    value = getattr(import_module(f"actum.testing.crashing.{home}"), name)
+    globals()[name] = value
+    return value
