@@ -1,0 +1,44 @@
+"""The tests' side of the service that misbehaves, and waiting for a condition."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+
+class Remote:
+    """The tests' side of the service: plan what it does, read what it saw."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=20)
+
+    async def plan(self, *how: str, text: str = "", location: str = "") -> None:
+        plan = {"plan": list(how), "text": text, "location": location}
+        (await self.client.post("/plan", json=plan)).raise_for_status()
+
+    async def release(self) -> None:
+        (await self.client.post("/release")).raise_for_status()
+
+    async def world(self) -> dict[str, Any]:
+        return (await self.client.get("/seen")).json()  # type: ignore[no-any-return]
+
+    async def keys(self) -> list[str]:
+        """Return the operation keys of the requests that wrote, in order."""
+        return [one["key"] for one in (await self.world())["seen"]]
+
+    async def acts(self) -> int:
+        """Return how often something was done."""
+        return int((await self.world())["acts"])
+
+
+async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = 20) -> None:
+    """Wait until `condition` is true; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.02)
