@@ -39,6 +39,7 @@ PLACES = {
     "resume": Place("steering:resume", STEER, "Let a paused workflow go on."),
     "audit": Place("auditing:audit", CARE, "Verify the logs."),
     "check": Place("checking:check", CARE, "Look for mistakes in contracts, without running them."),
+    "crashtest": Place("crashtest:crashtest", CARE, "Kill a workflow everywhere, and compare."),
     "db": Place("database:db", CARE, "Bring the database to this version, or see how it stands."),
     "doctor": Place("doctor:doctor", CARE, "Look for what is wrong with database, workers and workflows."),
 }
