@@ -12,8 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import uvloop
-
 import actum
 from actum.engine import process
 from arena import own_cpu, tell
@@ -91,4 +89,4 @@ if __name__ == "__main__":
     parser.add_argument("--concurrency", type=int, default=100)
     parser.add_argument("--elsewhere", action="store_true")
     chosen = parser.parse_args()
-    uvloop.run(work(chosen.contract, chosen.concurrency, chosen.elsewhere))
+    run_on_fastest_loop(work(chosen.contract, chosen.concurrency, chosen.elsewhere))

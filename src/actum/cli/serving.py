@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -146,8 +147,20 @@ async def serve(worker: Worker, beside: Callable[[Worker], Coroutine[Any, Any, N
         complain(f"actum: {worker.name} stopped: {worker.failure}; start it again once that is mended")
 
 
+def calm_collector() -> None:
+    """Have the cyclic collector look less often: a worker makes much that dies young, and little of it in cycles.
+
+    Seen: 17 microseconds of collecting a step by default, 3 with what was loaded at start left out and the first
+    generation looked at every 20,000 objects instead of 700.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def run_on_fastest_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where it can be imported, else on asyncio's own loop."""
+    """Run on uvloop where it can be imported, else on asyncio's own loop, with a calm collector."""
+    calm_collector()
     try:
         import uvloop
     except ImportError:
