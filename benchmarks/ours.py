@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import actum
+from actum.cli.serving import run_on_fastest_loop
 from actum.engine import process
 from arena import own_cpu, tell
 
