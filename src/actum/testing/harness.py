@@ -127,8 +127,9 @@ class Harness:
         What one workflow leaves for another is delivered before that. Raises TimeoutError after `timeout` seconds,
         naming what is still busy.
         """
+        # The last look: a worker's own wake-up may come between the first one and the look for sleepers.
         deadline = time.monotonic() + timeout
-        while busy := await self._list_busy() or await self._wake_sleepers():
+        while busy := await self._list_busy() or await self._wake_sleepers() or await self._list_busy():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"after {timeout} s still {'; '.join(busy)}")
             await asyncio.sleep(LOOK_EVERY)
