@@ -1,0 +1,114 @@
+"""Doubts: how often one is repeated, and who is believed when a person and a probe speak at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from actum import Happened, NotHappened, Retry, Unknown, contract, effect
+from actum.testing.harness import Harness
+
+KEPT: list[str] = []
+PROBING = asyncio.Event()
+PROBED = asyncio.Event()
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[None]:
+    KEPT.clear()
+    PROBING.clear()
+    PROBED.clear()
+    yield
+    PROBED.set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once `condition` holds; fail, naming it, after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not await condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        await asyncio.sleep(0.01)
+
+
+@effect("mail.send", in_doubt="repeat", retry=Retry(attempts=3, first="1ms"))
+async def always_strange() -> None:
+    KEPT.append("tried")
+    raise RuntimeError("connection lost")
+
+
+@contract(on_failure="hold")
+async def repeats() -> None:
+    await always_strange()
+
+
+@effect("mail.send", timeout="1m")
+async def strange_once() -> str:
+    KEPT.append("begun")
+    if len(KEPT) == 1:
+        raise RuntimeError("connection lost")
+    KEPT.append("ended")
+    return "the second attempt"
+
+
+@strange_once.probe
+async def _() -> Happened[str] | NotHappened | Unknown:
+    PROBING.set()
+    await PROBED.wait()
+    return Happened("the probe")
+
+
+@contract(on_failure="hold")
+async def probes() -> str:
+    return await strange_once()
+
+
+async def test_repeating_ends_with_the_attempts_and_then_asks_a_person(actum: Harness) -> None:
+    await actum.worker([repeats])
+    handle = await actum.start(repeats())
+    await actum.approve(handle)
+
+    async def is_blocked() -> bool:
+        return (await handle.row()).cause == "in_doubt"
+
+    await until(is_blocked, "the workflow asks a person")
+    actum.clock.advance("1h")
+    await actum.run_until_idle()
+    assert KEPT == ["tried"] * 3
+    await handle.settle("1", "happened", reason="looked")
+    await handle.result(10)
+    assert KEPT == ["tried"] * 3
+
+
+@pytest.mark.parametrize(
+    ("word", "result", "expected", "kept"),
+    [
+        ("happened", "a person", "a person", ["begun"]),
+        ("did_not_happen", None, "the second attempt", ["begun", "begun", "ended"]),
+    ],
+)
+async def test_a_person_who_settles_while_a_probe_looks_is_the_one_believed(
+    actum: Harness, word: str, result: str | None, expected: str, kept: list[str]
+) -> None:
+    await actum.worker([probes])
+    handle = await actum.start(probes())
+    await actum.approve(handle)
+    await asyncio.wait_for(PROBING.wait(), 10)
+
+    async def is_in_doubt() -> bool:
+        return ["in_doubt"] == [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]
+
+    await until(is_in_doubt, "the doubt is recorded")
+    await handle.settle("1", word, result=result, reason="looked into the outbox")
+
+    async def is_settled() -> bool:
+        return "effect.settled" in await actum.kinds(handle)
+
+    await until(is_settled, "the person's word is recorded")
+    PROBED.set()
+    assert await handle.result(10) == expected
+    assert kept == KEPT
+    assert (await actum.kinds(handle)).count("effect.settled") == 1
+    assert ["succeeded"] == [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]

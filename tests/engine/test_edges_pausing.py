@@ -1,0 +1,172 @@
+"""Pausing: what is under way when the pause comes, what is left during it, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from actum import Preview, Signal, contract, effect, request_approval
+from actum.engine.worker import Worker
+from actum.testing.harness import Harness
+
+replied = Signal("replied", str)
+SENT: list[str] = []
+LOOKING = asyncio.Event()
+LOOKED = asyncio.Event()
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[None]:
+    SENT.clear()
+    LOOKING.clear()
+    LOOKED.clear()
+    yield
+    LOOKED.set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once `condition` holds; fail, naming it, after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not await condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        await asyncio.sleep(0.01)
+
+
+@effect("mail.send")
+async def send(to: str) -> str:
+    SENT.append(to)
+    return f"sent to {to}"
+
+
+@effect("mail.send")
+async def looks_first(to: str) -> str:
+    SENT.append(to)
+    return f"sent to {to}"
+
+
+@looks_first.preview
+async def _(to: str) -> Preview:
+    LOOKING.set()
+    await LOOKED.wait()
+    return Preview(f"Send one mail to {to}", target=to)
+
+
+@contract
+async def letters(count: int) -> list[str]:
+    return [await replied.wait() for _ in range(count)]
+
+
+@contract(on_failure="hold")
+async def sends_two() -> list[str]:
+    calls = [send("ana"), send("bo")]
+    await request_approval(*calls)
+    return list(await asyncio.gather(*calls))
+
+
+@contract(on_failure="hold")
+async def sends_and_waits() -> list[str]:
+    return list(await asyncio.gather(send("ana"), replied.wait()))
+
+
+@contract(on_failure="hold")
+async def sends_after_a_look() -> str:
+    return await looks_first("ana")
+
+
+async def test_a_pause_left_after_two_approvals_holds_the_body_and_each_effect_happens_once(
+    actum: Harness,
+) -> None:
+    worker = await actum.worker([sends_two])
+    handle = await actum.start(sends_two())
+    await actum.run_until_idle()
+    await worker.stop()
+    for one in (await actum.inbox())[0]:
+        await actum.reviewer.approve(one.id, "fine")
+    await handle.pause("wait")
+    await actum.worker([sends_two])
+    await actum.run_until_idle()
+    assert await handle.status() == "paused"
+    assert (await handle.row()).instance is None
+    await handle.resume()
+    assert await handle.result(10) == ["sent to ana", "sent to bo"]
+    assert sorted(SENT) == ["ana", "bo"]
+
+
+async def test_decision_signal_and_pause_left_while_nobody_worked_are_taken_in_their_order(
+    actum: Harness,
+) -> None:
+    worker = await actum.worker([sends_and_waits])
+    handle = await actum.start(sends_and_waits())
+    await actum.run_until_idle()
+    await worker.stop()
+    await actum.approve(handle)
+    await handle.signal(replied, "a letter")
+    await handle.pause("wait")
+    await actum.worker([sends_and_waits])
+    await actum.run_until_idle()
+    assert await handle.status() == "paused"
+    await handle.resume()
+    assert await handle.result(10) == ["sent to ana", "a letter"]
+    assert SENT == ["ana"]
+
+
+async def test_a_preview_that_ends_during_a_pause_asks_nobody_before_it_is_over(actum: Harness) -> None:
+    await actum.worker([sends_after_a_look])
+    handle = await actum.start(sends_after_a_look())
+    await asyncio.wait_for(LOOKING.wait(), 10)
+    await handle.pause("wait")
+
+    async def is_paused() -> bool:
+        return await handle.status() == "paused"
+
+    await until(is_paused, "the workflow is paused while its preview executes")
+    LOOKED.set()
+    await actum.run_until_idle()
+    assert await handle.status() == "paused"
+    assert (await actum.inbox())[0] == []
+    await handle.resume()
+    await actum.approve(handle)
+    assert await handle.result(10) == "sent to ana"
+
+
+async def test_what_waits_for_the_end_of_a_pause_wakes_nobody_before_it(actum: Harness) -> None:
+    worker = await actum.worker([letters])
+    handle = await actum.start(letters(1))
+    await actum.run_until_idle()
+    await handle.pause("wait")
+    await actum.run_until_idle()
+    await handle.signal(replied, "kept")
+    await actum.run_until_idle()
+    before = (await handle.row()).epoch
+    for _ in range(3):
+        assert await worker.wake_once() == 0
+        await actum.run_until_idle()
+    assert (await handle.row()).epoch == before
+    await handle.resume()
+    assert await handle.result(10) == ["kept"]
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["a worker is there", "a worker comes later"])
+async def test_what_came_during_a_pause_is_taken_in_with_the_resumption_and_needs_no_sweep(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch, is_held: bool
+) -> None:
+    async def sweeps_nothing(worker: Worker) -> int:
+        return 0
+
+    worker = await actum.worker([letters])
+    handle = await actum.start(letters(1))
+    await actum.run_until_idle()
+    await handle.pause("wait")
+    await actum.run_until_idle()
+    await worker.stop()
+    monkeypatch.setattr(Worker, "wake_once", sweeps_nothing)
+    if is_held:
+        await actum.worker([letters])
+    await handle.signal(replied, "kept")
+    await handle.resume()
+    if not is_held:
+        await actum.worker([letters])
+    assert await handle.result(10) == ["kept"]
