@@ -223,7 +223,7 @@ class DoubtfulExecution(StepExecution):
             ended=self._ended("failed"),
             received=message.id if message else None,
         )
-        self.progress.is_started = self.progress.is_in_doubt = False
+        self.progress.is_started = self.progress.is_in_doubt = self.progress.has_open_doubt = False
         self._mode = "again"
         self.needs, self.needs_person = None, False
         self.record(record)

@@ -188,6 +188,7 @@ class EffectExecution(DoubtfulExecution):
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen."""
         self._is_intending = False
+        self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started = True
         self.progress.is_in_doubt = False
         self.progress.started_at = record.at
@@ -310,7 +311,12 @@ class EffectExecution(DoubtfulExecution):
         if error is None:
             self._succeeded(tried.value)
         elif isinstance(error, (NotDone, *self.effect.not_done)):
-            self._not_done(error)
+            if self.progress.has_open_doubt:
+                self._doubt(
+                    reason_of(error), error, f"an earlier attempt may have happened; this one: {error}"
+                )
+            else:
+                self._not_done(error)
         elif tried.limit is not None:
             self._doubt(
                 Reason(tried.limit), error, f"its {tried.limit.removeprefix('timeout.')} time-out had passed"

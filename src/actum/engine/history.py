@@ -69,6 +69,8 @@ class Progress:
     started_at: int = 0
     is_in_doubt: bool = False
     doubted_at: int = 0
+    has_open_doubt: bool = False
+    """An earlier attempt ended in doubt and was repeated: what the repeat says of itself does not settle it."""
     child_id: UUID | None = None
     is_asked: bool = False
 
@@ -242,6 +244,7 @@ def _progress(
         case K.APPROVAL_WITHDRAWN | K.APPROVAL_EXPIRED if progress.asked is not None:
             progress.asked.is_closed = True
         case K.EFFECT_STARTED:
+            progress.has_open_doubt = progress.has_open_doubt or progress.is_in_doubt
             progress.is_started, progress.is_in_doubt = True, False
             progress.has_started = True
             progress.started_at = at
@@ -265,6 +268,7 @@ def _progress(
 def _settled(history: History, progress: Progress, record: RecordRow, at: int) -> None:
     progress.is_started = progress.is_in_doubt = False
     if record.outcome == "did_not_happen":
+        progress.has_open_doubt = False
         return
     word = {"happened": "completed", "invalid": "invalid"}.get(record.outcome or "", "failed")
     history.deliveries.append(
