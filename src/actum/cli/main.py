@@ -34,6 +34,7 @@ PLACES = {
     "answer": Place("deciding:answer", DECIDE, "Answer a question that a workflow asks."),
     "signal": Place("steering:signal", STEER, "Deliver a signal to a workflow."),
     "settle": Place("steering:settle", STEER, "Say what became of an effect in doubt."),
+    "rollback": Place("undoing:rollback", STEER, "Undo what a workflow did, newest first."),
     "cancel": Place("steering:cancel", STEER, "Ask a workflow to end."),
     "pause": Place("steering:pause", STEER, "Have a workflow take in nothing new."),
     "resume": Place("steering:resume", STEER, "Let a paused workflow go on."),

@@ -65,7 +65,8 @@ def _require_possible(verb: str, row: WorkflowRow) -> None:
     name, status = short(row.id), row.status.replace("_", " ")
     if row.finished_at is not None:
         raise NotPossible(f"workflow {name} has ended ({status}): nothing can reach it any more")
-    if verb == "resume" and row.status == Status.BLOCKED and row.cause != Cause.CRASH_LOOP:
+    helped = (Cause.CRASH_LOOP, Cause.UNDO_FAILED)
+    if verb == "resume" and row.status == Status.BLOCKED and row.cause not in helped:
         raise NotPossible(f"workflow {name} is blocked, not paused: `actum show {name}` says what helps")
     if verb == "pause" and row.status in (Status.BLOCKED, Status.PAUSED):
         raise NotPossible(f"workflow {name} is {status} already and takes in nothing: `actum show {name}`")

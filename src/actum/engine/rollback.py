@@ -9,6 +9,7 @@ has no outcome. An undo that fails stops the plan as `blocked`, and `resume` tak
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from actum.machine.rollback import Action, Entry, Standing, judge, plan
 from actum.model.events import EventKind
 from actum.model.workflow import FINAL, Cause, Status
 from actum.store.rows import ChildRow, StandingRow
+from actum.store.store import Store
 
 if TYPE_CHECKING:
     from actum.engine.runner import Runner
@@ -34,6 +36,53 @@ logger = logging.getLogger("actum.rollback")
 
 LOOK_AGAIN = 1_000_000
 """Microseconds between two looks at children that have not ended yet."""
+
+
+async def read_standing(store: Store, workflow_id: UUID) -> tuple[list[StandingRow], list[ChildRow]]:
+    """Return what a workflow and its descendants did and nobody undid, and the descendants."""
+    family, children = [workflow_id], []
+    level = family[:]
+    while level:
+        found = await store.effects.list_children(level)
+        level = [child.id for child in found if child.id not in family]
+        family += level
+        children += found
+    return await store.effects.list_standing(family), children
+
+
+def stand(
+    rows: Sequence[StandingRow],
+    children: Sequence[ChildRow],
+    reversibility: Callable[[StandingRow], str],
+    now: datetime,
+) -> list[Standing]:
+    """Return ledger rows as the plan sees them: a child's effects stand where the child finished."""
+    finished = {child.id: child for child in children}
+    standing = []
+    for row in rows:
+        if row.state != "succeeded":
+            continue
+        ended = place = row.ended_at or now
+        child = finished.get(row.workflow_id)
+        while child is not None:
+            place = child.finished_at or place
+            child = finished.get(child.parent)
+        standing.append(
+            Standing(
+                workflow_id=str(row.workflow_id),
+                contract=row.contract,
+                address=row.address,
+                step=row.step,
+                kind=row.kind,
+                key=row.key,
+                generation=row.generation,
+                finished_at=place,
+                within=ended,
+                reversibility=reversibility(row),
+                held_by_others=row.held_by_others,
+            )
+        )
+    return standing
 
 
 class Rollback:
@@ -57,8 +106,7 @@ class Rollback:
 
     async def _read(self) -> None:
         runner = self._runner
-        family, children = await self._find_family()
-        rows = await runner.store.effects.list_standing(family)
+        rows, children = await read_standing(runner.store, runner.workflow_id)
         self.is_reading = False
         if runner.is_over:
             return
@@ -71,16 +119,6 @@ class Rollback:
         runner.guarded(self._start, rows, children)
         runner.consider()
 
-    async def _find_family(self) -> tuple[list[UUID], list[ChildRow]]:
-        family, children = [self._runner.workflow_id], []
-        level = family[:]
-        while level:
-            found = await self._runner.store.effects.list_children(level)
-            level = [child.id for child in found if child.id not in family]
-            family += level
-            children += found
-        return family, children
-
     def _start(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
         if not self._plan:
             self._write_plan(rows, children)
@@ -92,8 +130,8 @@ class Rollback:
 
     def _write_plan(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
         runner = self._runner
-        finished = {child.id: child for child in children}
-        standing = [self._standing(row, finished) for row in rows if row.state == "succeeded"]
+        now = runner.worker.clock.now_as_datetime()
+        standing = stand(rows, children, self._reversibility, now)
         to = runner.history.rollback_to
         if to is not None:
             limit = runner.history.ended_at.get(to)
@@ -108,27 +146,6 @@ class Rollback:
             data=as_data(why=self._why, plan=self._plan),
         )
         runner.record(record)
-
-    def _standing(self, row: StandingRow, finished: dict[UUID, ChildRow]) -> Standing:
-        """Return a ledger row as the plan sees it: a child's effects stand where the child finished."""
-        ended = row.ended_at or self._runner.worker.clock.now_as_datetime()
-        place, child = ended, finished.get(row.workflow_id)
-        while child is not None:
-            place = child.finished_at or place
-            child = finished.get(child.parent)
-        return Standing(
-            workflow_id=str(row.workflow_id),
-            contract=row.contract,
-            address=row.address,
-            step=row.step,
-            kind=row.kind,
-            key=row.key,
-            generation=row.generation,
-            finished_at=place,
-            within=ended,
-            reversibility=self._reversibility(row),
-            held_by_others=row.held_by_others,
-        )
 
     def _reversibility(self, row: StandingRow) -> str:
         effect = self._effect(row.contract, row.step)
