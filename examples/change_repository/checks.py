@@ -17,7 +17,7 @@ from typing import IO
 from .findings import count_rules, list_findings
 from .patches import list_changes, scratch_copy
 from .problems import PatchRefused
-from .records import Check, Finding, Proposal, Report, Task
+from .records import Check, Commit, Finding, Proposal, Report, Task
 
 TAIL = 1500
 NO_TESTS = 5  # how pytest ends when it found none
@@ -61,12 +61,27 @@ def check_proposal(proposal: Proposal) -> Report:
     )
 
 
-def run_tests(root: Path, task: Task) -> Check:
-    """Run the task's tests at `root`, with a time limit and an environment without the worker's secrets.
+def check_commit(commit: Commit, task: Task) -> Check:
+    """Return what the task's release command says of a scratch copy of the commit; passed where there is none."""
+    if task.release_command is None:
+        return Check(name="release check", passed=True, detail="none was asked for")
+    with scratch_copy(Path(commit.repository), commit.commit) as root:
+        return run_command(root, task.release_command, task.test_seconds).model_copy(
+            update={"name": "release check"}
+        )
 
-    The whole process group is ended with them, so that nothing goes on after the limit.
+
+def run_tests(root: Path, task: Task) -> Check:
+    """Run the task's tests at `root`; see `run_command`."""
+    return run_command(root, task.test_command, task.test_seconds)
+
+
+def run_command(root: Path, parts: list[str], seconds: float) -> Check:
+    """Run a check at `root`, with a time limit and an environment without the worker's secrets.
+
+    The whole process group is ended with it, so that nothing goes on after the limit.
     """
-    command = [sys.executable if part == "python" else part for part in task.test_command]
+    command = [sys.executable if part == "python" else part for part in parts]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as home:
         try:
             tests = subprocess.Popen(
@@ -81,9 +96,9 @@ def run_tests(root: Path, task: Task) -> Check:
         except OSError as error:
             return _failed(f"{command[0]} cannot be run ({error.strerror}): name another test command")
         try:
-            code = tests.wait(task.test_seconds)
+            code = tests.wait(seconds)
         except subprocess.TimeoutExpired:
-            return _failed(f"still running after {task.test_seconds:g} seconds, and stopped\n{_tail(output)}")
+            return _failed(f"still running after {seconds:g} seconds, and stopped\n{_tail(output)}")
         finally:
             _end_group(tests)
         return _judge(code, _tail(output))

@@ -18,17 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from actum import Client
+from actum import Call, Client, WorkflowFailed
 from actum.client import Handle
 from actum.errors import ActumError
 from actum.model.events import Event, EventKind
-from actum.store.rows import ApprovalRow
+from actum.store.rows import ApprovalRow, WorkflowRow
 
 from .problems import ChangeProblem
 from .records import Summary, Task
 from .repository import find_top
 from .sample_repository import make_sample_repository
-from .workflow import change_repository
+from .workflow import change_repository, release_change
 
 PATIENCE = 180.0
 
@@ -62,11 +62,12 @@ class Demo:
         self.worker = subprocess.Popen(command)
         say(f"worker {self.worker.pid} started")
 
-    async def run(self, task: Task) -> Summary:
-        """Drive the workflow to its end, killing and approving on the way."""
-        self.handle = await self.client.start(change_repository(task), requester="user:author")
-        say(f"workflow {self.handle.short_id} started on {task.repository}")
-        self.start_worker()
+    async def run(self, call: Call[Summary]) -> Summary:
+        """Drive one workflow to its end, killing and approving on the way; raises WorkflowFailed as its result does."""
+        self.handle = await self.client.start(call, requester="user:author")
+        say(f"workflow {self.handle.short_id} started: {call.name}")
+        if self.worker is None:
+            self.start_worker()
         ending = asyncio.ensure_future(self.handle.result(PATIENCE))
         try:
             while not ending.done():
@@ -75,9 +76,12 @@ class Demo:
             return ending.result()
         finally:
             ending.cancel()
-            if self.worker is not None:
-                self.worker.terminate()
-                self.worker.wait(timeout=30)
+
+    def stop(self) -> None:
+        """End the worker."""
+        if self.worker is not None:
+            self.worker.terminate()
+            self.worker.wait(timeout=30)
 
     async def look(self) -> None:
         """Do what is to be done now: kill during the proposal, restart the dead, approve what is asked."""
@@ -187,29 +191,55 @@ async def demonstrate(repository: str, folder: Path) -> dict[str, Any]:
     """Run the demo on `repository` and return its last line."""
     async with Client.open(actor="user:author") as client, Client.open(actor="user:reviewer") as reviewer:
         demo = Demo(client, reviewer, folder)
-        summary = await demo.run(Task(repository=repository))
-        assert demo.handle is not None
-        row = await demo.handle.row()
-        events = list(await client.store.records.read_events(row.id))
-        show_timeline(events)
-        commits, branch = count_commits(repository, demo.approved[0].key) if demo.approved else (0, None)
-        again = prove(events, demo.begun(), commits)
-        print(f"\n{summary.markdown}\n")
-        steps = [
-            event.step
-            for event in events
-            if event.kind in (EventKind.STEP_COMPLETED, EventKind.EFFECT_SETTLED)
-        ]
-        steps += [event.step for event in events if event.kind is EventKind.EFFECT_SUCCEEDED]
-        return {
-            "workflow_id": str(row.id),
-            "status": row.status,
-            "steps": len(set(steps)),
-            "worker_kills": demo.kills,
-            "completed_steps_run_again": again,
-            "commits": commits,
-            "branch": branch,
-        }
+        try:
+            last = await keep(demo, repository)
+            return {**last, "rolled_back": await put_back(demo, repository)}
+        finally:
+            demo.stop()
+
+
+async def keep(demo: Demo, repository: str) -> dict[str, Any]:
+    """Run the workflow that is kept, and show its timeline, proof and summary."""
+    summary = await demo.run(change_repository(Task(repository=repository)))
+    row, events = await ended(demo)
+    show_timeline(events)
+    commits, branch = count_commits(repository, demo.approved[0].key) if demo.approved else (0, None)
+    again = prove(events, demo.begun(), commits)
+    print(f"\n{summary.markdown}\n")
+    kinds = (EventKind.STEP_COMPLETED, EventKind.EFFECT_SETTLED, EventKind.EFFECT_SUCCEEDED)
+    return {
+        "workflow_id": str(row.id),
+        "status": row.status,
+        "steps": len({event.step for event in events if event.kind in kinds}),
+        "worker_kills": demo.kills,
+        "completed_steps_run_again": again,
+        "commits": commits,
+        "branch": branch,
+    }
+
+
+async def put_back(demo: Demo, repository: str) -> int:
+    """Run the workflow whose last check fails after the commit; return how many were rolled back."""
+    print("A second workflow, whose last check fails after the commit")
+    refusal = ["python", "-c", "raise SystemExit('not on a Friday')"]
+    before = len(demo.approved)
+    try:
+        await demo.run(release_change(Task(repository=repository, max_files=1, release_command=refusal)))
+    except WorkflowFailed as failure:
+        say(f"it ended as {failure.status}: {failure.reason}")
+    row, events = await ended(demo)
+    show_timeline(events)
+    for approval in demo.approved[before:]:
+        commits, _ = count_commits(repository, approval.key)
+        print(f"\nProof\n  commits of it on any branch: {commits}\n")
+    return int(row.status == "rolled_back")
+
+
+async def ended(demo: Demo) -> tuple[WorkflowRow, list[Event]]:
+    """Return the row and the events of the demo's last workflow."""
+    assert demo.handle is not None
+    row = await demo.handle.row()
+    return row, list(await demo.client.store.records.read_events(row.id))
 
 
 def main() -> int:

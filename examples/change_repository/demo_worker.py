@@ -21,7 +21,7 @@ from typing import Any
 
 from actum import Worker
 
-from .workflow import apply_change, change_repository
+from .workflow import apply_change, change_repository, release_change
 
 
 def note(log: Path, step: str) -> None:
@@ -64,9 +64,9 @@ async def main() -> None:
     log = Path(sys.argv[1])
     if len(sys.argv) > 2:
         apply_change.function = dying_after(Path(sys.argv[2]), apply_change.function)
-    for step in change_repository.steps:
+    for step in {*change_repository.steps, *release_change.steps}:
         step.function = noted(log, step.name, step.function)
-    await Worker([change_repository], lease=4.0).run()
+    await Worker([change_repository, release_change], lease=4.0).run()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,11 @@ class Task(Record):
         min_length=1,
         description='run at the top of the scratch copy; "python" stands for the interpreter of the worker',
     )
+    release_command: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="a last check on the commit itself; when it fails, the commit is undone",
+    )
     test_seconds: float = Field(
         default=300, gt=0, description="time limit of one run of the tests, in seconds"
     )

@@ -15,6 +15,7 @@ from actum import (
     Preview,
     Rejected,
     Retry,
+    RollBack,
     StepFailed,
     Unusable,
     Usable,
@@ -26,12 +27,12 @@ from actum import (
 )
 
 from .branches import branch_name, commit_on_branch, delete_branch, find_commit, operation_key
-from .checks import check_proposal
+from .checks import check_commit, check_proposal
 from .collection import collect
 from .models import open_model
 from .problems import ChangeProblem, is_problem
 from .proposer import find_fault, propose_with_model, propose_with_ruff
-from .records import Commit, Context, Proposal, Report, Stopped, Summary, Task
+from .records import Check, Commit, Context, Proposal, Report, Stopped, Summary, Task
 from .repository import find_top, read_head
 from .summary import describe, find_facts, show_check, summarize
 
@@ -103,6 +104,12 @@ def _(commit: Commit, proposal: Proposal, report: Report) -> None:
     delete_branch(commit)
 
 
+@step(timeout="30m", retry=RETRY)
+def check_release(commit: Commit, task: Task) -> Check:
+    """Look at the commit itself, as a release would take it."""
+    return check_commit(commit, task)
+
+
 @step
 def summarize_result(task: Task, outcome: Commit | Stopped) -> Summary:
     """Say how it ended, with next steps."""
@@ -137,6 +144,27 @@ async def change_repository(task: Task) -> Summary:
         return await summarize_result(task, Stopped(at="request_approval", reason=str(refusal)))
     except StepFailed as failure:
         return await summarize_result(task, explain(failure))
+    return await summarize_result(task, commit)
+
+
+@contract(
+    owner=Owner(
+        team="platform",
+        escalation=["#platform-oncall"],
+        runbook="examples/change_repository/runbook.md",
+    ),
+    on_failure="rollback",
+    deadline="2d",
+)
+async def release_change(task: Task) -> Summary:
+    """Commit a change and check the commit itself: when that check fails, the commit is put back."""
+    context = await collect_context(task)
+    proposal = await propose_change(context)
+    report = await run_checks(proposal)
+    commit = await apply_change(proposal, report)
+    check = await check_release(commit, task)
+    if not check.passed:
+        raise RollBack(f"the release check failed: {check.detail}")
     return await summarize_result(task, commit)
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 import pytest_asyncio
@@ -16,17 +15,13 @@ sys.path.insert(0, str(HERE))
 
 from crash_contracts import FOLDER  # noqa: E402
 from crash_processes import Nursery, Server  # noqa: E402
-from crash_trial import Place, opened  # noqa: E402
+from crash_trial import MakePlace, Place, opened  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.crash)
-
-
-class MakePlace(Protocol):
-    async def __call__(self, name: str = "place") -> Place: ...
 
 
 @pytest.fixture(scope="session")

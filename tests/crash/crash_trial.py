@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from crash_contracts import CONTRACTS, go_on, read_lines
@@ -48,6 +48,12 @@ async def opened(dsn: str) -> AsyncIterator[tuple[Client, Client]]:
         Client.open(actor="user:reviewer", settings=settings) as reviewer,
     ):
         yield requester, reviewer
+
+
+class MakePlace(Protocol):
+    """Makes a place by name."""
+
+    async def __call__(self, name: str = "place") -> Place: ...
 
 
 class Place:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from crash_processes import Nursery
-from crash_trial import Place, Trial
-
-from conftest import MakePlace
+from crash_trial import MakePlace, Place, Trial
 
 SIX = "{0}: run_checks of {0}; world.change of {0}"
 EVERYTHING = [

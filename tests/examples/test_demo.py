@@ -43,9 +43,10 @@ def test_the_demo_kills_its_worker_twice_and_commits_once(actum_dsn: str) -> Non
         "worker_kills": 2,
         "completed_steps_run_again": 0,
         "commits": 1,
+        "rolled_back": 1,
     } == {
         name: last[name]
-        for name in ("status", "steps", "worker_kills", "completed_steps_run_again", "commits")
+        for name in ("status", "steps", "worker_kills", "completed_steps_run_again", "commits", "rolled_back")
     }
     assert last["branch"].startswith("actum/")
     assert "Timeline" in done.stdout

@@ -33,6 +33,10 @@ def next_commands(facts: Facts) -> list[str]:
     for wait in facts.waits:
         if wait.get("for") == "signal" and row.status == Status.WAITING:
             found.append(f"actum signal {name} {shlex.quote(str(wait['step']))} --value '…'")
+    if row.status == Status.BLOCKED and row.cause == Cause.UNDO_FAILED:
+        found.append(f"actum rollback {name} --resume --reason '…'")
+    elif row.status != Status.ROLLING_BACK and any(effect.state == "succeeded" for effect in facts.effects):
+        found.append(f"actum rollback {name} --dry-run")
     if row.status == Status.PAUSED or (row.status == Status.BLOCKED and row.cause == Cause.CRASH_LOOP):
         found.append(f"actum resume {name}")
     elif row.status != Status.BLOCKED:

@@ -122,7 +122,7 @@ class Ending:
             one.has_started or one.child_id is not None for one in runner.history.progress.values()
         )
         if isinstance(error, RollBack):
-            runner.roll_back(Reason.OPERATOR, str(error), None)
+            runner.roll_back(Reason.CHECK_FAILED, str(error), None)
         elif runner.contract.on_failure == "rollback" and has_acted:
             runner.roll_back(reason, str(error), None)
         elif runner.contract.on_failure == "hold":
