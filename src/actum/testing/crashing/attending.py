@@ -13,7 +13,7 @@ from uuid import UUID
 
 from actum.client.client import Client
 from actum.client.handle import Handle
-from actum.errors import ActumError
+from actum.errors import NotFound, NotPossible
 from actum.model.events import EventKind
 from actum.model.workflow import Cause, Status
 from actum.store.rows import EffectRow, WorkflowRow
@@ -74,7 +74,9 @@ class Attendant:
                 raise Stuck(
                     f"it had not ended after {seconds:.0f} s: it was {row.status}, at {row.current_step or 'its body'}"
                 )
-            with suppress(ActumError):  # somebody was quicker, or it has ended: the next look shows
+            with suppress(
+                NotPossible, NotFound
+            ):  # somebody was quicker, or it has ended: the next look shows
                 await self._look()
             await asyncio.sleep(LOOK_EVERY)
 
@@ -99,6 +101,7 @@ class Attendant:
         if due.year >= FAR or not rows:
             raise Stuck(await self._why(rows), rows[0].cause if rows else None)
         self._clock.skip_to(due)
+        await store.make_weeks()  # where the leap went beyond those there are
         self._requester.hints.send("ready")
         self._idle = 0
 

@@ -54,7 +54,7 @@ class Report:
 
     def __str__(self) -> str:
         count = len(self.boundaries)
-        lines = _wrapped(f"{self.call}: killed at {count} boundaries in {self.seconds:.0f} s")
+        lines = _wrapped(f"{self.call}: killed at {count} boundaries")
         if self.is_sound:
             return "\n".join([*lines, "sound: each run came to the same, and nothing happened twice"])
         groups = _grouped(self.faults)

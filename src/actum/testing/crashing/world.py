@@ -102,7 +102,13 @@ class World:
         """Return the kinds and keys under which something was done, in order; None where the world does not say."""
         if not self.has("acted"):
             return None
-        found = self._as_json("acted", [list(one) for one in await self._call("acted", folder)])
+        found = self._as_json("acted", await self._call("acted", folder))
+        if not isinstance(found, list) or not all(isinstance(one, list) and len(one) == 2 for one in found):
+            raise InvalidInput(
+                f"{self.name}.acted() returned something else than a list of (kind, key) pairs: return one for each "
+                "thing that was done",
+                path="acted",
+            )
         return [(str(kind), str(key)) for kind, key in found]
 
     async def answer(self, folder: Path, question: Question) -> Any:
@@ -114,9 +120,15 @@ class World:
     async def _call(self, name: str, folder: Path, *args: Any) -> Any:
         function: Callable[..., Any] = getattr(self.module, name)
         with _inside(folder):
-            if inspect.iscoroutinefunction(function):
-                return await function(*args)
-            return await asyncio.to_thread(function, *args)
+            try:
+                if inspect.iscoroutinefunction(function):
+                    return await function(*args)
+                return await asyncio.to_thread(function, *args)
+            except Exception as error:
+                raise InvalidInput(
+                    f"{self.name}.{name}() failed: {type(error).__name__}: {error}; mend the world first",
+                    path=name,
+                ) from error
 
     def _as_json(self, name: str, value: Any) -> Any:
         try:
