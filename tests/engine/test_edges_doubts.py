@@ -12,17 +12,15 @@ from actum import Happened, NotHappened, Retry, Unknown, contract, effect
 from actum.testing.harness import Harness
 
 KEPT: list[str] = []
-PROBING = asyncio.Event()
-PROBED = asyncio.Event()
+GATES: dict[str, asyncio.Event] = {}
 
 
 @pytest.fixture(autouse=True)
 def world() -> Iterator[None]:
     KEPT.clear()
-    PROBING.clear()
-    PROBED.clear()
+    GATES.update({name: asyncio.Event() for name in ("probing", "probed")})
     yield
-    PROBED.set()
+    GATES["probed"].set()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -55,8 +53,8 @@ async def strange_once() -> str:
 
 @strange_once.probe
 async def _() -> Happened[str] | NotHappened | Unknown:
-    PROBING.set()
-    await PROBED.wait()
+    GATES["probing"].set()
+    await GATES["probed"].wait()
     return Happened("the probe")
 
 
@@ -95,7 +93,7 @@ async def test_a_person_who_settles_while_a_probe_looks_is_the_one_believed(
     await actum.worker([probes])
     handle = await actum.start(probes())
     await actum.approve(handle)
-    await asyncio.wait_for(PROBING.wait(), 10)
+    await asyncio.wait_for(GATES["probing"].wait(), 10)
 
     async def is_in_doubt() -> bool:
         return ["in_doubt"] == [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]
@@ -107,7 +105,7 @@ async def test_a_person_who_settles_while_a_probe_looks_is_the_one_believed(
         return "effect.settled" in await actum.kinds(handle)
 
     await until(is_settled, "the person's word is recorded")
-    PROBED.set()
+    GATES["probed"].set()
     assert await handle.result(10) == expected
     assert kept == KEPT
     assert (await actum.kinds(handle)).count("effect.settled") == 1

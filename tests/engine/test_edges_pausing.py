@@ -14,17 +14,15 @@ from actum.testing.harness import Harness
 
 replied = Signal("replied", str)
 SENT: list[str] = []
-LOOKING = asyncio.Event()
-LOOKED = asyncio.Event()
+GATES: dict[str, asyncio.Event] = {}
 
 
 @pytest.fixture(autouse=True)
 def world() -> Iterator[None]:
     SENT.clear()
-    LOOKING.clear()
-    LOOKED.clear()
+    GATES.update({name: asyncio.Event() for name in ("looking", "looked")})
     yield
-    LOOKED.set()
+    GATES["looked"].set()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -49,8 +47,8 @@ async def looks_first(to: str) -> str:
 
 @looks_first.preview
 async def _(to: str) -> Preview:
-    LOOKING.set()
-    await LOOKED.wait()
+    GATES["looking"].set()
+    await GATES["looked"].wait()
     return Preview(f"Send one mail to {to}", target=to)
 
 
@@ -116,14 +114,14 @@ async def test_decision_signal_and_pause_left_while_nobody_worked_are_taken_in_t
 async def test_a_preview_that_ends_during_a_pause_asks_nobody_before_it_is_over(actum: Harness) -> None:
     await actum.worker([sends_after_a_look])
     handle = await actum.start(sends_after_a_look())
-    await asyncio.wait_for(LOOKING.wait(), 10)
+    await asyncio.wait_for(GATES["looking"].wait(), 10)
     await handle.pause("wait")
 
     async def is_paused() -> bool:
         return await handle.status() == "paused"
 
     await until(is_paused, "the workflow is paused while its preview executes")
-    LOOKED.set()
+    GATES["looked"].set()
     await actum.run_until_idle()
     assert await handle.status() == "paused"
     assert (await actum.inbox())[0] == []

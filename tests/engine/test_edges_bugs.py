@@ -1,0 +1,108 @@
+"""A bug of ours stops one workflow: its slot is free again, others go on, and a person can end it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from actum import Signal, WorkflowFailed, ask, contract, effect, step
+from actum.engine.children import ChildExecution, QuestionExecution
+from actum.engine.effects import EffectExecution
+from actum.engine.execution import Execution, TimerExecution
+from actum.engine.steps import StepExecution
+from actum.testing.harness import Harness
+
+replied = Signal("replied", str)
+
+
+@step
+async def echo(word: str) -> str:
+    return word
+
+
+@effect("mail.send")
+async def send(to: str) -> str:
+    return f"sent to {to}"
+
+
+@contract
+async def child() -> str:
+    return await replied.wait()
+
+
+@contract
+async def harmless() -> str:
+    return "fine"
+
+
+@contract(on_failure="hold")
+async def does(what: str) -> str:
+    match what:
+        case "step":
+            return await echo("said")
+        case "timer":
+            await asyncio.sleep(60)
+        case "question":
+            return await ask("Shall we?", str)
+        case "child":
+            return await child()
+        case "effect":
+            return await send("ana")
+    return "done"
+
+
+async def push(actum: Harness) -> None:
+    """Do for all workflows what moves them: decide, answer, and let time pass."""
+    await actum.run_until_idle()
+    approvals, questions = await actum.inbox()
+    for approval in approvals:
+        await actum.reviewer.approve(approval.id, "fine")
+    for question in questions:
+        await actum.reviewer.answer(question.workflow_id, question.address, "yes")
+    actum.clock.advance("61s")
+
+
+@pytest.mark.parametrize(
+    ("what", "execution", "method"),
+    [
+        ("step", StepExecution, "start"),
+        ("step", StepExecution, "_begin"),
+        ("step", StepExecution, "_tried"),
+        ("timer", TimerExecution, "start"),
+        ("timer", TimerExecution, "act"),
+        ("question", QuestionExecution, "start"),
+        ("question", QuestionExecution, "receive"),
+        ("question", QuestionExecution, "waits"),
+        ("child", ChildExecution, "start"),
+        ("effect", EffectExecution, "start"),
+        ("effect", EffectExecution, "decided"),
+        ("effect", EffectExecution, "_intend"),
+        ("effect", EffectExecution, "intended"),
+        ("effect", EffectExecution, "_begin"),
+        ("effect", EffectExecution, "_tried"),
+    ],
+)
+async def test_a_workflow_stopped_by_a_bug_gives_its_slot_back_and_can_be_cancelled(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch, what: str, execution: type[Execution], method: str
+) -> None:
+    def buggy(*args: object, **values: object) -> None:
+        raise ZeroDivisionError("a planted bug")
+
+    monkeypatch.setattr(execution, method, buggy)
+    worker = await actum.worker([does, harmless], concurrency=1)
+    handle = await actum.start(does(what))
+    deadline = time.monotonic() + 10
+    while (row := await handle.row()).status != "blocked":
+        assert time.monotonic() < deadline, f"still {row.status}"
+        await push(actum)
+    await actum.run_until_idle()
+    row = await handle.row()
+    assert (row.status, row.cause, row.instance) == ("blocked", "refused", None)
+    assert worker.held == ()
+    assert await (await actum.start(harmless())).result(10) == "fine"
+    await handle.cancel("there is a bug")
+    with pytest.raises(WorkflowFailed) as caught:
+        await handle.result(10)
+    assert (caught.value.status, worker.failure) == ("cancelled", None)

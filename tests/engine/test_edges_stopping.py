@@ -1,0 +1,252 @@
+"""Stopping: what a worker that stops finishes, leaves and says twice; and who goes on with what it left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from actum import (
+    Happened,
+    NotDone,
+    NotHappened,
+    Retry,
+    RollBack,
+    Signal,
+    WorkflowFailed,
+    attempt,
+    contract,
+    effect,
+    step,
+)
+from actum.client.handle import Handle
+from actum.testing.harness import Harness
+
+replied = Signal("replied", str)
+LOG: list[str] = []
+BROKEN: set[str] = set()
+GATES: dict[str, asyncio.Event] = {}
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[None]:
+    LOG.clear()
+    BROKEN.clear()
+    GATES["end"] = asyncio.Event()
+    yield
+    GATES["end"].set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once `condition` holds; fail, naming it, after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not await condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def logged(line: str) -> None:
+    """Wait until the world has seen `line`."""
+
+    async def is_logged() -> bool:
+        return line in LOG
+
+    await until(is_logged, f"{line!r} in {LOG}")
+
+
+@step
+async def slow() -> str:
+    LOG.append("begin")
+    await GATES["end"].wait()
+    LOG.append("end")
+    return "slow"
+
+
+@step
+async def quick() -> str:
+    return "quick"
+
+
+@step(retry=Retry(attempts=1))
+async def refuse() -> None:
+    raise ValueError("it does not work")
+
+
+@effect("mail.send")
+async def send_strangely() -> str:
+    LOG.append(f"send under {attempt().key}")
+    raise RuntimeError("connection lost")
+
+
+@effect("thing.make", retry=Retry(attempts=1))
+async def make() -> str:
+    LOG.append("make")
+    return "thing"
+
+
+@make.undo
+async def _(result: str) -> None:
+    LOG.append("undo")
+    if "undo" in BROKEN:
+        raise NotDone("it resists")
+    await GATES["end"].wait()
+
+
+@make.probe
+async def _() -> Happened[str] | NotHappened:
+    return NotHappened() if "undo" in LOG else Happened("thing")
+
+
+@contract
+async def works(is_slow: bool) -> str:
+    return await slow() if is_slow else await quick()
+
+
+@contract(on_failure="hold")
+async def journey(state: str) -> str:
+    match state:
+        case "pending" | "running":
+            return await slow()
+        case "waiting" | "paused":
+            return await replied.wait()
+        case "in_doubt":
+            return await send_strangely()
+        case "held":
+            await refuse()
+    await make()
+    raise RollBack("not what was wanted")
+
+
+async def test_an_attempt_begun_after_an_idle_time_is_finished_within_the_grace(actum: Harness) -> None:
+    worker = await actum.worker([works])
+    await (await actum.start(works(False))).result(10)
+    await actum.run_until_idle()
+    handle = await actum.start(works(True))
+    await logged("begin")
+    stopping = asyncio.create_task(worker.stop(grace=10))
+
+    async def is_draining() -> bool:
+        return all(runner.is_draining for runner in worker.held)
+
+    await until(is_draining, "the worker stops")
+    assert not stopping.done()
+    GATES["end"].set()
+    await stopping
+    assert LOG == ["begin", "end"]
+    await actum.worker([works])
+    assert await handle.result(10) == "slow"
+    assert LOG == ["begin", "end"]
+
+
+async def test_stopping_a_second_time_returns_at_once_and_changes_nothing(actum: Harness) -> None:
+    worker = await actum.worker([works])
+    handle = await actum.start(works(True))
+    await logged("begin")
+    stopping = asyncio.create_task(worker.stop(grace=10))
+
+    async def is_draining() -> bool:
+        return all(runner.is_draining for runner in worker.held)
+
+    await until(is_draining, "the worker stops")
+    await asyncio.wait_for(worker.stop(grace=0), 5)
+    assert (len(worker.held), stopping.done()) == (1, False)
+    GATES["end"].set()
+    await stopping
+    await asyncio.wait_for(worker.stop(), 5)
+    await asyncio.wait_for(worker.ended(), 5)
+    assert worker.failure is None
+    assert await actum.store.workers.list_live() == []
+    row = await handle.row()
+    assert (row.instance, row.crash_count) == (None, 0)
+    await actum.worker([works])
+    assert await handle.result(10) == "slow"
+    assert LOG == ["begin", "end"]
+
+
+async def reach(actum: Harness, handle: Handle[str], state: str) -> None:
+    """Bring the workflow to `state`, and return as soon as its row says so."""
+    if state == "undo_failed":
+        BROKEN.add("undo")
+    if state == "paused":
+        await handle.pause("wait")
+    if state in ("in_doubt", "rolling_back", "undo_failed"):
+        await actum.approve(handle)
+    if state == "rolling_back":
+        await logged("undo")
+
+    async def is_there() -> bool:
+        row = await handle.row()
+        return state in (row.status, row.cause)
+
+    await until(is_there, f"the workflow is {state}")
+
+
+async def go_on(handle: Handle[str], state: str) -> None:
+    """Do what a person or the world does next."""
+    GATES["end"].set()
+    BROKEN.clear()
+    match state:
+        case "waiting":
+            await handle.signal(replied, "a letter")
+        case "paused":
+            await handle.signal(replied, "a letter")
+            await handle.resume()
+        case "in_doubt":
+            await handle.settle("1", "happened", result="it arrived", reason="looked")
+        case "held":
+            await handle.cancel("nobody needs it any more")
+        case "undo_failed":
+            await handle.resume("mended")
+
+
+async def ending_of(handle: Handle[str]) -> str:
+    """Return the result, or the status of a workflow that has none."""
+    try:
+        return await handle.result(10)
+    except WorkflowFailed as failure:
+        return failure.status
+
+
+@pytest.mark.parametrize(
+    ("state", "ending", "log"),
+    [
+        ("running", "slow", ["begin", "begin", "end"]),
+        ("waiting", "a letter", []),
+        ("paused", "a letter", []),
+        ("in_doubt", "it arrived", ["send under {id}/1"]),
+        ("held", "cancelled", []),
+        ("undo_failed", "rolled_back", ["make", "undo", "undo"]),
+        ("rolling_back", "rolled_back", ["make", "undo"]),
+    ],
+)
+async def test_what_a_worker_leaves_without_grace_another_takes_over_in_every_state(
+    actum: Harness, state: str, ending: str, log: list[str]
+) -> None:
+    leaving = await actum.worker([journey])
+    handle = await actum.start(journey(state))
+    await reach(actum, handle, state)
+    await leaving.stop(grace=0)
+    row = await handle.row()
+    assert row.instance is None
+    assert state in (row.status, row.cause)
+    await actum.worker([journey])
+    await go_on(handle, state)
+    assert await ending_of(handle) == ending
+    assert [line.format(id=handle.workflow_id) for line in log] == LOG
+    assert (await handle.row()).crash_count == 0
+
+
+async def test_what_a_full_worker_had_not_taken_up_is_taken_up_by_the_next(actum: Harness) -> None:
+    leaving = await actum.worker([journey], concurrency=1)
+    first = await actum.start(journey("running"))
+    await logged("begin")
+    second = await actum.start(journey("pending"))
+    await leaving.stop(grace=0)
+    row = await second.row()
+    assert (row.status, row.epoch, row.instance) == ("pending", 0, None)
+    GATES["end"].set()
+    await actum.worker([journey], concurrency=1)
+    assert [await first.result(10), await second.result(10)] == ["slow", "slow"]
+    assert LOG == ["begin", "begin", "end", "begin", "end"]
