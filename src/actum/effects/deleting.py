@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from actum.effects.images import Image, Unfit, look_at, read_file
 from actum.effects.place import Place, key_of_attempt, nothing_done_yet, refuse_other_names
-from actum.effects.placing import put_where_nothing_is, sync_folder, write_beside
+from actum.effects.placing import put_where_nothing_is, sync_folder, tag_of, tidy, write_beside
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
 
 
@@ -24,7 +24,9 @@ def delete(place: Place, path: str) -> Deleted:
     Raises Unfit when nothing was done, also when there is nothing to delete.
     """
     target, key = place.at(path), key_of_attempt()
-    found, note = read_file(target), place.keep.note(key)
+    with nothing_done_yet(target):
+        tidy(target, tag_of(key))
+        found, note = read_file(target), place.keep.note(key)
     if found is None:
         if note is None or note.before is None:
             raise Unfit(f"there is no {path} below {place.root} to delete")
@@ -54,8 +56,10 @@ def take_back(place: Place, deleted: Deleted) -> None:
 
     Raises Unfit when somebody has put another file there.
     """
-    target, before = place.at(deleted.path), deleted.before
-    now = look_at(target)
+    target, before, tag = place.at(deleted.path), deleted.before, tag_of(key_of_attempt())
+    with nothing_done_yet(target):
+        tidy(target, tag)
+        now = look_at(target)
     if before.looks_like(now):
         return
     if now is not None:
@@ -66,7 +70,9 @@ def take_back(place: Place, deleted: Deleted) -> None:
     with nothing_done_yet(target):
         content = place.keep.content(before)
         owner = (before.uid, before.gid)
-        put_where_nothing_is(write_beside(target, content, before.mode, owner, before.changed_at), target)
+        put_where_nothing_is(
+            write_beside(target, content, tag, before.mode, owner, before.changed_at), target
+        )
     sync_folder(target.parent)
 
 

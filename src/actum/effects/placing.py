@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+
+_SUFFIX = ".new"
+_LONGEST_NAME = 100
 
 
 def sync_folder(folder: Path) -> None:
@@ -30,9 +34,15 @@ def make_folder(folder: Path, mode: int) -> None:
     sync_folder(folder.parent)
 
 
+def tag_of(key: str) -> str:
+    """Return what marks the unfinished files of an operation, its undo included."""
+    return sha256(key.removesuffix("/undo").encode()).hexdigest()[:8]
+
+
 def write_beside(
     path: Path,
     content: bytes,
+    tag: str,
     mode: int | None,
     owner: tuple[int, int] | None = None,
     changed_at: int | None = None,
@@ -40,9 +50,9 @@ def write_beside(
     """Write `content` to a new file beside `path`, on disk when it returns, and return where.
 
     Without a `mode` it is what the process gives new files. `changed_at` is in nanoseconds since 1970.
-    Raises OSError, and leaves nothing behind then.
+    Raises OSError, and leaves nothing behind then; what a crash leaves is for `tidy`.
     """
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.new")
+    beside = path.with_name(f"{_prefix(path)}{tag}-{secrets.token_hex(6)}{_SUFFIX}")
     descriptor = os.open(
         beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else 0o600
     )
@@ -64,9 +74,29 @@ def write_beside(
     return beside
 
 
+def tidy(path: Path, tag: str) -> None:
+    """Remove what crashes left beside `path`: unfinished files of this operation, and second names of a finished one.
+
+    An attempt that is still at it elsewhere then finds its file gone, and does nothing.
+    """
+    prefix = _prefix(path)
+    found = [
+        one for one in path.parent.iterdir() if one.name.startswith(prefix) and one.name.endswith(_SUFFIX)
+    ]
+    for beside in found:
+        with suppress(FileNotFoundError):
+            if beside.name.startswith(f"{prefix}{tag}-") or beside.samefile(path):
+                beside.unlink()
+
+
+def _prefix(path: Path) -> str:
+    is_long = len(path.name.encode()) > _LONGEST_NAME
+    return f".{sha256(path.name.encode()).hexdigest()[:32] if is_long else path.name}."
+
+
 def write_new(path: Path, content: bytes, mode: int) -> None:
     """Write a file and put it at `path`, in place of what may be there; the folder is not synced."""
-    os.replace(write_beside(path, content, mode), path)
+    os.replace(write_beside(path, content, "kept", mode), path)
 
 
 def put_in_place(beside: Path, path: Path) -> None:

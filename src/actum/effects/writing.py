@@ -9,7 +9,7 @@ from pathlib import Path
 
 from actum.effects.images import Image, Unfit, look_at, read_file
 from actum.effects.place import Place, is_same, key_of_attempt, nothing_done_yet, refuse_other_names
-from actum.effects.placing import put_in_place, put_where_nothing_is, sync_folder, write_beside
+from actum.effects.placing import put_in_place, put_where_nothing_is, sync_folder, tag_of, tidy, write_beside
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
 
 LONGEST_DIFF = 400
@@ -31,16 +31,17 @@ def write(place: Place, path: str, text: str) -> Written:
     A second call under the same key finds the work of the first. Raises Unfit when nothing was done.
     """
     content, target, key = text.encode(), place.at(path), key_of_attempt()
-    found = read_file(target)
+    with nothing_done_yet(target):
+        tidy(target, tag_of(key))
+        found, note = read_file(target), place.keep.note(key)
     before = found[1] if found else None
-    note = place.keep.note(key)
     if note is not None and before is not None and before.digest == _digest(content):
         return Written(path, note.before, before)
     with nothing_done_yet(target):
         if before is not None:
             refuse_other_names(target)
         place.keep.put(key, path, found[0] if found else None, before)
-        _replace(target, before, content)
+        _replace(target, before, content, tag_of(key))
     sync_folder(target.parent)
     after = look_at(target)
     if after is None or after.digest != _digest(content):
@@ -48,11 +49,11 @@ def write(place: Place, path: str, text: str) -> Written:
     return Written(path, before, after)
 
 
-def _replace(target: Path, before: Image | None, content: bytes) -> None:
+def _replace(target: Path, before: Image | None, content: bytes, tag: str) -> None:
     if before is None:
-        put_where_nothing_is(write_beside(target, content, None), target)
+        put_where_nothing_is(write_beside(target, content, tag, None), target)
         return
-    beside = write_beside(target, content, before.mode, (before.uid, before.gid))
+    beside = write_beside(target, content, tag, before.mode, (before.uid, before.gid))
     try:
         _refuse_change(target, before)
     except Unfit:
@@ -82,8 +83,10 @@ def take_back(place: Place, written: Written) -> None:
 
     Raises Unfit, and leaves the file, when somebody has changed it since.
     """
-    target, before = place.at(written.path), written.before
-    now = look_at(target)
+    target, before, tag = place.at(written.path), written.before, tag_of(key_of_attempt())
+    with nothing_done_yet(target):
+        tidy(target, tag)
+        now = look_at(target)
     if is_same(before, now):
         return
     if not written.after.looks_like(now):
@@ -95,7 +98,7 @@ def take_back(place: Place, written: Written) -> None:
         else:
             content = place.keep.content(before)
             owner = (before.uid, before.gid)
-            put_in_place(write_beside(target, content, before.mode, owner, before.changed_at), target)
+            put_in_place(write_beside(target, content, tag, before.mode, owner, before.changed_at), target)
     sync_folder(target.parent)
 
 
