@@ -143,12 +143,19 @@ class Trial:
             yield store, clock, clients[0], clients[1]
 
     async def _require_kill(self, life: Life) -> None:
-        if await life.ended != -signal.SIGKILL:
-            raise NotPossible(f"a process of crash_everywhere ended by itself:\n{self._logged()}")
+        status = await life.ended
+        if status != -signal.SIGKILL:
+            raise NotPossible(
+                f"a process that worked on {self._call.name} ended by itself ({_ending(status)}): mend what ends it; "
+                f"it said:\n{self._logged()}"
+            )
 
     def _require_end(self, has_ended: bool, life: Life) -> None:
         if not has_ended and life.ended.done():
-            raise NotPossible(f"the process that resumed the workflow ended by itself:\n{self._logged()}")
+            raise NotPossible(
+                f"the process that resumed {self._call.name} ended by itself ({_ending(life.ended.result())}): mend "
+                f"what ends it; it said:\n{self._logged()}"
+            )
 
     def _logged(self) -> str:
         log = self._folder / LOG
@@ -173,6 +180,10 @@ class Trial:
             cause=None if stuck is None else stuck.cause,
             data=orjson.loads(stuck.data) if stuck is not None and stuck.data else {},
         )
+
+
+def _ending(status: int) -> str:
+    return f"by signal {-status}" if status < 0 else f"with exit code {status}"
 
 
 async def _durable(store: Store) -> frozenset[tuple[str, str]]:
