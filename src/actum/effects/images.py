@@ -60,18 +60,30 @@ def read_file(path: Path) -> tuple[bytes, Image] | None:
         raise Unfit(
             f"{path} cannot be read ({_kind_of(path) or error.strerror}): name a plain file"
         ) from error
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
-            raise Unfit(f"{path} is no plain file: name one")
-        if status.st_size > LONGEST_FILE:
-            raise Unfit(
-                f"{path} has {status.st_size:,} bytes, more than the {LONGEST_FILE:,} that are kept: write an effect of your own for it"
-            )
-        content = file.read()
+        _refuse_unfit(path, status)
+        content = _read(descriptor)
+    finally:
+        os.close(descriptor)
     digest = sha256(content).hexdigest()
     mode = S_IMODE(status.st_mode)
     return content, Image(digest, len(content), mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+
+
+def _refuse_unfit(path: Path, status: os.stat_result) -> None:
+    if not S_ISREG(status.st_mode):
+        raise Unfit(f"{path} is no plain file: name one")
+    if status.st_size > LONGEST_FILE:
+        raise Unfit(
+            f"{path} has {status.st_size:,} bytes, more than the {LONGEST_FILE:,} that are kept: "
+            "write an effect of your own for it"
+        )
+
+
+def _read(descriptor: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def look_at(path: Path) -> Image | None:
