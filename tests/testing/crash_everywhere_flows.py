@@ -140,3 +140,31 @@ async def count_runs(name: str) -> int:
 @a.contract
 async def returns_its_process(name: str) -> int:
     return await count_runs(name)
+
+
+@a.step
+async def leave(code: int) -> None:
+    os._exit(code)
+
+
+@a.contract
+async def ends_its_process(code: int) -> None:
+    await leave(code)
+
+
+@a.step
+async def wait_for_ever(name: str) -> None:
+    Path(os.environ["ACTUM_TEST_PID"]).write_text(str(os.getpid()))
+    await asyncio.Event().wait()
+
+
+@a.contract
+async def waits_in_a_step(name: str) -> None:
+    await wait_for_ever(name)
+
+
+in_a_hurry = child("ada")
+
+
+def made_on_demand() -> Any:
+    return child("bob")

@@ -105,7 +105,7 @@ def test_an_effect_is_suspected_before_a_step_that_ran_beside_it() -> None:
         for life in (1, 2)
         for role, name in [("step", "read"), ("effect", "mail")]
     ]
-    fault = judged(*notes, world=["mail", "mail"])
+    fault = judged(*notes, world=["mail", "mail"], acted=None)
     assert fault is not None
     assert "mail" == fault.step
     assert "(so did read)" in fault.what
@@ -126,11 +126,11 @@ def test_one_key_acted_on_twice_is_a_fault_though_the_world_looks_the_same() -> 
         ("began", "1", "happened", False),
         ("began", "1", "not_happened", False),
         ("raised", "1", "not_happened", False),
-        (None, "1", "happened", True),
+        (None, "1", "happened", False),
         (None, "1", "not_happened", False),
         ("returned", "undo.1", "happened", True),
         ("returned", "undo.1", "not_happened", False),
-        (None, "undo.1", "not_happened", True),
+        (None, "undo.1", "not_happened", False),
         (None, "undo.1", "happened", False),
     ],
 )
@@ -141,6 +141,24 @@ def test_a_probe_is_a_lie_when_it_denies_what_was_seen(
     before = [] if acted is None else [note(1, role, acted, address=address)]
     fault = judged(*before, note(2, "probe", "returned", address=address, value=said))
     assert is_lie == (fault is not None and fault.kind is FaultKind.PROBE_LIES)
+
+
+def test_a_yes_before_anything_was_begun_is_a_lie_where_the_outside_differs() -> None:
+    fault = judged(note(2, "probe", "returned", value="happened"), world=[])
+    assert fault is not None
+    assert FaultKind.PROBE_LIES == fault.kind
+    assert ('observe() holds "mail" not at all; without a kill once',) == fault.twice
+
+
+def test_a_step_is_suspected_before_an_effect_whose_keys_were_acted_on_once() -> None:
+    notes = [
+        note(life, role, step=name, address=name)
+        for life in (1, 2)
+        for role, name in [("effect", "mail"), ("step", "read")]
+    ]
+    fault = judged(*notes, world=["mail", "comment", "comment"])
+    assert fault is not None
+    assert (FaultKind.STEP_WRITES, "read") == (fault.kind, fault.step)
 
 
 def test_a_difference_that_no_second_run_explains_is_still_a_fault() -> None:

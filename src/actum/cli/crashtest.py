@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from actum.cli.exits import Exit
 from actum.cli.inputs import call_of
 from actum.cli.modules import find_contract, import_module
 from actum.cli.opening import carry_out
-from actum.cli.printing import GOOD, say, say_json
+from actum.cli.printing import GOOD, complain, say, say_json
 from actum.cli.text import neutral
 from actum.errors import InvalidInput
 
@@ -58,13 +59,19 @@ def crashtest(
 
     call = _find_call(place, text)
     import_module(world)
-    report = carry_out(crash_everywhere(call, world=world, at_once=at_once, patience=patience))
+    tell = _tell if sys.stderr.isatty() else None
+    report = carry_out(crash_everywhere(call, world=world, at_once=at_once, patience=patience, tell=tell))
     if is_json:
         say_json(report.as_json())
     else:
         for line in str(report).splitlines():
             say(neutral(line), GOOD if report.is_sound else "")
     return Exit.FINE if report.is_sound else Exit.FAILED
+
+
+def _tell(boundary: object) -> None:
+    """Show on a terminal that the sweep goes on."""
+    complain(f"killed {boundary}")
 
 
 def _find_call(place: str, text: str | None) -> Call[Any]:

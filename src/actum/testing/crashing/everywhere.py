@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,7 @@ async def crash_everywhere(
     at_once: int | None = None,
     patience: float = PATIENCE,
     server: TestServer | None = None,
+    tell: Callable[[Boundary], None] | None = None,
 ) -> Report:
     """Run a workflow once for each durable boundary, kill its process there, resume it, and compare.
 
@@ -45,7 +46,7 @@ async def crash_everywhere(
     done, and `answer(question)` for questions and signals. Approvals are given, and timers pass at once. `at_once` is
     how many runs are made at a time: two where `reset` asks for `world_folder()`, else one. `patience` is how many
     seconds one run may take. `server` is a test server that is open, such as the fixture `actum_server`; otherwise
-    that of `ACTUM_DATABASE_URL`, or an embedded one, is used.
+    that of `ACTUM_DATABASE_URL`, or an embedded one, is used. `tell` is called with each boundary once its run is over.
 
     Raises InvalidInput, NotFound and InvalidContract for what cannot be meant, NotPossible where processes cannot be
     killed or end by themselves. It is safe to call again; if this process dies, those it started end with it, and
@@ -61,7 +62,7 @@ async def crash_everywhere(
     started = time.monotonic()
     async with _place(server) as (folder, used), Nursery(contract, found) as nursery:
         trials = Trials(call, found, used, nursery, folder, patience)
-        boundaries, faults = await _sweep(trials, steps_of(contract), at_once)
+        boundaries, faults = await _sweep(trials, steps_of(contract), at_once, tell)
     return Report(_named(call), boundaries, faults, time.monotonic() - started)
 
 
@@ -95,7 +96,10 @@ async def _place(server: TestServer | None) -> AsyncIterator[tuple[Path, TestSer
 
 
 async def _sweep(
-    trials: Trials, steps: dict[str, Any], at_once: int | None
+    trials: Trials,
+    steps: dict[str, Any],
+    at_once: int | None,
+    tell: Callable[[Boundary], None] | None,
 ) -> tuple[tuple[Boundary, ...], tuple[Fault, ...]]:
     first = await trials.run()
     unended = judge_unkilled(first)
@@ -106,7 +110,7 @@ async def _sweep(
     if unended is not None:
         return (), (unended,)
     reference, faults = compare_unkilled(first, second)
-    sweep = _Sweep(trials, reference, steps)
+    sweep = _Sweep(trials, reference, steps, tell)
     lanes = at_once or (AT_ONCE if trials.is_alone else 1)
     try:
         async with asyncio.TaskGroup() as group:
@@ -120,7 +124,14 @@ async def _sweep(
 class _Sweep:
     """Boundary after boundary, until a run ends before it comes to the next one."""
 
-    def __init__(self, trials: Trials, reference: Reference, steps: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        trials: Trials,
+        reference: Reference,
+        steps: dict[str, Any],
+        tell: Callable[[Boundary], None] | None,
+    ) -> None:
+        self._tell = tell
         self._trials = trials
         self._reference = reference
         self._steps = steps
@@ -133,8 +144,10 @@ class _Sweep:
             seen = await self._trials.run(number, when)
             if seen.boundary is None:
                 self._is_past[when] = True
-            else:
-                self._seen.append(seen)
+                continue
+            self._seen.append(seen)
+            if self._tell is not None:
+                self._tell(seen.boundary)
 
     @property
     def boundaries(self) -> tuple[Boundary, ...]:

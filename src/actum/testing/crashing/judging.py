@@ -176,7 +176,7 @@ def _lie(seen: Seen, shows: list[str]) -> Fault | None:
         if note.role != "probe":
             last[place] = note
         elif note.what == "returned" and note.life > 1:
-            said = _wrong_answer(note, last.get(place))
+            said = _wrong_answer(note, last.get(place), is_seen=bool(shows))
             if said is not None:
                 cure = "let the probe look for this one attempt, by attempt().key, and return Unknown() when in doubt"
                 what = f"the probe of {note.step} ({note.address}) {said}"
@@ -184,10 +184,14 @@ def _lie(seen: Seen, shows: list[str]) -> Fault | None:
     return None
 
 
-def _wrong_answer(probe: Note, acted: Note | None) -> str | None:
+def _wrong_answer(probe: Note, acted: Note | None, *, is_seen: bool) -> str | None:
+    """Return what is wrong with a probe's answer, if anything.
+
+    A yes before anything was begun may be true, because somebody else has done it: it counts where the outside differs.
+    """
     is_of_undo = probe.address.startswith("undo.")
     had = acted is not None and acted.what == "returned"
-    never = acted is None
+    never = acted is None and is_seen
     said_yes, said_no = probe.value == "happened", probe.value == "not_happened"
     if is_of_undo:
         if had and said_yes:
@@ -212,7 +216,8 @@ def _twice(seen: Seen, shows: list[str], steps: Mapping[str, Step[..., Any]]) ->
         cure = "look at what these steps leave outside, or in this process, that a new process does not find"
         what = "nothing ran twice, and yet the run differs from one without a kill"
         return Fault(FaultKind.OUTCOME_DIFFERS, seen.boundary, None, what, tuple(shows), cure)
-    ranks = {"effect": 0, "undo": 1, "compensate": 1, "step": 2}
+    is_keyed = seen.acted is not None and not any(" under the key " in line for line in shows)
+    ranks = {"effect": 3 if is_keyed else 0, "undo": 1, "compensate": 1, "step": 2}
     note = min(ran_twice, key=lambda one: ranks[one.role])
     kind, what, cure = _explain(note, steps.get(note.step))
     others = [one.step for one in ran_twice if one is not note]
