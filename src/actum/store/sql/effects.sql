@@ -41,6 +41,17 @@ select v.workflow_id, v.address, 'one attempt started twice'
  group by v.workflow_id, v.address, v.attempt
 having count(*) > 1
  union all
+select u.workflow_id, u.address, 'an undo without its do'
+  from actum.effects u
+ where u.kind like '%.undo'
+   and not exists (
+           select from actum.effects d
+            where d.kind = left(u.kind, -5)
+              and d.key = u.key
+              and d.generation = u.generation
+              and d.state in ('undoing', 'undone', 'undo_failed')
+       )
+ union all
 select min(e.workflow_id::text)::uuid, min(e.address), 'one approval used twice'
   from actum.effects e
  where e.approval_id is not null
