@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ import orjson
 from actum.authoring.effect import Effect
 from actum.engine.execution import as_data
 from actum.engine.log import Record
-from actum.engine.undoing import UndoExecution, UndoRequest
+from actum.engine.undoing import UndoExecution
 from actum.errors import NotFound
 from actum.flow import Command
 from actum.machine.rollback import Action, Entry, Standing, judge, plan
@@ -83,6 +84,31 @@ def stand(
             )
         )
     return standing
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRequest:
+    """What is undone: the effect, its arguments and result as recorded, and its key."""
+
+    effect: Effect[..., Any]
+    arguments: bytes
+    result: bytes
+    argument_hash: bytes
+    key: str
+    generation: int
+
+    @property
+    def name(self) -> str:
+        """The name under which the undo is recorded."""
+        return f"{self.effect.name}.undo"
+
+    @property
+    def kind(self) -> str:
+        """The operation kind of the undo."""
+        return f"{self.effect.kind}.undo"
+
+    def receive(self, outcome: object) -> None:
+        """An undo brings no body anything."""
 
 
 class Rollback:

@@ -7,9 +7,8 @@ still there, the undo did not. Where the other side honours keys it is simply re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.effect import Effect
@@ -21,37 +20,15 @@ from actum.engine.steps import Limits, reason_of
 from actum.errors import NotDone
 from actum.machine import doubt
 from actum.machine.keys import outside_key
-from actum.machine.retry import Again, decide
+from actum.machine.retry import Again, GiveUp, Retrying, decide
 from actum.model.events import EventKind, Reason
 from actum.outcomes import Happened, NotHappened
 from actum.store.rows import MessageRow
 
+if TYPE_CHECKING:
+    from actum.engine.rollback import UndoRequest
+
 K = EventKind
-
-
-@dataclass(frozen=True, slots=True)
-class UndoRequest:
-    """What is undone: the effect, its arguments and result as recorded, and its key."""
-
-    effect: Effect[..., Any]
-    arguments: bytes
-    result: bytes
-    argument_hash: bytes
-    key: str
-    generation: int
-
-    @property
-    def name(self) -> str:
-        """The name under which the undo is recorded."""
-        return f"{self.effect.name}.undo"
-
-    @property
-    def kind(self) -> str:
-        """The operation kind of the undo."""
-        return f"{self.effect.kind}.undo"
-
-    def receive(self, outcome: object) -> None:
-        """An undo brings no body anything."""
 
 
 class UndoExecution(Execution):
@@ -173,8 +150,13 @@ class UndoExecution(Execution):
         runner = self.runner
         self.is_active = True
         self._begun_at = runner.now()
-        self._try = Try(runner.loop, lambda tried: runner.guarded(done, tried), None)
-        self._try.start(
+
+        def ended(tried: Tried) -> None:
+            if self._try is running:  # else a person has settled the doubt, and nobody listens any more
+                runner.guarded(done, tried)
+
+        running = self._try = Try(runner.loop, ended, None)
+        running.start(
             function,
             args,
             kwargs,
@@ -235,17 +217,9 @@ class UndoExecution(Execution):
 
     def _not_done(self, error: BaseException) -> None:
         now, reason = self.runner.now(), reason_of(error)
-        first = self.progress.first_started_at or self._begun_at
-        verdict = decide(
-            retry=self.effect.retry,
-            attempt=self.attempts,
-            elapsed=timedelta(microseconds=max(now - first, 0)),
-            reason=reason,
-            is_final=False,
-            jitter=self.runner.jitter(),
-        )
+        verdict = self._decide(reason)
         body = encode_failure(self.name, reason.value, error, self.attempts)
-        self.progress.is_started, self.progress.first_started_at = False, first
+        self.progress.is_started = False
         record = Record(
             K.EFFECT_FAILED,
             now,
@@ -258,7 +232,8 @@ class UndoExecution(Execution):
         )
         if isinstance(verdict, Again):
             again_at = now + int(verdict.after / timedelta(microseconds=1))
-            record.kind, record.data = K.ATTEMPT_FAILED, as_data(again_at=again_at, started=first)
+            record.kind = K.ATTEMPT_FAILED
+            record.data = as_data(again_at=again_at, started=self.progress.first_started_at)
             self.record(record)
             self.due, self._then = again_at, self._intend
             self.runner.consider()
@@ -271,7 +246,7 @@ class UndoExecution(Execution):
 
     def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
         body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
-        self.progress.is_in_doubt = True
+        self.progress.is_in_doubt, self.progress.failure_reason = True, reason.value
         self.record(
             Record(
                 K.EFFECT_DOUBTED,
@@ -300,7 +275,7 @@ class UndoExecution(Execution):
         )
         match way:
             case doubt.RepeatNow():
-                self._intend()
+                self._repeat()
             case doubt.ProbeNow():
                 self.is_active = True
                 self.runner.when_durable(self._probe)
@@ -349,15 +324,55 @@ class UndoExecution(Execution):
         self._resolve()
         self.runner.consider()
 
+    def _repeat(self) -> None:
+        """Undo it again, as often and as patiently as its retry allows; then a person is asked."""
+        verdict = self._decide()
+        if isinstance(verdict, Again):
+            self._wait_for_retry(verdict)
+        else:
+            self.needs, self.needs_person = f"{self.attempts} attempts to undo it ended in doubt", True
+
     def _settle_not_happened(self, message: MessageRow | None) -> None:
+        """It was not undone: a person's word has it undone at once, a probe's as often as its retry allows."""
+        verdict = self._decide() if message is None else None
         self.progress.is_started = self.progress.is_in_doubt = False
-        self._move(K.EFFECT_SETTLED, "did_not_happen", "failed", None, message)
-        self._intend()
+        original = "undo_failed" if isinstance(verdict, GiveUp) else None
+        self._move(K.EFFECT_SETTLED, "did_not_happen", "failed", original, message)
+        match verdict:
+            case None:
+                self._intend()
+            case Again():
+                self._wait_for_retry(verdict)
+            case GiveUp():
+                self.on_failed(
+                    f"{self.name} at {self.address} was tried {self.attempts} times, and it stands"
+                )
+
+    def _decide(self, reason: Reason | None = None) -> Retrying:
+        """Say whether its retry allows another attempt, after a failure or a doubt for `reason`."""
+        now = self.runner.now()
+        first = self.progress.first_started_at = self.progress.first_started_at or self.progress.started_at
+        return decide(
+            retry=self.effect.retry,
+            attempt=max(self.attempts, 1),
+            elapsed=timedelta(microseconds=max(now - first, 0)),
+            reason=reason or Reason(self.progress.failure_reason or Reason.OTHER.value),
+            is_final=False,
+            jitter=self.runner.jitter(),
+        )
+
+    def _wait_for_retry(self, verdict: Again) -> None:
+        self.needs, self._then = "retry", self._intend
+        self.due = self.runner.now() + int(verdict.after / timedelta(microseconds=1))
 
     def receive(self, message: MessageRow) -> bool:
         """A person settles the doubt about the undo."""
         if message.kind != "settle" or not self.progress.is_in_doubt:
             return False
+        if self._try is not None:
+            self._try.stop()
+            self._try = None
+        self.is_active = False
         self.needs, self.needs_person, self.due, self._then = None, False, None, None
         self.runner.go_on_rolling_back(message.actor)
         if message.outcome == "did_not_happen":
