@@ -32,6 +32,7 @@ class World:
         self.plan: list[str] = []
         self.text = ""
         self.location = ""
+        self.pause = ""
         self.released = threading.Event()
 
     def act(self, key: str, body: object, is_keyed: bool) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         match self.path:
             case "/plan":
                 world.plan, world.text = body["plan"], body.get("text", "")
-                world.location = body.get("location", "")
+                world.location, world.pause = body.get("location", ""), body.get("pause", "")
                 self.answer(204, None)
             case "/release":
                 world.released.set()
@@ -102,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         )
         how = world.plan.pop(0) if world.plan else "ok"
         if how.isdigit():
-            self.answer(int(how), {"error": world.text})
+            self.answer(int(how), {"error": world.text}, pause=world.pause)
             return
         if self.command == "DELETE":
             status = 200 if world.remove(self.path.rpartition("/")[2]) else 404
@@ -133,18 +134,20 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         return json.loads(self.rfile.read(size)) if size else None
 
-    def head(self, status: int, size: int, location: str = "") -> None:
+    def head(self, status: int, size: int, location: str = "", pause: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(size))
         if location:
             self.send_header("Location", location)
+        if pause:
+            self.send_header("Retry-After", pause)
         self.end_headers()
 
-    def answer(self, status: int, value: Any) -> None:
+    def answer(self, status: int, value: Any, pause: str = "") -> None:
         content = b"" if value is None else json.dumps(value).encode()
         made = f"/things/{value['id']}" if isinstance(value, dict) and "id" in value else ""
-        self.head(status, len(content), self.world.location or made)
+        self.head(status, len(content), self.world.location or made, pause)
         self.wfile.write(content)
 
 

@@ -17,8 +17,8 @@ class Remote:
         self.url = url
         self.client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=20)
 
-    async def plan(self, *how: str, text: str = "", location: str = "") -> None:
-        plan = {"plan": list(how), "text": text, "location": location}
+    async def plan(self, *how: str, text: str = "", location: str = "", pause: str = "") -> None:
+        plan = {"plan": list(how), "text": text, "location": location, "pause": pause}
         (await self.client.post("/plan", json=plan)).raise_for_status()
 
     async def release(self) -> None:

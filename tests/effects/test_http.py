@@ -130,8 +130,11 @@ async def test_a_probe_looks_by_get(remote: Remote) -> None:
     assert isinstance(found, Happened)
     assert {"error": "as asked"} == found.result.body
     assert [NotHappened()] * 2 == [await tracker.look("/status/404"), await tracker.look("/status/410")]
-    for status in (302, 401, 429, 500, 503):
+    for status in (302, 401, 403, 409):
         assert Unknown() == await tracker.look(f"/status/{status}")
+    for status in (408, 425, 429, 500, 503):
+        with pytest.raises(Unclear, match=f"answered with {status}"):
+            await tracker.look(f"/status/{status}")
 
 
 async def test_what_is_gone_already_is_removed_and_what_resists_is_not(remote: Remote) -> None:

@@ -106,6 +106,23 @@ async def test_a_refusal_for_now_is_tried_again_and_a_plain_one_is_not(
     assert ["failed"] == states
 
 
+async def test_a_service_that_names_a_pause_is_left_alone_for_that_long(
+    actum: Harness, remote: Remote
+) -> None:
+    one = desk(remote)
+    await actum.worker([one.order])
+    handle = await actum.start(one.order("a"))
+    await remote.plan("429", pause="300")
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    actum.clock.advance("295s")
+    await actum.run_until_idle()
+    assert 1 == len(await remote.keys())
+    actum.clock.advance("10s")
+    assert "/things/1" == await handle.result(10)
+    assert 2 == len(await remote.keys())
+
+
 async def test_a_dropped_answer_is_found_by_the_probe(actum: Harness, remote: Remote) -> None:
     one = desk(remote)
     await actum.worker([one.order])

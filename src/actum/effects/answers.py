@@ -32,6 +32,9 @@ Left out, and so in doubt: 409 (a request under the same key may be under way), 
 while the service works on; 503 too, after a connection that broke), 300 to 303 (often the answer *after* the work).
 """
 
+AWAY: Final = frozenset({408, 425, 429})
+"""With every 5xx: statuses after which a look was none, and is worth another."""
+
 LONGEST_BODY: Final = 256 * 1024
 """Bytes of an answer that are kept; an answer is recorded as the effect's result."""
 
@@ -65,11 +68,12 @@ class Declined(NotDone):
 
 
 class Busy(NotDone):
-    """The service refused the request for now; it is tried again."""
+    """The service refused the request for now; it is tried again, and not before `retry_after` seconds, if it asks for that."""
 
-    def __init__(self, message: str, status_code: int) -> None:
+    def __init__(self, message: str, status_code: int, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.retry_after = retry_after
 
 
 class Unclear(ActumError, ConnectionError):

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -30,6 +31,7 @@ from pydantic import JsonValue
 from actum.authoring.attempt import CURRENT_ATTEMPT
 from actum.authoring.effect import DEFAULT_SETTLE_AFTER, Effect, effect
 from actum.effects.answers import (
+    AWAY,
     LONGEST_BODY,
     NOT_DONE,
     Answer,
@@ -45,6 +47,7 @@ from actum.effects.answers import (
     read_body,
 )
 from actum.errors import InvalidContract, InvalidInput
+from actum.machine.classify import retry_after
 from actum.model.contract import Duration, Retry, parse_duration
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
 
@@ -70,6 +73,7 @@ class _Exchange:
 
     answer: Answer
     quote: str
+    retry_after: float | None
 
 
 def _no_headers() -> Headers:
@@ -168,7 +172,7 @@ class Service:
             case Said.DONE:
                 return exchange.answer
             case Said.BUSY:
-                raise Busy(because, status)
+                raise Busy(because, status, exchange.retry_after)
             case Said.DECLINED:
                 raise Declined(because, status)
             case Said.UNCLEAR:
@@ -177,9 +181,15 @@ class Service:
     async def look(self, path: str) -> Happened[Answer] | NotHappened | Unknown:
         """Answer a probe by GET: 2xx says that it happened, 404 and 410 that it did not, the rest nothing.
 
-        Raises NotSent or Unclear when there is no answer; a probe that fails is tried again.
+        Raises NotSent or Unclear when the service did not look (408, 425, 429, any 5xx, no answer): a probe that fails
+        is tried again, and then a person is asked.
         """
-        answer = (await self._exchange("GET", self.url + check_path(path), None)).answer
+        exchange = await self._exchange("GET", self.url + check_path(path), None)
+        answer = exchange.answer
+        if answer.status >= 500 or answer.status in AWAY:
+            raise Unclear(
+                f"GET {self.url}{path.partition('?')[0]} was answered with {answer.status}{exchange.quote}"
+            )
         if 200 <= answer.status < 300:
             return Happened(answer)
         return NotHappened() if answer.status in _GONE else Unknown()
@@ -247,7 +257,9 @@ class Service:
             found.get("etag"),
             is_cut,
         )
-        return _Exchange(answer, quote_answer(content.decode("utf-8", "replace"), secrets))
+        quote = quote_answer(content.decode("utf-8", "replace"), secrets)
+        pause = retry_after(found.get("retry-after"), datetime.now(UTC))
+        return _Exchange(answer, quote, None if pause is None else pause.total_seconds())
 
     def _given_headers(self, shown: str) -> Headers:
         """Return the author's headers; what is wrong with them is known before anything is sent."""

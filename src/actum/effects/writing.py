@@ -15,6 +15,9 @@ from actum.outcomes import Happened, NotHappened, Preview, Unknown
 LONGEST_DIFF = 400
 """Lines of a diff that are shown."""
 
+LONGEST_COMPARED = 1024 * 1024
+"""Bytes, old and new together: comparing takes longer than it is long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -128,6 +131,8 @@ def show(place: Place, path: str, text: str) -> Preview:
 
 
 def _diff(path: str, old: bytes, text: str) -> str:
+    if len(old) + len(text) > LONGEST_COMPARED:
+        return f"{len(old) + len(text):,} bytes are too many to compare here"
     try:
         was = old.decode()
     except UnicodeDecodeError:

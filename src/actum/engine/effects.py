@@ -20,7 +20,7 @@ from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
-from actum.engine.steps import reason_of
+from actum.engine.steps import reason_of, retry_after_of
 from actum.errors import NotDone
 from actum.machine import ledger
 from actum.machine.keys import action_hash, outside_key
@@ -337,6 +337,7 @@ class EffectExecution(DoubtfulExecution):
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason,
             is_final=isinstance(error, self.effect.retry.never) if self.effect.retry.never else False,
+            retry_after=retry_after_of(error),
             jitter=runner.jitter(),
         )
         body = encode_failure(self.name, reason.value, error, self.attempts)

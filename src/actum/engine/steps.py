@@ -235,7 +235,7 @@ class StepExecution(Execution):
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason,
             is_final=isinstance(error, (Fatal, *step.retry.never)),
-            retry_after=_retry_after(error),
+            retry_after=retry_after_of(error),
             jitter=runner.jitter(),
         )
         body = encode_failure(self.name, reason.value, error, self.attempts)
@@ -283,7 +283,8 @@ def _previous(failure: bytes | None) -> Failure | Unusable | None:
     return Unusable(decoded.message) if decoded.error_type == "Unusable" else decoded
 
 
-def _retry_after(error: BaseException) -> timedelta | None:
+def retry_after_of(error: BaseException) -> timedelta | None:
+    """Return the pause that an exception asks for in its attribute `retry_after`: a timedelta, or seconds."""
     value = getattr(error, "retry_after", None)
     if isinstance(value, timedelta):
         return value
