@@ -132,7 +132,7 @@ class Outsiders:
                 return self._resume(message)
             case "rollback":
                 return self._take_rollback(message)
-        if runner.is_stopped:
+        if runner.is_stopped or (runner.rollback is not None and runner.rollback.is_reading):
             return Taking.LATER
         match message.kind:
             case "signal":

@@ -143,6 +143,7 @@ class Rollback:
         self.due = None
         self._rows = {(row.kind, row.key, row.generation): row for row in rows}
         runner.guarded(self._start, rows, children)
+        runner.outsiders.read_anyway()  # what a person said about an undo waited for it to be there
         runner.consider()
 
     def _start(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
