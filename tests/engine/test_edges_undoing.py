@@ -1,0 +1,169 @@
+"""Undoing: how often an undo in doubt is repeated, and who is believed when a person and a probe speak at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from actum import Happened, NotHappened, Retry, RollBack, WorkflowFailed, contract, effect
+from actum.client.handle import Handle
+from actum.testing.harness import Harness
+
+LOG: list[str] = []
+GATES: dict[str, asyncio.Event] = {}
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[None]:
+    LOG.clear()
+    GATES.clear()
+    yield
+    for gate in GATES.values():
+        gate.set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once `condition` holds; fail, naming it, after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not await condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        await asyncio.sleep(0.01)
+
+
+@effect("thing.make", in_doubt="repeat", retry=Retry(attempts=3, first="1ms"))
+async def make_repeatably() -> str:
+    return "thing"
+
+
+@make_repeatably.undo
+async def _(result: str) -> None:
+    LOG.append("undo")
+    raise RuntimeError("connection lost")
+
+
+@effect("thing.make", retry=Retry(attempts=3, first="1ms"))
+async def make_firmly() -> str:
+    return "thing"
+
+
+@make_firmly.undo
+async def _(result: str) -> None:
+    LOG.append("undo")
+    raise RuntimeError("connection lost")
+
+
+@make_firmly.probe
+async def _() -> Happened[str]:
+    return Happened("thing")
+
+
+@effect("thing.make", timeout="1m")
+async def make() -> str:
+    return "thing"
+
+
+@make.undo
+async def _(result: str) -> None:
+    LOG.append("undo")
+    if LOG.count("undo") == 1:
+        raise RuntimeError("connection lost")
+    await GATES["undone"].wait()
+    LOG.append("undone")
+
+
+@make.probe
+async def _() -> NotHappened:
+    LOG.append("look")
+    await GATES["looked"].wait()
+    return NotHappened()
+
+
+@contract(on_failure="hold")
+async def repeats() -> None:
+    await make_repeatably()
+    raise RollBack("not what was wanted")
+
+
+@contract(on_failure="hold")
+async def looks_and_repeats() -> None:
+    await make_firmly()
+    raise RollBack("not what was wanted")
+
+
+@contract(on_failure="hold")
+async def looks() -> None:
+    await make()
+    raise RollBack("not what was wanted")
+
+
+async def assert_blocked(handle: Handle[None], cause: str) -> None:
+    """The workflow asks a person, and its undo was tried three times."""
+
+    async def is_blocked() -> bool:
+        return (await handle.row()).cause == cause
+
+    await until(is_blocked, f"the workflow is blocked as {cause}")
+    assert LOG == ["undo"] * 3
+
+
+async def assert_rolled_back(handle: Handle[None]) -> None:
+    with pytest.raises(WorkflowFailed) as caught:
+        await handle.result(10)
+    assert caught.value.status == "rolled_back"
+
+
+async def test_an_undo_that_stays_in_doubt_is_repeated_as_often_as_its_effect_and_then_asks_a_person(
+    actum: Harness,
+) -> None:
+    await actum.worker([repeats])
+    handle = await actum.start(repeats())
+    await actum.approve(handle)
+    await assert_blocked(handle, "in_doubt")
+    actum.clock.advance("1h")
+    await actum.run_until_idle()
+    assert LOG == ["undo"] * 3
+    await handle.settle("undo.1", "happened", reason="it is gone")
+    await assert_rolled_back(handle)
+    assert LOG == ["undo"] * 3
+
+
+async def test_an_undo_whose_probe_finds_the_effect_still_there_gives_up_after_its_attempts(
+    actum: Harness,
+) -> None:
+    await actum.worker([looks_and_repeats])
+    handle = await actum.start(looks_and_repeats())
+    await actum.approve(handle)
+    await assert_blocked(handle, "undo_failed")
+    states = {one.kind: one.state for one in await actum.store.effects.list_of(handle.workflow_id)}
+    assert states == {"thing.make": "undo_failed", "thing.make.undo": "failed"}
+
+
+async def test_a_person_who_says_that_nothing_was_undone_is_believed_over_a_probe_that_still_looks(
+    actum: Harness,
+) -> None:
+    GATES.update({name: asyncio.Event() for name in ("looked", "undone")})
+    await actum.worker([looks])
+    handle = await actum.start(looks())
+    await actum.approve(handle)
+
+    async def is_looking() -> bool:
+        states = [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]
+        return "look" in LOG and "in_doubt" in states
+
+    await until(is_looking, "the probe looks, and the doubt is recorded")
+    await handle.settle("undo.1", "did_not_happen", reason="it is still there")
+
+    async def is_undone_again() -> bool:
+        return LOG.count("undo") == 2
+
+    await until(is_undone_again, "the undo is begun again")
+    GATES["looked"].set()
+    GATES["undone"].set()
+    await assert_rolled_back(handle)
+    assert LOG == ["undo", "look", "undo", "undone"]
+    assert ["did_not_happen"] == [
+        one.outcome for one in await actum.events(handle) if one.kind.value == "effect.settled"
+    ]
