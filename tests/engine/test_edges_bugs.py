@@ -7,11 +7,14 @@ import time
 
 import pytest
 
-from actum import Signal, WorkflowFailed, ask, contract, effect, step
+from actum import RollBack, Signal, WorkflowFailed, ask, contract, effect, request_approval, step
+from actum.engine.asking import ApprovalExecution, Asking
 from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.effects import EffectExecution
-from actum.engine.execution import Execution, TimerExecution
+from actum.engine.execution import TimerExecution
+from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution
+from actum.engine.undoing import UndoExecution
 from actum.testing.harness import Harness
 
 replied = Signal("replied", str)
@@ -25,6 +28,16 @@ async def echo(word: str) -> str:
 @effect("mail.send")
 async def send(to: str) -> str:
     return f"sent to {to}"
+
+
+@effect("thing.make")
+async def make() -> str:
+    return "thing"
+
+
+@make.undo
+async def _(result: str) -> None:
+    pass
 
 
 @contract
@@ -50,6 +63,11 @@ async def does(what: str) -> str:
             return await child()
         case "effect":
             return await send("ana")
+        case "request":
+            await request_approval(send("ana"))
+        case "rollback":
+            await make()
+            raise RollBack("not what was wanted")
     return "done"
 
 
@@ -65,7 +83,7 @@ async def push(actum: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "execution", "method"),
+    ("what", "part", "method"),
     [
         ("step", StepExecution, "start"),
         ("step", StepExecution, "_begin"),
@@ -82,15 +100,25 @@ async def push(actum: Harness) -> None:
         ("effect", EffectExecution, "intended"),
         ("effect", EffectExecution, "_begin"),
         ("effect", EffectExecution, "_tried"),
+        ("request", ApprovalExecution, "start"),
+        ("request", ApprovalExecution, "decided"),
+        ("request", Asking, "_ask"),
+        ("rollback", Rollback, "begin"),
+        ("rollback", Rollback, "_start"),
+        ("rollback", Rollback, "_finish"),
+        ("rollback", UndoExecution, "start"),
+        ("rollback", UndoExecution, "intended"),
+        ("rollback", UndoExecution, "_begin"),
+        ("rollback", UndoExecution, "_tried"),
     ],
 )
 async def test_a_workflow_stopped_by_a_bug_gives_its_slot_back_and_can_be_cancelled(
-    actum: Harness, monkeypatch: pytest.MonkeyPatch, what: str, execution: type[Execution], method: str
+    actum: Harness, monkeypatch: pytest.MonkeyPatch, what: str, part: type, method: str
 ) -> None:
     def buggy(*args: object, **values: object) -> None:
         raise ZeroDivisionError("a planted bug")
 
-    monkeypatch.setattr(execution, method, buggy)
+    monkeypatch.setattr(part, method, buggy)
     worker = await actum.worker([does, harmless], concurrency=1)
     handle = await actum.start(does(what))
     deadline = time.monotonic() + 10
