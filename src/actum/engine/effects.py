@@ -306,7 +306,7 @@ class EffectExecution(DoubtfulExecution):
         self._is_busy = False
         if self.runner.is_over:
             return
-        self._body_returned = True
+        self._body_returned = tried.limit is None and not tried.was_stopped
         error = tried.error
         if error is None:
             self._succeeded(tried.value)

@@ -47,7 +47,7 @@ class Loop:
             self._nudge.clear()
             found = await self._one()
             if found is None:
-                pause = min(max(pause * 2, 0.1), 5.0)
+                pause = min(max(pause * 2, 0.1), max(self._idle, 1.0), 5.0)
             elif found > 0:
                 pause = self._busy
             else:

@@ -167,7 +167,7 @@ class Runner:
                     return
                 except DatabaseUnavailable:
                     await asyncio.sleep(pause)
-                    pause = min(pause * 2, 5.0)
+                    pause = min(pause * 2, 1.0)
                 except Exception as error:
                     self._broken(error)
                     return
