@@ -168,6 +168,14 @@ def test_a_difference_that_no_second_run_explains_is_still_a_fault() -> None:
     assert ('the result is "bob"; without a kill it is "ada"',) == fault.twice
 
 
+def test_another_order_is_nobodys_second_run() -> None:
+    reference = Reference(replace(UNKILLED, world=["a", "b"]))
+    fault = judge(reference, killed(note(1, "step"), note(2, "step"), world=["b", "a"]), STEPS)
+    assert fault is not None
+    assert (FaultKind.OUTCOME_DIFFERS, None) == (fault.kind, fault.step)
+    assert "sort in observe() what may happen in any order" in fault.cure
+
+
 def test_another_ending_is_a_fault() -> None:
     fault = judged(status="failed", outcome={})
     assert fault is not None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 LONGEST = 60
+IN_ANOTHER_ORDER = "has the same entries in another order"
 
 
 def differences(expected: Any, found: Any, place: str) -> list[str]:
@@ -43,7 +44,7 @@ def _lists(expected: list[Any], found: list[Any], place: str) -> Iterator[str]:
     values = {json.dumps(one, sort_keys=True): one for one in [*expected, *found]}
     before, after = (Counter(json.dumps(one, sort_keys=True) for one in part) for part in (expected, found))
     if before == after:
-        yield f"{place} has the same entries in another order"
+        yield f"{place} {IN_ANOTHER_ORDER}"
     for text, value in values.items():
         if before[text] != after[text]:
             yield f"{place} holds {shown(value)} {_times(after[text])}; without a kill {_times(before[text])}"

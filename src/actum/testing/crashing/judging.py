@@ -15,7 +15,7 @@ from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
 from actum.authoring.step import Step
 from actum.model.workflow import Cause
-from actum.testing.crashing.differences import differences, shown
+from actum.testing.crashing.differences import IN_ANOTHER_ORDER, differences, shown
 from actum.testing.crashing.notes import Boundary, Note
 from actum.testing.crashing.trial import Seen
 
@@ -204,6 +204,10 @@ def _wrong_answer(probe: Note, acted: Note | None, *, is_seen: bool) -> str | No
 
 def _twice(seen: Seen, shows: list[str], steps: Mapping[str, Step[..., Any]]) -> Fault:
     """Name what ran before the kill and after it, and what it should have been."""
+    if all(line.endswith(IN_ANOTHER_ORDER) for line in shows):
+        cure = "sort in observe() what may happen in any order, or await one thing after the other"
+        what = "the same happened, and in another order than without a kill"
+        return Fault(FaultKind.OUTCOME_DIFFERS, seen.boundary, None, what, tuple(shows), cure)
     lives: dict[tuple[str, str], set[int]] = {}
     names: dict[tuple[str, str], Note] = {}
     for note in seen.notes:
