@@ -14,6 +14,7 @@ from uuid import UUID
 
 from actum.engine.history import find_gap
 from actum.engine.runner import Runner
+from actum.errors import DatabaseUnavailable
 from actum.model.ids import short
 from actum.model.workflow import Cause
 from actum.store.rows import MessageRow, RecordRow, WorkflowRow
@@ -34,7 +35,14 @@ class Claimer:
         self._worker = worker
 
     async def claim_once(self) -> int:
-        """Return how many workflows were taken."""
+        """Return how many workflows were taken; after a lost reply, look at once what the claim may have left us."""
+        try:
+            return await self._claim()
+        except DatabaseUnavailable:
+            self._worker.compare_soon()
+            raise
+
+    async def _claim(self) -> int:
         worker = self._worker
         slots = min(worker.free_slots, MOST)
         if slots <= 0 or not worker.has_lease():

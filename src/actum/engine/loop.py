@@ -42,12 +42,13 @@ class Loop:
 
     async def run(self) -> None:
         """Run until stopped."""
-        pause = self._busy
+        pause, failed = self._busy, 0
         while not self._is_stopping:
             self._nudge.clear()
             found = await self._one()
+            failed = failed + 1 if found is None else 0
             if found is None:
-                pause = min(max(pause * 2, 0.1), max(self._idle, 1.0), 5.0)
+                pause = min(0.05 * 2**failed, max(self._idle, 1.0), 5.0)
             elif found > 0:
                 pause = self._busy
             else:

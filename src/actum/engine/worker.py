@@ -160,12 +160,13 @@ class Worker:
         self.isolator = Isolator(self)
         self.heartbeat.start()
         self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
+        self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0))
         self._loops = [
             self._claiming,
             Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
             Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
-            Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0)),
+            self._comparing,
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
         self.hints.hear(self._heard)
@@ -305,6 +306,10 @@ class Worker:
         """Stop one workflow locally, because the lease may have passed to somebody else."""
         logger.warning("%s: the lease has run out: %s is let go", self.name, short(runner.workflow_id))
         runner.let_go()
+
+    def compare_soon(self) -> None:
+        """Look what the database says we hold: a reply was lost."""
+        self._comparing.nudge()
 
     def wake_soon(self, ids: Sequence[UUID]) -> None:
         """Make workflows ready that a durable message waits for; where that fails, the sweep does it."""
