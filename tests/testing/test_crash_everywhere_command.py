@@ -88,9 +88,11 @@ def test_when_it_is_killed_itself_what_it_started_ends_too(actum_server: TestSer
     pid_file = tmp_path / "pid"
     process = begin(
         f"{FLOWS}:waits_in_a_step", "--world", FLOWS, "--input", '{"name": "ada"}',
-        ACTUM_DATABASE_URL=actum_server.dsn, ACTUM_TEST_PID=str(pid_file),
+        ACTUM_DATABASE_URL=actum_server.dsn, ACTUM_TEST_PID=str(pid_file), TMPDIR=str(tmp_path),
     )  # fmt: skip
     with process:
         pid = int(until(lambda: pid_file.exists() and pid_file.read_text(), "the step began"))
+        assert list(tmp_path.glob("actum-crashtest-*"))
         process.send_signal(signal.SIGKILL)
     until(lambda: started(pid) is None, "the process that worked on the workflow ended")
+    until(lambda: not list(tmp_path.glob("actum-crashtest-*")), "its folder was removed")

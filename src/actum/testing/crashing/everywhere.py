@@ -60,7 +60,7 @@ async def crash_everywhere(
     _check(at_once, patience)
     found = World.find(world)
     started = time.monotonic()
-    async with _place(server) as (folder, used), Nursery(contract, found) as nursery:
+    async with _place(server) as (folder, used), Nursery(contract, found, folder) as nursery:
         trials = Trials(call, found, used, nursery, folder, patience)
         boundaries, faults = await _sweep(trials, steps_of(contract), at_once, tell)
     return Report(_named(call), boundaries, faults, time.monotonic() - started)
@@ -80,7 +80,7 @@ def _check(at_once: int | None, patience: float) -> None:
 @asynccontextmanager
 async def _place(server: TestServer | None) -> AsyncIterator[tuple[Path, TestServer]]:
     """Give a folder for the runs, and a server that is closed where it was opened here."""
-    folder = Path(tempfile.mkdtemp(prefix="actum-crash-"))
+    folder = Path(tempfile.mkdtemp(prefix="actum-crashtest-"))
     token = secrets.token_hex(5)
     opened = None
     try:

@@ -1,7 +1,7 @@
 """Where the processes that are killed come from: a program that has imported the author's code, and forks.
 
 So a hundred kills do not cost a hundred imports. It reads orders, one a line, and says who was born and how each
-ended. When its parent is gone it ends, and so do its children.
+ended. When its parent is gone it ends, and so do its children and their folder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import traceback
@@ -81,6 +82,10 @@ def main() -> None:
     for pid in children:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for pid in children:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    shutil.rmtree(first["folder"], ignore_errors=True)
 
 
 def _read_line() -> bytes:

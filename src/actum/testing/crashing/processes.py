@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from actum.authoring.contract import Contract
@@ -39,10 +40,14 @@ class Life:
 
 
 class Nursery:
-    """Bears processes that are killed. Used inside one event loop; what still lives at the end is killed."""
+    """Bears processes that are killed. Used inside one event loop; what still lives at the end is killed.
 
-    def __init__(self, contract: Contract[..., Any], world: World) -> None:
+    It removes `folder` when it ends, so that nothing of it stays where this process is killed.
+    """
+
+    def __init__(self, contract: Contract[..., Any], world: World, folder: Path) -> None:
         self._contract = contract
+        self._folder = folder
         self._modules, self._name = _importable(contract, world)
         self._lives: dict[int, Life] = {}
         self._births: list[asyncio.Future[Life]] = []
@@ -58,7 +63,14 @@ class Nursery:
             start_new_session=True,
         )
         try:
-            self._write({"path": sys.path, "modules": self._modules, "contract": self._name})
+            self._write(
+                {
+                    "path": sys.path,
+                    "modules": self._modules,
+                    "contract": self._name,
+                    "folder": str(self._folder),
+                }
+            )
             said = await self._hear_one()
             if said is None or "failed" in said:
                 raise InvalidContract(
