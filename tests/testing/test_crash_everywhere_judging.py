@@ -114,7 +114,7 @@ def test_an_effect_is_suspected_before_a_step_that_ran_beside_it() -> None:
 def test_one_key_acted_on_twice_is_a_fault_though_the_world_looks_the_same() -> None:
     fault = judged(note(1, "effect"), note(2, "effect"), acted=[("mail", "k"), ("mail", "k")])
     assert fault is not None
-    assert ('mail was acted on 2 times under the key "k"',) == fault.twice
+    assert ('mail was acted on twice under the key "k"',) == fault.twice
 
 
 @pytest.mark.parametrize(

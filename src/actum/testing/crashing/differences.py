@@ -47,8 +47,9 @@ def _lists(expected: list[Any], found: list[Any], place: str) -> Iterator[str]:
         yield f"{place} {IN_ANOTHER_ORDER}"
     for text, value in values.items():
         if before[text] != after[text]:
-            yield f"{place} holds {shown(value)} {_times(after[text])}; without a kill {_times(before[text])}"
+            yield f"{place} holds {shown(value)} {times(after[text])}; without a kill {times(before[text])}"
 
 
-def _times(count: int) -> str:
+def times(count: int) -> str:
+    """Return a number of times in words."""
     return {0: "not at all", 1: "once", 2: "twice"}.get(count, f"{count} times")

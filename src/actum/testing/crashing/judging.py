@@ -15,7 +15,7 @@ from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
 from actum.authoring.step import Step
 from actum.model.workflow import Cause
-from actum.testing.crashing.differences import IN_ANOTHER_ORDER, differences, shown
+from actum.testing.crashing.differences import IN_ANOTHER_ORDER, differences, shown, times
 from actum.testing.crashing.notes import Boundary, Note
 from actum.testing.crashing.trial import Seen
 
@@ -122,7 +122,7 @@ def _shows(reference: Reference, seen: Seen) -> list[str]:
         usual = max(Counter(reference.seen.acted or ()).values(), default=1)
         for (kind, key), count in Counter(seen.acted).items():
             if count > usual:
-                found.append(f"{kind} was acted on {count} times under the key {shown(key)}")
+                found.append(f"{kind} was acted on {times(count)} under the key {shown(key)}")
     if reference.is_world_steady:
         found += differences(reference.seen.world, seen.world, "observe()")
     if reference.is_result_steady:
