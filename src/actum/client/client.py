@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from actum.authoring.registration import Registration, register
 from actum.client.finding import find_approval, find_workflow
 from actum.client.fitting import require_fit
 from actum.client.handle import Handle
+from actum.client.planning import plan_rollback
 from actum.client.starting import Tags, contract_of, prepare
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
-from actum.engine.rollback import read_standing, stand
 from actum.errors import InvalidInput, KeyConflict, NotEntitled, NotFound, NotPossible
 from actum.machine.approvals import identity
-from actum.machine.rollback import Entry, plan
+from actum.machine.rollback import Entry
 from actum.model.ids import short
 from actum.settings import Settings
 from actum.store.hints import Hints
@@ -311,27 +311,8 @@ class Client:
         self.hints.send(f"wake:{workflow_id}")
 
     async def plan_rollback(self, workflow_id: UUID, *, to: str | None = None) -> Sequence[Entry]:
-        """Return what a rollback would do now, newest first, by the contracts as registered; changes nothing.
-
-        With `to`, only what was done after the effect or step at that address ended.
-        """
-        rows, children = await read_standing(self.store, workflow_id)
-        reversible = await self._read_reversibility({workflow_id, *(child.id for child in children)})
-        now = await self.store.read_clock()
-        standing = stand(rows, children, lambda row: reversible.get((row.contract, row.step), "final"), now)
-        if to is not None:
-            ends = [e.at for e in await self.store.records.read_events(workflow_id) if e.address == to]
-            standing = [one for one in standing if not ends or one.finished_at > ends[-1]]
-        return plan(standing)
-
-    async def _read_reversibility(self, ids: Iterable[UUID]) -> dict[tuple[str, str], str]:
-        found: dict[tuple[str, str], str] = {}
-        for workflow_id in ids:
-            row = await self.get(workflow_id)
-            document = await self.store.contracts.get(row.contract, row.document_hash)
-            steps = orjson.loads(document["document"])["steps"] if document is not None else []
-            found |= {(row.contract, s["name"]): s["reversibility"] for s in steps if "reversibility" in s}
-        return found
+        """Return what a rollback would do now, newest first; see `actum.client.planning`. Changes nothing."""
+        return await plan_rollback(self.store, workflow_id, to)
 
     async def settle(
         self, workflow_id: UUID, address: str, outcome: str, *, result: Any = None, reason: str = ""
