@@ -91,3 +91,19 @@ async def survey(about: str) -> int:
 @contract(owner=OWNER)
 async def linger(name: str) -> str:
     return await hold(name)
+
+
+@effect("room.book", in_doubt="repeat")
+def book(room: str) -> str:
+    return f"booked {room}"
+
+
+@book.undo
+def _(booked: str, room: str) -> None:
+    Path(f"{room}.freed").write_text(booked)
+
+
+@contract(owner=OWNER, on_failure="hold")
+async def reserve(room: str) -> str:
+    booked = await book(room)
+    return booked + await go.wait()
