@@ -144,6 +144,8 @@ async def test_an_answer_that_says_nothing_is_tried_again_once_the_probe_found_n
     handle = await actum.start(one.order("a"))
     await remote.plan("503")
     await actum.approve(handle)
+    await actum.run_until_idle()
+    actum.clock.advance("61s")  # a no is believed once the request can no longer be under way
     assert "/things/1" == await handle.result(10)
     keys = await remote.keys()
     assert (2, 1) == (len(keys), len(set(keys)))
@@ -236,6 +238,8 @@ async def test_an_undo_whose_answer_is_lost_is_settled_by_looking_for_what_was_m
     handle = await actum.start(one.regret("a"))
     await remote.plan("ok", how)
     await actum.approve(handle)
+    await actum.run_until_idle()
+    actum.clock.advance("61s")  # a no is believed once the request can no longer be under way
     with pytest.raises(WorkflowFailed) as caught:
         await handle.result(10)
     assert "rolled_back" == caught.value.status
