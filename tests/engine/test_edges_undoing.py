@@ -44,7 +44,7 @@ async def _(result: str) -> None:
     raise RuntimeError("connection lost")
 
 
-@effect("thing.make", retry=Retry(attempts=3, first="1ms"))
+@effect("thing.make", settle_after="1ms", retry=Retry(attempts=3, first="1ms"))
 async def make_firmly() -> str:
     return "thing"
 

@@ -477,3 +477,35 @@ async def test_steps_before_an_approval_do_not_run_again_after_it(actum: Harness
     assert await handle.result(10) == ["a", "b", "sent to ana"]
     assert world.keys[:2] == ["a", "b"]
     assert len(world.keys) == 3
+
+
+@effect("page.write")
+async def write_page(text: str) -> str:
+    return await act(text)
+
+
+@write_page.preview
+async def _(text: str) -> Preview:
+    return Preview(f"Replace the page by {text}", relies_on=str(WORLD.answer))
+
+
+async def test_a_world_that_changed_while_the_approval_waited_is_asked_about_again(
+    actum: Harness, world: World
+) -> None:
+    @contract(on_failure="hold")
+    async def publish(text: str) -> str:
+        return await write_page(text)
+
+    world.answer = "version 1"
+    await actum.worker([publish])
+    handle = await actum.start(publish("hello"))
+    await actum.run_until_idle()
+    world.answer = "version 2"
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    assert world.keys == []
+    states = [one.state for one in await actum.store.approvals.list_of([handle.workflow_id])]
+    assert states == ["stale", "pending"]
+    await actum.approve(handle)
+    assert await handle.result(10) == "sent to hello"
+    assert len(world.keys) == 1

@@ -39,8 +39,8 @@ def decided(probed: Probed | None = None, **fields: Any) -> WayOut:
     return decide(**{**usual, **fields}, probed=probed)
 
 
-def no(begun_at: datetime, *, body_had_returned: bool = False) -> Probed:
-    return Probed(Answer.NOT_HAPPENED, begun_at, body_had_returned)
+def no(begun_at: datetime, *, returned_at: datetime | None = None) -> Probed:
+    return Probed(Answer.NOT_HAPPENED, begun_at, returned_at)
 
 
 def test_what_may_be_repeated_is_repeated_at_once() -> None:
@@ -85,8 +85,16 @@ def test_a_believed_no_is_true_for_ever_whenever_the_request_arrives(arrives: in
         assert isinstance(word, SettleHappened) == saw
 
 
-def test_a_no_is_believed_at_once_in_the_process_whose_body_had_returned() -> None:
-    assert SettleNotHappened() == decided(no(START, body_had_returned=True), attempt_timeout=None)
+@pytest.mark.parametrize("attempt_timeout", [timedelta(seconds=60), None])
+def test_a_no_is_believed_where_the_body_returned_once_its_request_can_no_longer_arrive(
+    attempt_timeout: timedelta | None,
+) -> None:
+    returned = START + timedelta(seconds=1)
+    quiet = returned + timedelta(seconds=30)
+    early = decided(no(returned, returned_at=returned), attempt_timeout=attempt_timeout)
+    assert ProbeAgainAt(quiet) == early
+    late = decided(no(quiet, returned_at=returned), attempt_timeout=attempt_timeout, now=quiet)
+    assert SettleNotHappened() == late
 
 
 def test_a_no_without_a_time_out_is_never_believed_elsewhere() -> None:

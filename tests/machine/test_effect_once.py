@@ -59,7 +59,7 @@ class Look:
 
     begun_at: datetime
     answer: Answer
-    body_had_returned: bool
+    returned_at: datetime | None
 
 
 class EffectOnce(RuleBasedStateMachine):
@@ -74,7 +74,7 @@ class EffectOnce(RuleBasedStateMachine):
         self.under_way: list[Request] = []
         self.started_at = self.now
         self.body_is_here = False
-        self.body_returned = False
+        self.returned_at: datetime | None = None
         self.look: Look | None = None
         self.probed: Probed | None = None
 
@@ -93,7 +93,7 @@ class EffectOnce(RuleBasedStateMachine):
             self.completed[self.entry.generation] = self.completed.get(self.entry.generation, 0) + 1
 
     def begin_attempt(self, generation: int) -> None:
-        self.started_at, self.body_is_here, self.body_returned = self.now, True, False
+        self.started_at, self.body_is_here, self.returned_at = self.now, True, None
         self.look = self.probed = None
         self.under_way.append(Request(generation, self.now + TIMEOUT + SETTLE))
 
@@ -135,7 +135,7 @@ class EffectOnce(RuleBasedStateMachine):
     @precondition(lambda self: self.body_is_here)
     @rule(is_rescued=st.booleans())
     def the_process_dies(self, is_rescued: bool) -> None:
-        self.body_is_here = self.body_returned = False
+        self.body_is_here, self.returned_at = False, None
         self.look = None
         if is_rescued:
             self.go(E.IN_DOUBT)
@@ -160,14 +160,15 @@ class EffectOnce(RuleBasedStateMachine):
     @precondition(lambda self: self.body_is_here)
     @rule()
     def the_body_fails_without_knowing(self) -> None:
-        self.body_is_here, self.body_returned = False, True
-        self.under_way.clear()
+        self.body_is_here, self.returned_at = False, self.now
+        until = self.now + SETTLE  # its sender has given up, and it may still be in a queue
+        self.under_way = [replace(one, until=min(one.until, until)) for one in self.under_way]
         self.go(E.IN_DOUBT)
 
-    @precondition(lambda self: self.body_returned)
+    @precondition(lambda self: self.returned_at is not None)
     @rule()
     def the_process_dies_after_its_body_returned(self) -> None:
-        self.body_returned = False
+        self.returned_at = None
         self.look = None
 
     @rule(seconds=st.sampled_from([1, 3]))
@@ -179,7 +180,7 @@ class EffectOnce(RuleBasedStateMachine):
     @rule(can_look=st.sampled_from([True, True, True, False]))
     def a_probe_looks(self, can_look: bool) -> None:
         answer = Answer.HAPPENED if self.has_happened else Answer.NOT_HAPPENED
-        self.look = Look(self.now, answer if can_look else Answer.FAILED, self.body_returned)
+        self.look = Look(self.now, answer if can_look else Answer.FAILED, self.returned_at)
 
     @precondition(lambda self: self.look is not None)
     @rule()
@@ -188,7 +189,7 @@ class EffectOnce(RuleBasedStateMachine):
         failures = (
             (self.probed.failures if self.probed else 0) + 1 if self.look.answer is Answer.FAILED else 0
         )
-        self.probed = Probed(self.look.answer, self.look.begun_at, self.look.body_had_returned, failures)
+        self.probed = Probed(self.look.answer, self.look.begun_at, self.look.returned_at, failures)
         self.look = None
         self.carry_out()
 
@@ -214,7 +215,8 @@ class EffectOnce(RuleBasedStateMachine):
                 assert self.probed.failures == 3
                 self.probed = None
             case ProbeNow():
-                assert self.now >= self.started_at + TIMEOUT + SETTLE
+                returned = self.probed.returned_at if self.probed else None
+                assert self.now >= (returned or self.started_at + TIMEOUT) + SETTLE
             case RepeatNow():
                 raise AssertionError("a probe was declared")
 

@@ -99,6 +99,28 @@ class Asking:
         self._try = Try(self._runner.loop, lambda tried: self._runner.guarded(self._previewed, tried), None)
         self._runner.when_durable(self._preview)
 
+    def look_again(self, done: Callable[[bool], None]) -> None:
+        """Look once more before the effect begins; `done` is told whether what the approval relies on is as it was."""
+        relied = orjson.loads(self.progress.preview or b"{}").get("relies_on")
+        if not relied:
+            done(True)
+            return
+        runner = self._runner
+        self._try = Try(
+            runner.loop, lambda tried: runner.guarded(self._looked_again, tried, relied, done), None
+        )
+        runner.when_durable(self._preview)
+
+    def _looked_again(self, tried: Tried, relied: str, done: Callable[[bool], None]) -> None:
+        self._try = None
+        if tried.was_stopped or self._runner.is_over:
+            self._runner.consider()
+        elif tried.error is not None or tried.limit is not None:
+            self._failed(tried.error or TimeoutError(f"the preview of {self.effect.name} took too long"))
+        else:
+            done(isinstance(tried.value, Preview) and tried.value.relies_on == relied)
+            self._runner.consider()
+
     def leave(self) -> None:
         """Stop looking."""
         if self._try is not None:

@@ -36,7 +36,7 @@ class DoubtfulExecution(StepExecution):
     _then: Callable[[], None] | None = None
     _probed: doubt.Probed | None = None
     _probe_failures = 0
-    _body_returned = False
+    _returned_at: int | None = None
     _answer: Any = None
 
     @property
@@ -196,7 +196,8 @@ class DoubtfulExecution(StepExecution):
         if tried.was_stopped or self.runner.is_over:
             self.runner.consider()
             return
-        begun, returned = to_datetime(self._started_at), self._body_returned
+        begun = to_datetime(self._started_at)
+        returned = None if self._returned_at is None else to_datetime(self._returned_at)
         match tried.value if tried.error is None and tried.limit is None else None:
             case Happened(result):
                 self._answer = result

@@ -112,8 +112,21 @@ class EffectExecution(DoubtfulExecution):
             self._end_unstarted(
                 "rejected", {"reason": asked.rationale or "", "by": [asked.by] if asked.by else []}
             )
+        elif self._mode == "first":
+            self._asking = Asking(self.runner, self.request, self.address, None, self._could_not_ask)
+            self._asking.look_again(self._looked_again)
         else:
             self._intend()
+
+    def _looked_again(self, is_as_it_was: bool) -> None:
+        """The world was looked at once more: go on, or have what it is now decided anew."""
+        self._asking = None
+        if is_as_it_was:
+            self.runner.when_going(self._intend)
+            return
+        withdraw(self.runner, self.progress, self.address, self.name)
+        self.progress.asked = self.progress.preview = None
+        self.runner.when_going(self.decided)
 
     def _could_not_ask(self, error: BaseException) -> None:
         self.runner.fail_address(self, error)
@@ -194,7 +207,7 @@ class EffectExecution(DoubtfulExecution):
         self.progress.started_at = record.at
         self.progress.again_at = None
         self._mode = "again"
-        self._body_returned = False
+        self._returned_at = None
         self._probed, self._probe_failures = None, 0
         self._begin()
 
@@ -306,7 +319,7 @@ class EffectExecution(DoubtfulExecution):
         self._is_busy = False
         if self.runner.is_over:
             return
-        self._body_returned = tried.limit is None and not tried.was_stopped
+        self._returned_at = self.runner.now()
         error = tried.error
         if error is None:
             self._succeeded(tried.value)

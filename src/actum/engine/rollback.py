@@ -24,6 +24,7 @@ from actum.engine.log import Record
 from actum.engine.undoing import UndoExecution
 from actum.errors import NotFound
 from actum.flow import Command
+from actum.machine.ledger import EffectState
 from actum.machine.rollback import Action, Entry, Standing, judge, plan
 from actum.model.events import EventKind
 from actum.model.workflow import FINAL, Cause, Status
@@ -210,6 +211,7 @@ class Rollback:
         )
         address = entry["address"]
         execution = UndoExecution(runner, Command(address, request), runner.history.at(address))
+        execution.begins_undo = row.state != EffectState.UNDOING
         execution.on_done = self._undone
         execution.on_failed = self._stop
         runner.executions[address] = execution

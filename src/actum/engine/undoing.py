@@ -38,11 +38,12 @@ class UndoExecution(Execution):
     on_failed: Callable[[str], None]
     _try: Try | None = None
     _then: Callable[[], None] | None = None
-    _body_returned = False
+    _returned_at: int | None = None
     _probed: doubt.Probed | None = None
     _failures = 0
     _begun_at = 0
-    _begins_undo = True
+    begins_undo = True
+    """Whether its first intent moves the effect to `undoing`: not where an earlier holder's did."""
 
     @property
     def effect(self) -> Effect[..., Any]:
@@ -52,7 +53,6 @@ class UndoExecution(Execution):
 
     def start(self) -> None:
         self.attempts = self.progress.attempts
-        self._begins_undo = not (self.progress.is_started or self.progress.again_at is not None)
         if self.progress.is_in_doubt:
             self._resolve()
         elif self.progress.is_started:
@@ -103,18 +103,18 @@ class UndoExecution(Execution):
             snapshot="start",
             argument_hash=request.argument_hash,
             intent=intent,
-            ended=self._original("undoing") if self._begins_undo else None,
+            ended=self._original("undoing") if self.begins_undo else None,
         )
         record.address, record.step = self.address, self.name
         self.runner.intend(self, record)
 
     def intended(self, record: Record) -> None:
         """The undo may happen from here on."""
-        self._begins_undo = False
+        self.begins_undo = False
         self.progress.key, self.progress.generation = self.request.key, self.request.generation
         self.progress.is_started, self.progress.is_in_doubt = True, False
         self.progress.started_at = record.at
-        self._probed, self._failures, self._body_returned = None, 0, False
+        self._probed, self._failures, self._returned_at = None, 0, None
         self._begin()
 
     def refused(self, why: str) -> None:
@@ -175,7 +175,7 @@ class UndoExecution(Execution):
         self._try, self.is_active = None, False
         if self.runner.is_over:
             return
-        self._body_returned = True
+        self._returned_at = self.runner.now()
         if tried.error is None:
             self._succeeded(K.EFFECT_SUCCEEDED, None, None)
         elif isinstance(tried.error, (NotDone, *self.effect.not_done)):
@@ -320,7 +320,8 @@ class UndoExecution(Execution):
                 case _:
                     answer = doubt.Answer.UNKNOWN
         self._failures = self._failures + 1 if answer is doubt.Answer.FAILED else 0
-        self._probed = doubt.Probed(answer, to_datetime(self._begun_at), self._body_returned, self._failures)
+        returned = None if self._returned_at is None else to_datetime(self._returned_at)
+        self._probed = doubt.Probed(answer, to_datetime(self._begun_at), returned, self._failures)
         self._resolve()
         self.runner.consider()
 

@@ -42,12 +42,13 @@ class Answer(StrEnum):
 class Probed:
     """A probe's answer, the instant it was begun, and how many have failed in a row (this one included).
 
-    `body_had_returned`: whether the attempt's body had returned, in this very process, before the probe was begun.
+    `returned_at` is when the attempt's body returned, where that was in this very process and before the probe was
+    begun; its request may be under way for `settle_after` from then on, and no longer.
     """
 
     answer: Answer
     begun_at: datetime
-    body_had_returned: bool = False
+    returned_at: datetime | None = None
     failures: int = 0
 
 
@@ -116,6 +117,8 @@ def decide(
         case Way.PROBE:
             if probed is None:
                 return ProbeNow()
+            if probed.returned_at is not None:
+                return _after_probe(probed, probed.returned_at + settle_after, now)
             return _after_probe(probed, acts_until(started_at, attempt_timeout, settle_after), now)
         case _:
             assert_never(way)
@@ -145,8 +148,6 @@ def _after_probe(probed: Probed, quiet_from: datetime | None, now: datetime) -> 
 
 
 def _after_no(probed: Probed, quiet_from: datetime | None, now: datetime) -> WayOut:
-    if probed.body_had_returned:
-        return SettleNotHappened()
     if quiet_from is None:
         return AskPerson(
             "its probe says it did not happen, but the attempt has no time-out, so it may still be under way elsewhere"
