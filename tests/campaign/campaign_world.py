@@ -22,7 +22,7 @@ from crash_processes import Life, Nursery, Server
 HERE = Path(__file__).parent
 LONGEST = 900.0
 """Seconds after which the service ends by itself."""
-GAP = (1.0, 3.0)
+GAP = (1.0, 3.5)
 """Seconds between two kills."""
 KILLS = {"worker": 6, "service": 3, "database": 1}
 """What is killed, and how often beside the others."""
@@ -82,20 +82,26 @@ class World:
         self.server = server
         self.service = service
         self.kills: Counter[str] = Counter()
+        self.is_calm = False
         self._nursery = nursery
         self._orders = orders
         self._chance = random.Random(f"{seed}/kills")
         self._lives: list[Life] = []
 
     async def work(self) -> None:
-        """Keep two workers alive, and kill something every other second, until cancelled."""
+        """Keep two workers alive until cancelled, and kill something every other second until it is to be calm.
+
+        Whoever was there at two crashes is run alone from then on, so that kills without end would leave few to be
+        run together: once everything has been started, what is left is let finish.
+        """
         self._lives = [await self._nursery.bear(order) for order in self._orders]
         while True:
             gap = asyncio.get_running_loop().time() + self._chance.uniform(*GAP)
             while asyncio.get_running_loop().time() < gap:
                 await self._replace_the_dead()
                 await asyncio.sleep(0.05)
-            await self._kill(self._chance.choices(list(KILLS), list(KILLS.values()))[0])
+            if not self.is_calm:
+                await self._kill(self._chance.choices(list(KILLS), list(KILLS.values()))[0])
 
     async def calm_down(self) -> None:
         """End the workers as an operator would, once everything has ended."""

@@ -33,7 +33,7 @@ from actum.settings import Settings  # noqa: E402
 SEED = os.environ.get("ACTUM_TEST_SEED") or str(random.SystemRandom().randrange(10**6))
 RUNS = os.environ.get("RUNS")
 COUNT = int(os.environ.get("ACTUM_TEST_CAMPAIGN") or (int(RUNS) * 100 if RUNS else 300))
-IN_FLIGHT = 60
+IN_FLIGHT = 40
 """Workflows that are under way at a time."""
 PATIENCE = 30 + COUNT * 0.2
 """Seconds after which whatever has not ended is taken to be stuck."""
@@ -72,7 +72,7 @@ async def test_whatever_lies_and_dies_no_operation_happens_twice_and_no_workflow
 async def run(world: World, client: Client) -> None:
     """Start everything, kill at random until all have ended, then let the workers go."""
     killing = asyncio.create_task(world.work())
-    starting = asyncio.create_task(start_all(client))
+    starting = asyncio.create_task(start_all(world, client))
     try:
         async with asyncio.timeout(PATIENCE):
             await asyncio.wait((killing, starting), return_when=asyncio.FIRST_COMPLETED)
@@ -88,7 +88,7 @@ async def run(world: World, client: Client) -> None:
     await world.calm_down()
 
 
-async def start_all(client: Client) -> None:
+async def start_all(world: World, client: Client) -> None:
     """Start workflows whenever few are under way; return once all have ended."""
     started = 0
     while True:
@@ -99,6 +99,7 @@ async def start_all(client: Client) -> None:
                 started += await start_some(client, range(started, min(COUNT, started + IN_FLIGHT - busy)))
             elif not busy:
                 return
+            world.is_calm = started >= COUNT
         await asyncio.sleep(0.1)
 
 
