@@ -22,10 +22,10 @@ from crash_processes import Life, Nursery, Server
 HERE = Path(__file__).parent
 LONGEST = 900.0
 """Seconds after which the service ends by itself."""
-GAP = (1.0, 3.5)
+GAP = (0.7, 2.5)
 """Seconds between two kills."""
 KILLS = {"worker": 6, "service": 3, "database": 1}
-"""What is killed, and how often beside the others."""
+"""What is killed: each once at first, then so often beside the others."""
 
 
 class CampaignNursery(Nursery):
@@ -95,13 +95,15 @@ class World:
         run together: once everything has been started, what is left is let finish.
         """
         self._lives = [await self._nursery.bear(order) for order in self._orders]
+        first = list(KILLS)
         while True:
             gap = asyncio.get_running_loop().time() + self._chance.uniform(*GAP)
             while asyncio.get_running_loop().time() < gap:
                 await self._replace_the_dead()
                 await asyncio.sleep(0.05)
             if not self.is_calm:
-                await self._kill(self._chance.choices(list(KILLS), list(KILLS.values()))[0])
+                drawn = self._chance.choices(list(KILLS), list(KILLS.values()))[0]
+                await self._kill(first.pop(0) if first else drawn)
 
     async def calm_down(self) -> None:
         """End the workers as an operator would, once everything has ended."""
