@@ -87,6 +87,23 @@ async def repeats() -> None:
     raise RollBack("not what was wanted")
 
 
+@effect("thing.make", in_doubt="repeat", retry=Retry(attempts=3, first="10s"))
+async def make_patiently() -> str:
+    return "thing"
+
+
+@make_patiently.undo
+async def _(result: str) -> None:
+    LOG.append("undo")
+    raise ConnectionError("the line broke")
+
+
+@contract(on_failure="hold")
+async def repeats_patiently() -> None:
+    await make_patiently()
+    raise RollBack("not what was wanted")
+
+
 @contract(on_failure="hold")
 async def looks_and_repeats() -> None:
     await make_firmly()
@@ -128,6 +145,19 @@ async def test_an_undo_that_stays_in_doubt_is_repeated_as_often_as_its_effect_an
     await handle.settle("undo.1", "happened", reason="it is gone")
     await assert_rolled_back(handle)
     assert LOG == ["undo"] * 3
+
+
+async def test_an_undo_whose_repeat_waits_long_enough_to_be_parked_is_repeated_all_the_same(
+    actum: Harness,
+) -> None:
+    await actum.worker([repeats_patiently])
+    handle = await actum.start(repeats_patiently())
+    await actum.approve(handle)
+    for count in (1, 2, 3):
+        await actum.run_until_idle()
+        assert LOG == ["undo"] * count
+        actum.clock.advance("1m")
+    await assert_blocked(handle, "in_doubt")
 
 
 async def test_an_undo_whose_probe_finds_the_effect_still_there_gives_up_after_its_attempts(

@@ -246,11 +246,13 @@ class UndoExecution(Execution):
 
     def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
         body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
+        now = self.runner.now()
         self.progress.is_in_doubt, self.progress.failure_reason = True, reason.value
+        self.progress.doubted_at = now
         self.record(
             Record(
                 K.EFFECT_DOUBTED,
-                self.runner.now(),
+                now,
                 attempt=self.attempts,
                 reason=reason.value,
                 data=as_data(why=why, way=self.effect.way_out),
@@ -329,7 +331,7 @@ class UndoExecution(Execution):
         """Undo it again, as often and as patiently as its retry allows; then a person is asked."""
         verdict = self._decide()
         if isinstance(verdict, Again):
-            self._wait_for_retry(verdict)
+            self._wait_for_retry(verdict, self.progress.doubted_at)
         else:
             self.needs, self.needs_person = f"{self.attempts} attempts to undo it ended in doubt", True
 
@@ -343,7 +345,7 @@ class UndoExecution(Execution):
             case None:
                 self._intend()
             case Again():
-                self._wait_for_retry(verdict)
+                self._wait_for_retry(verdict, self.runner.now())
             case GiveUp():
                 self.on_failed(
                     f"{self.name} at {self.address} was tried {self.attempts} times, and it stands"
@@ -362,9 +364,10 @@ class UndoExecution(Execution):
             jitter=self.runner.jitter(),
         )
 
-    def _wait_for_retry(self, verdict: Again) -> None:
+    def _wait_for_retry(self, verdict: Again, since: int) -> None:
+        """Wait from `since` on: counted from each claim instead, a wait that is parked would never end."""
         self.needs, self._then = "retry", self._intend
-        self.due = self.runner.now() + int(verdict.after / timedelta(microseconds=1))
+        self.due = since + int(verdict.after / timedelta(microseconds=1))
 
     def receive(self, message: MessageRow) -> bool:
         """A person settles the doubt about the undo."""
