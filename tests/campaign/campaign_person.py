@@ -22,6 +22,8 @@ from actum.store.rows import ApprovalRow, EffectRow, WorkflowRow
 MARGIN = 0.3
 """Seconds that the person waits on top, before taking what the log does not say for what did not happen."""
 REJECTED = 0.05
+ROLLED_BACK, CANCELLED = 0.04, 0.02
+"""How many of the workflows that are waiting the person rolls back, and cancels, without being asked."""
 PAUSE = 0.05
 
 
@@ -41,6 +43,7 @@ class Person:
         self._seed = seed
         self._settled: set[tuple[Any, ...]] = set()
         self._resumed: dict[UUID, int] = {}
+        self._met: set[UUID] = set()
 
     async def attend(self) -> None:
         """Do what is asked until cancelled."""
@@ -48,6 +51,7 @@ class Person:
             with suppress(ActumError, TimeoutError):  # somebody was quicker, or the database is away
                 await self._decide_all()
                 await self._unblock_all()
+                await self._change_mind()
             await asyncio.sleep(PAUSE)
 
     async def _decide_all(self) -> None:
@@ -74,6 +78,20 @@ class Person:
                     self._resumed[row.id] = row.next_seq
                     await self.client.handle(row.id).resume("try again")
                     self.did[f"resumed from {row.cause}"] += 1
+
+    async def _change_mind(self) -> None:
+        for row in await self.client.list(contract="whole", status="waiting", count=200):
+            if row.id in self._met:
+                continue
+            chance = random.Random(f"{self._seed}/mind/{row.key}").random()
+            handle = self.client.handle(row.id)
+            if chance < ROLLED_BACK:
+                await handle.roll_back("it is not wanted any more")
+                self.did["rolled back"] += 1
+            elif chance < ROLLED_BACK + CANCELLED:
+                await handle.cancel("it is not wanted any more")
+                self.did["cancelled"] += 1
+            self._met.add(row.id)
 
     async def _settle(self, row: WorkflowRow) -> None:
         """Say what the log says, about each attempt once, and not before the attempt can do no more."""

@@ -29,11 +29,13 @@ class Verdict:
         self._done = service.done()
         self._lines = service.lines()
         self._ledger: dict[str, EffectRow] = {}
+        self._statuses: dict[Any, str] = {}
 
     async def reach(self) -> list[str]:
         """Look at everything, once nothing moves any more."""
         self.found += await audit(self._store)
         async for row in every_workflow(self._store):
+            self._statuses[row.id] = row.status
             self.ends[row.status] += row.contract == whole.name
             if Status(row.status) not in FINAL:
                 self.found.append(f"{row.id} is {row.status} ({row.cause}): {await self._tail(row.id)}")
@@ -44,6 +46,7 @@ class Verdict:
         self._judge_keys()
         for effect in self._ledger.values():
             self._judge_entry(effect)
+            self._judge_holders(effect)
         return self.found
 
     def _judge_keys(self) -> None:
@@ -69,6 +72,16 @@ class Verdict:
             self._done[f"{key}/undo"] > 0
         ):
             self.found.append(f"{key} is {effect.state}, and the service says otherwise: {self._story(key)}")
+
+    def _judge_holders(self, effect: EffectRow) -> None:
+        """What a completed workflow took the result of still stands."""
+        counting = [
+            one
+            for one in effect.holders
+            if one != effect.workflow_id and self._statuses.get(one) == "completed"
+        ]
+        if counting and effect.state != "succeeded":
+            self.found.append(f"{outside_name(effect)} is {effect.state}, and {counting} completed with it")
 
     async def _judge_rollback(self, workflow_id: Any) -> None:
         """The report calls it complete or partial, and says of each effect what became of it."""
