@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from actum import Happened, NotDone, NotHappened, Retry, RollBack, attempt, contract, effect, step
+from actum.authoring.contract import AnyStep
 from actum.authoring.effect import Effect
 
 FOLDER = "ACTUM_TEST_CRASH"
@@ -131,7 +132,7 @@ async def carry_out(name: str, plan: list[list[str]]) -> list[str]:
     return results
 
 
-STEPS = (think, check, *EFFECTS.values())
+STEPS: tuple[AnyStep, ...] = (think, check, *EFFECTS.values())
 
 
 @contract(on_failure="rollback", steps=STEPS)

@@ -15,6 +15,7 @@ from campaign_contracts import SETTLE_AFTER, TIMEOUTS
 from campaign_world import OutsideService
 
 from actum import Client
+from actum.client.handle import Handle
 from actum.errors import ActumError
 from actum.machine.keys import outside_key
 from actum.store.rows import ApprovalRow, EffectRow, WorkflowRow
@@ -84,7 +85,7 @@ class Person:
             if row.id in self._met:
                 continue
             chance = random.Random(f"{self._seed}/mind/{row.key}").random()
-            handle = self.client.handle(row.id)
+            handle: Handle[object] = self.client.handle(row.id)
             if chance < ROLLED_BACK:
                 await handle.roll_back("it is not wanted any more")
                 self.did["rolled back"] += 1
@@ -105,7 +106,7 @@ class Person:
             has_happened = self._service.done()[key] > 0
             word = "happened" if has_happened else "did_not_happen"
             result = None if effect.kind.endswith(".undo") else f"{effect.kind} {key}"
-            handle = self.client.handle(row.id)
+            handle: Handle[object] = self.client.handle(row.id)
             await handle.settle(effect.address, word, result=result, reason="it is what the log says")
             self._settled.add(name)
             self.did[word] += 1

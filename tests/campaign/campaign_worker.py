@@ -11,7 +11,7 @@ sys.path += [str(HERE), str(HERE.parent / "crash")]
 import crash_driver  # noqa: E402
 from campaign_contracts import CONTRACTS  # noqa: E402
 
-crash_driver.CONTRACTS = CONTRACTS
+vars(crash_driver)["CONTRACTS"] = CONTRACTS
 
 if __name__ == "__main__":
     crash_driver.main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ class CampaignNursery(Nursery):
         )
         self._hearing = asyncio.create_task(self._hear())
         return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the nursery and everything that its processes started: they are one group of processes."""
+        await super().__aexit__()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class OutsideService:
