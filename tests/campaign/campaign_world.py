@@ -23,8 +23,8 @@ from crash_processes import Life, Nursery, Server
 HERE = Path(__file__).parent
 LONGEST = 900.0
 """Seconds after which the service ends by itself."""
-GAP = (0.7, 2.5)
-"""Seconds between two kills."""
+GAP, FIRST_GAP = (0.6, 2.2), (0.3, 0.9)
+"""Seconds between two kills, and between the first ones, so that even a short campaign has them all."""
 KILLS = {"worker": 6, "service": 3, "database": 1}
 """What is killed: each once at first, then so often beside the others."""
 
@@ -104,7 +104,7 @@ class World:
         self._lives = [await self._nursery.bear(order) for order in self._orders]
         first = list(KILLS)
         while True:
-            gap = asyncio.get_running_loop().time() + self._chance.uniform(*GAP)
+            gap = asyncio.get_running_loop().time() + self._chance.uniform(*(FIRST_GAP if first else GAP))
             while asyncio.get_running_loop().time() < gap:
                 await self._replace_the_dead()
                 await asyncio.sleep(0.05)
