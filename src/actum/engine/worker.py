@@ -370,6 +370,8 @@ class Worker:
 
     def _lost(self) -> None:
         """Another worker declared this one dead: nothing it holds is its own any more."""
+        if self._is_stopping:  # it ended its own row, and the heartbeat found it so
+            return
         logger.error("%s was declared dead and has lost its lease: it stops", self.name)
         self.failure = "the lease was lost"
         for runner in list(self._runners.values()):
