@@ -5,6 +5,7 @@ WORKERS ?= 2
 RUNS ?= 20
 WORKLOAD ?= steps
 REPO ?=
+MODEL ?=
 
 BIN := .venv/bin
 READY := .venv/.ready-dev
@@ -18,10 +19,10 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run the main example on a sample repository, or on yours: make demo REPO=/path/to/it
-	PYTHONPATH=examples $(BIN)/python -m change_repository.demo $(if $(REPO),"$(REPO)")
+	PYTHONPATH=examples $(BIN)/python -m change_repository.demo $(if $(REPO),"$(REPO)") $(if $(MODEL),--model "$(MODEL)")
 
 dev: $(READY) ## Leave the main example running for you to play with: make dev REPO=/path/to/it
-	PYTHONPATH=examples $(BIN)/python -m change_repository.dev $(if $(REPO),"$(REPO)")
+	PYTHONPATH=examples $(BIN)/python -m change_repository.dev $(if $(REPO),"$(REPO)") $(if $(MODEL),--model "$(MODEL)")
 
 test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)

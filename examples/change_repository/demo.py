@@ -1,6 +1,6 @@
 """The main example, unattended, with its worker killed twice: what is done, is done once.
 
-`python -m change_repository.demo [REPOSITORY]` starts the workflow on the embedded database with real worker
+`python -m change_repository.demo [REPOSITORY] [--model PROVIDER:NAME]` starts the workflow on the embedded database with real worker
 processes, SIGKILLs the worker during `propose_change`, has the second one die between the commit and its record,
 approves as the demo's reviewer, and shows timeline and proof. Its last line is JSON.
 """
@@ -26,8 +26,7 @@ from actum.store.rows import ApprovalRow, WorkflowRow
 
 from .problems import ChangeProblem
 from .records import Summary, Task
-from .repository import find_top
-from .sample_repository import make_sample_repository
+from .wanted import read_task
 from .workflow import change_repository, release_change
 
 PATIENCE = 180.0
@@ -187,23 +186,23 @@ def count_commits(repository: str, key: str) -> tuple[int, str | None]:
     return len(found), branches[0] if branches else None
 
 
-async def demonstrate(repository: str, folder: Path) -> dict[str, Any]:
-    """Run the demo on `repository` and return its last line."""
+async def demonstrate(task: Task, folder: Path) -> dict[str, Any]:
+    """Run the demo on a repository and return its last line."""
     async with Client.open(actor="user:author") as client, Client.open(actor="user:reviewer") as reviewer:
         demo = Demo(client, reviewer, folder)
         try:
-            last = await keep(demo, repository)
-            return {**last, "rolled_back": await put_back(demo, repository)}
+            last = await keep(demo, task)
+            return {**last, "rolled_back": await put_back(demo, task)}
         finally:
             demo.stop()
 
 
-async def keep(demo: Demo, repository: str) -> dict[str, Any]:
+async def keep(demo: Demo, task: Task) -> dict[str, Any]:
     """Run the workflow that is kept, and show its timeline, proof and summary."""
-    summary = await demo.run(change_repository(Task(repository=repository)))
+    summary = await demo.run(change_repository(task))
     row, events = await ended(demo)
     show_timeline(events)
-    commits, branch = count_commits(repository, demo.approved[0].key) if demo.approved else (0, None)
+    commits, branch = count_commits(task.repository, demo.approved[0].key) if demo.approved else (0, None)
     again = prove(events, demo.begun(), commits)
     print(f"\n{summary.markdown}\n")
     kinds = (EventKind.STEP_COMPLETED, EventKind.EFFECT_SETTLED, EventKind.EFFECT_SUCCEEDED)
@@ -218,19 +217,20 @@ async def keep(demo: Demo, repository: str) -> dict[str, Any]:
     }
 
 
-async def put_back(demo: Demo, repository: str) -> int:
+async def put_back(demo: Demo, task: Task) -> int:
     """Run the workflow whose last check fails after the commit; return how many were rolled back."""
     print("A second workflow, whose last check fails after the commit")
     refusal = ["python", "-c", "raise SystemExit('not on a Friday')"]
     before = len(demo.approved)
     try:
-        await demo.run(release_change(Task(repository=repository, max_files=1, release_command=refusal)))
+        smaller = task.model_copy(update={"model": None, "max_files": 1, "release_command": refusal})
+        await demo.run(release_change(smaller))
     except WorkflowFailed as failure:
         say(f"it ended as {failure.status}: {failure.reason}")
     row, events = await ended(demo)
     show_timeline(events)
     for approval in demo.approved[before:]:
-        commits, _ = count_commits(repository, approval.key)
+        commits, _ = count_commits(task.repository, approval.key)
         print(f"\nProof\n  commits of it on any branch: {commits}\n")
     return int(row.status == "rolled_back")
 
@@ -247,11 +247,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="actum-demo-"))
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     try:
-        if len(sys.argv) > 1 and sys.argv[1]:
-            repository = str(find_top(sys.argv[1]))
-        else:
-            repository = str(make_sample_repository(folder / "repository"))
-        last = asyncio.run(demonstrate(repository, folder))
+        last = asyncio.run(demonstrate(read_task("actum demo", folder), folder))
     except (ChangeProblem, ActumError) as problem:
         print(f"actum demo: {problem}", file=sys.stderr)
         return 1

@@ -78,8 +78,8 @@ class Isolator:
             name=f"actum alone {short(workflow_id)}",
         )
         process.start()
-        while process.is_alive():
-            await asyncio.sleep(0.1)  # a thread that waited for it would hold this process back when it stops
+        while process.is_alive():  # noqa: ASYNC110  # a thread that waited would hold this process back when it stops
+            await asyncio.sleep(0.1)
         return 1
 
 
