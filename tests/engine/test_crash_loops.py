@@ -10,7 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from actum.testing.harness import Harness
+
+pytestmark = pytest.mark.crash
 
 SCRIPT = Path(__file__).with_name("crash_loop_worker.py")
 SPEC = importlib.util.spec_from_file_location("crash_loop_worker", SCRIPT)

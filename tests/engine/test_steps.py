@@ -219,12 +219,12 @@ async def test_time_identity_and_chance_are_the_same_in_every_replay(actum: Harn
     assert [str(one) for one in seen[0]] == result
 
 
-@step
+@step(retry=QUICK)
 async def huge() -> str:
     return "x" * 2_000_000
 
 
-@step
+@step(retry=QUICK)
 async def with_nul() -> str:
     return "a\0b"
 

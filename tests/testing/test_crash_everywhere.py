@@ -13,6 +13,8 @@ from actum.errors import InvalidInput, NotFound
 from actum.testing import FaultKind, Report, crash_everywhere
 from actum.testing.server import TestServer
 
+pytestmark = pytest.mark.crash
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
 

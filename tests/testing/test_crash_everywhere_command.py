@@ -17,6 +17,8 @@ import pytest
 from actum.engine.process import started
 from actum.testing.server import TestServer
 
+pytestmark = pytest.mark.crash
+
 HERE = Path(__file__).parent
 FLOWS = "crash_everywhere_flows"
 
