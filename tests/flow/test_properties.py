@@ -14,8 +14,7 @@ numbers = st.integers(min_value=0, max_value=2**32)
 def test_a_history_cut_anywhere_and_resumed_on_another_schedule_replays_to_its_ending(
     body: int, schedule: int, other: int, cut: float
 ) -> None:
-    history, ending = bodies.record(body, schedule=schedule, history=[])
-    assert bodies.replay(body, history) == ending
+    history, _ = bodies.record(body, schedule=schedule, history=[])
     kept = history[: int(len(history) * cut)]
     resumed, resumed_ending = bodies.record(body, schedule=other, history=kept)
     assert resumed[: len(kept)] == kept
