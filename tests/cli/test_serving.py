@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from commanding import HERE, Actum, Begin, execute, until
 
-pytestmark = pytest.mark.crash
-
 
 def ran(own: Actum, name: str) -> int:
     """Return how often the step `hold` was begun for `name`."""
