@@ -3,6 +3,7 @@
     ActumError
     ├── Refused                  what was asked is not possible; nothing was changed
     │   ├── InvalidInput         arguments or results that do not fit their annotations, or cannot be stored
+    │   │   └── PolicyError      a policy file, or its cases, that cannot be meant
     │   ├── InvalidContract      a contract, step or effect that is declared wrongly
     │   ├── InvalidSettings      a setting, environment variable or DSN that cannot be meant
     │   ├── KeyConflict          one key, two different inputs
@@ -26,7 +27,7 @@ read is an attribute as well as text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class ActumError(Exception):
@@ -46,6 +47,23 @@ class InvalidInput(Refused):
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class PolicyError(InvalidInput):
+    """A policy file, or a file of its cases, that cannot be meant; nothing was activated.
+
+    `file`, `line` (from 1) and `key` (dotted, such as `rule.2.tier`) say where. `mistakes` holds every mistake of the
+    file as an error of its own, in the order of their lines; the error that is raised is the first of them.
+    """
+
+    def __init__(
+        self, message: str, *, file: str, line: int, key: str, mistakes: Sequence[PolicyError] = ()
+    ) -> None:
+        super().__init__(message, path=key)
+        self.file = file
+        self.line = line
+        self.key = key
+        self.mistakes: tuple[PolicyError, ...] = tuple(mistakes) or (self,)
 
 
 class InvalidContract(Refused):
