@@ -303,3 +303,34 @@ async def test_after_an_undo_the_same_key_is_a_new_generation(actum: Harness) ->
     assert LOG == ["place 1", "cancel 1", "place 1"]
     entries = await actum.store.effects.list_of(handle.workflow_id)
     assert [2] == [one.generation for one in entries if one.kind == "order.place"]
+
+
+async def test_what_somebody_joins_while_the_plan_is_carried_out_is_left_standing(actum: Harness) -> None:
+    @contract(on_failure="rollback")
+    async def places_and_makes() -> None:
+        await place("1")
+        await make("later")
+        raise RollBack("no")
+
+    GATES["later"] = asyncio.Event()
+    await actum.worker([places_and_makes, orders])
+    first = await actum.start(places_and_makes())
+    while "undo later" not in LOG:  # the plan is made, and its first undo is under way
+        for one in (await actum.inbox())[0]:
+            await actum.reviewer.approve(one.id, "fine")
+        await asyncio.sleep(0.01)
+    second = await actum.start(orders("1", True))
+    while not (pending := (await actum.inbox())[0]):
+        await asyncio.sleep(0.01)
+    await actum.reviewer.approve(pending[0].id, "fine")
+    assert await second.result(10) == "1"
+    GATES["later"].set()
+    with pytest.raises(WorkflowFailed):
+        await first.result(10)
+    assert LOG == ["place 1", "make later", "undo later"]
+    report = await report_of(actum, first)
+    assert ("partial", "check.failed") == (report["outcome"], report["reason"])
+    assert [(e["step"], e["outcome"]) for e in report["entries"]] == [  # type: ignore[attr-defined]
+        ("make", "undone"),
+        ("place", "left standing"),
+    ]

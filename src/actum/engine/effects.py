@@ -41,6 +41,7 @@ class EffectExecution(DoubtfulExecution):
     _asking: Asking | None = None
     _is_reaching = False
     _is_intending = False
+    _is_joining = False
     _looks = -1
 
     @property
@@ -96,7 +97,7 @@ class EffectExecution(DoubtfulExecution):
 
     def decided(self) -> None:
         """Go on from what is known about the approval."""
-        if self.progress.is_started or self._is_intending or self.is_active:
+        if self.progress.is_started or self._is_intending or self._is_joining or self.is_active:
             return
         asked = self.progress.asked
         self.needs = None
@@ -151,7 +152,8 @@ class EffectExecution(DoubtfulExecution):
 
     def _intend(self) -> None:
         """Queue the intent; `intended` or `refused` follows."""
-        if self._is_intending or self.runner.executions.get(self.address) is not self:
+        is_gone = self.runner.executions.get(self.address) is not self
+        if self._is_intending or self._is_joining or is_gone:
             return
         progress, asked = self.progress, self.progress.asked
         if progress.key is None:
@@ -199,7 +201,10 @@ class EffectExecution(DoubtfulExecution):
         self.runner.intend(self, record)
 
     def intended(self, record: Record) -> None:
-        """The intent is durable: from here on the effect may happen."""
+        """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
+        if self._is_joining:
+            self.show(record, "completed", record.body)
+            return
         self._is_intending = False
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started = True
@@ -213,8 +218,11 @@ class EffectExecution(DoubtfulExecution):
 
     def refused(self, why: str) -> None:
         """The database refused the intent; nothing was written, and nothing has happened."""
-        self._is_intending = False
-        self.attempts -= 1
+        if self._is_joining:
+            self._is_joining = False
+        else:
+            self._is_intending = False
+            self.attempts -= 1
         match why:
             case "key":
                 self._is_reaching = True
@@ -245,8 +253,8 @@ class EffectExecution(DoubtfulExecution):
                 self._intend()
             case ledger.Own(existing):
                 self._go_on_from(existing)
-            case ledger.Join(result):
-                self._join(result, found)
+            case ledger.Join() if found is not None:
+                self._join(found)
             case ledger.WaitForOther():
                 self._looks += 1
                 self._wait(min(WAIT_FOR_OTHER * 2**self._looks, WAIT_AT_MOST), "key", self._intend)
@@ -278,26 +286,34 @@ class EffectExecution(DoubtfulExecution):
         else:
             self._wait(WAIT_FOR_OTHER, "key", self._intend)
 
-    def _join(self, result: bytes | None, found: ReachedRow | None) -> None:
-        row = {
-            "id": str(self.runner.workflow_id),
-            "kind": self.effect.kind,
-            "key": self.progress.key,
-            "generation": found.generation if found else 1,
-        }
+    def _join(self, found: ReachedRow) -> None:
+        """Hold what stands under the key and take its result: refused where it is being undone by now."""
         withdraw(self.runner, self.progress, self.address, self.name)
+        self._is_joining = True
         record = Record(
             K.EFFECT_SHARED,
             self.runner.now(),
-            data=as_data(
-                kind=self.effect.kind, key=self.progress.key, by=str(found.workflow_id) if found else None
-            ),
+            data=as_data(kind=found.kind, key=found.key, by=str(found.workflow_id)),
             snapshot="output",
             argument_hash=self.request.argument_hash,
-            body=result,
-            extras=(("shared", row),),
+            body=found.result,
+            intent=Intent(
+                mode="join",
+                kind=found.kind,
+                key=found.key,
+                generation=found.generation,
+                origin=self.runner.row.origin,
+                step=self.name,
+                argument_hash=self.request.argument_hash,
+                arguments=self.request.arguments,
+                tier=0,
+                approval_id=None,
+                action_hash=None,
+                policy_hash=None,
+            ),
         )
-        self.deliver(record, "completed", result)
+        record.address, record.step = self.address, self.name
+        self.runner.intend(self, record)
 
     # attempt
 

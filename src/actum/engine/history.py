@@ -90,6 +90,8 @@ class History:
     rollback_to: str | None = None
     rollback_actor: str | None = None
     plan: list[dict[str, Any]] = field(default_factory=list)
+    plan_reason: str | None = None
+    plan_why: str = ""
     undone: set[str] = field(default_factory=set)
     ended_at: dict[str, datetime] = field(default_factory=dict)
     last_at: int = 0
@@ -168,6 +170,8 @@ def _read_one(history: History, record: RecordRow) -> None:
         history.rescues_since_unblock += 1
     elif kind is K.WORKFLOW_ROLLING_BACK:
         history.plan = data.get("plan") or history.plan
+        if history.plan_reason is None:
+            history.plan_reason, history.plan_why = record.reason, data.get("why") or ""
     elif kind is K.WORKFLOW_UNBLOCKED:
         history.rescues_since_unblock = 0
     elif address:

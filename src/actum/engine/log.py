@@ -31,7 +31,11 @@ def to_microseconds(instant: datetime) -> int:
 
 @dataclass(slots=True)
 class Intent:
-    """The ledger entry that permits an attempt; `mode` is `first`, `again` (own entry) or `take_over`."""
+    """What the ledger may refuse: the entry that permits an attempt, or a hold on somebody's entry that succeeded.
+
+    `mode` is `first`, `again` (own entry), `take_over` or `join`. `family` is given where an undo begins: the ids,
+    as an array's text, of the workflows whose holding does not keep the effect standing.
+    """
 
     mode: str
     kind: str
@@ -45,6 +49,7 @@ class Intent:
     approval_id: UUID | None
     action_hash: bytes | None
     policy_hash: bytes | None
+    family: str | None = None
 
 
 @dataclass(slots=True)

@@ -358,5 +358,6 @@ def _add_intent(flush: Flush, log: Log, record: Record) -> None:
             intent.action_hash,
             intent.policy_hash,
             record.attempt,
+            intent.family,
         )
     )

@@ -25,7 +25,7 @@ from actum.engine.undoing import UndoExecution
 from actum.errors import NotFound
 from actum.flow import Command
 from actum.machine.ledger import EffectState
-from actum.machine.rollback import Action, Entry, Standing, judge, plan
+from actum.machine.rollback import HELD, Action, Entry, Standing, judge, plan
 from actum.model.events import EventKind
 from actum.model.workflow import FINAL, Cause, Status
 from actum.store.rows import ChildRow, StandingRow
@@ -117,11 +117,13 @@ class Rollback:
 
     def __init__(self, runner: Runner, reason: str, actor: str | None, why: str) -> None:
         self._runner = runner
-        self._reason = reason
+        history = runner.history
+        self._reason = history.plan_reason or reason
         self._actor = actor
-        self._why = why
+        self._why = history.plan_why if history.plan_reason else why
         self._plan: list[dict[str, Any]] = []
         self._rows: dict[tuple[str, str, int], StandingRow] = {}
+        self._family = "{}"
         self.is_reading = False
         self.due: int | None = None
 
@@ -143,6 +145,7 @@ class Rollback:
             return
         self.due = None
         self._rows = {(row.kind, row.key, row.generation): row for row in rows}
+        self._family = "{" + ",".join(map(str, (runner.workflow_id, *(child.id for child in children)))) + "}"
         runner.guarded(self._start, rows, children)
         runner.outsiders.read_anyway()  # what a person said about an undo waited for it to be there
         runner.consider()
@@ -150,6 +153,8 @@ class Rollback:
     def _start(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
         if not self._plan:
             self._write_plan(rows, children)
+        elif self._leave_what_is_held():
+            self._record_plan("another workflow has come to hold what was to be undone")
         elif self._runner.status is not Status.ROLLING_BACK:
             self._runner.record(
                 Record(EventKind.WORKFLOW_ROLLING_BACK, self._runner.now(), actor=self._actor)
@@ -165,15 +170,30 @@ class Rollback:
             limit = runner.history.ended_at.get(to)
             standing = [one for one in standing if limit is None or one.finished_at > limit]
         self._plan = [_as_json(entry) for entry in plan(standing)]
+        self._record_plan(self._why)
+
+    def _record_plan(self, why: str) -> None:
+        runner = self._runner
         runner.history.plan = self._plan
         record = Record(
             EventKind.WORKFLOW_ROLLING_BACK,
             runner.now(),
             reason=self._reason,
             actor=self._actor,
-            data=as_data(why=self._why, plan=self._plan),
+            data=as_data(why=why, plan=self._plan),
         )
         runner.record(record)
+
+    def _leave_what_is_held(self) -> bool:
+        """Change the plan where somebody joined an effect after it was made; whether anything changed."""
+        changed = False
+        for entry in self._plan:
+            row = self._rows.get((entry["kind"], entry["key"], entry["generation"]))
+            is_held = row is not None and row.held_by_others and row.state == EffectState.SUCCEEDED
+            if is_held and entry["action"] != Action.LEAVE:
+                entry["action"], entry["why"] = Action.LEAVE.value, HELD
+                changed = True
+        return changed
 
     def _reversibility(self, row: StandingRow) -> str:
         effect = self._effect(row.contract, row.step)
@@ -214,6 +234,8 @@ class Rollback:
         execution.begins_undo = row.state != EffectState.UNDOING
         execution.on_done = self._undone
         execution.on_failed = self._stop
+        execution.on_held = self._held
+        execution.family = self._family
         runner.executions[address] = execution
         execution.start()
 
@@ -221,6 +243,12 @@ class Rollback:
         self._runner.history.undone.add(address)
         self._runner.executions.pop(address, None)
         self._next()
+
+    def _held(self) -> None:
+        """The ledger would not let go of an effect: look who holds it, and go on with what stands then."""
+        self._runner.executions.clear()
+        self.due = self._runner.now() + LOOK_AGAIN
+        self._runner.consider()
 
     def _stop(self, why: str) -> None:
         runner = self._runner

@@ -252,6 +252,10 @@ class Runner:
             return
         self._take_in(record, delivery)
 
+    def show(self, delivery: Delivery) -> None:
+        """Let the body see what a record brings that is durable already."""
+        self._take_in(None, delivery)
+
     def intend(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
         """Queue an intent; one at a time, because the database may refuse it."""
         self._intents.append((execution, record))
@@ -347,7 +351,7 @@ class Runner:
 
     # delivering
 
-    def _take_in(self, record: Record, delivery: Delivery) -> None:
+    def _take_in(self, record: Record | None, delivery: Delivery) -> None:
         flow = self._flow
         if flow is None or self.is_ending:
             return
@@ -360,7 +364,8 @@ class Runner:
             self._mismatched(mismatch)
             return
         self._note_current()
-        self.journal.queue(record)
+        if record is not None:
+            self.journal.queue(record)
         self._carry(commands)
         if not self.log.pending:
             self.consider()
@@ -541,11 +546,12 @@ class Runner:
             return
         execution, record = self._intent
         self._intent = None
-        if self._flow is not None:
-            self._flow.advance(
-                (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
-            )
-        execution.progress.has_started = True
+        if record.kind is K.EFFECT_STARTED:
+            if self._flow is not None:
+                self._flow.advance(
+                    (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
+                )
+            execution.progress.has_started = True
         execution.intended(record)
         self._drain_inbox()
 

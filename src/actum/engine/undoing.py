@@ -36,6 +36,7 @@ class UndoExecution(Execution):
 
     on_done: Callable[[str], None]
     on_failed: Callable[[str], None]
+    on_held: Callable[[], None]
     _try: Try | None = None
     _then: Callable[[], None] | None = None
     _returned_at: int | None = None
@@ -44,6 +45,8 @@ class UndoExecution(Execution):
     _begun_at = 0
     begins_undo = True
     """Whether its first intent moves the effect to `undoing`: not where an earlier holder's did."""
+    family = "{}"
+    """The workflows that are rolled back together, as an array's text: their holding keeps nothing standing."""
 
     @property
     def effect(self) -> Effect[..., Any]:
@@ -93,6 +96,7 @@ class UndoExecution(Execution):
             approval_id=None,
             action_hash=None,
             policy_hash=None,
+            family=self.family if self.begins_undo else None,
         )
         record = Record(
             K.EFFECT_STARTED,
@@ -103,7 +107,6 @@ class UndoExecution(Execution):
             snapshot="start",
             argument_hash=request.argument_hash,
             intent=intent,
-            ended=self._original("undoing") if self.begins_undo else None,
         )
         record.address, record.step = self.address, self.name
         self.runner.intend(self, record)
@@ -112,14 +115,18 @@ class UndoExecution(Execution):
         """The undo may happen from here on."""
         self.begins_undo = False
         self.progress.key, self.progress.generation = self.request.key, self.request.generation
+        self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started, self.progress.is_in_doubt = True, False
         self.progress.started_at = record.at
         self._probed, self._failures, self._returned_at = None, 0, None
         self._begin()
 
     def refused(self, why: str) -> None:
-        """The ledger refused the undo: somebody else is at it, or a freeze holds it back."""
+        """The ledger refused the undo: somebody holds the effect by now, or is at it, or a freeze holds it back."""
         self.attempts -= 1
+        if why == "held":
+            self.on_held()
+            return
         self.needs, self._then = why, self._intend
         self.due = self.runner.now() + 5_000_000
         self.runner.consider()
@@ -179,7 +186,11 @@ class UndoExecution(Execution):
         if tried.error is None:
             self._succeeded(K.EFFECT_SUCCEEDED, None, None)
         elif isinstance(tried.error, (NotDone, *self.effect.not_done)):
-            self._not_done(tried.error)
+            if self.progress.has_open_doubt:
+                why = f"an earlier attempt may have undone it; this one: {tried.error}"
+                self._doubt(reason_of(tried.error), tried.error, why)
+            else:
+                self._not_done(tried.error)
         else:
             reason = Reason(tried.limit) if tried.limit is not None else reason_of(tried.error)
             self._doubt(reason, tried.error, str(tried.error) or type(tried.error).__name__)
@@ -338,7 +349,7 @@ class UndoExecution(Execution):
     def _settle_not_happened(self, message: MessageRow | None) -> None:
         """It was not undone: a person's word has it undone at once, a probe's as often as its retry allows."""
         verdict = self._decide() if message is None else None
-        self.progress.is_started = self.progress.is_in_doubt = False
+        self.progress.is_started = self.progress.is_in_doubt = self.progress.has_open_doubt = False
         original = "undo_failed" if isinstance(verdict, GiveUp) else None
         self._move(K.EFFECT_SETTLED, "did_not_happen", "failed", original, message)
         match verdict:

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+HELD: Final = "another workflow holds it under the same key"
+"""Why an effect is left standing although it could be undone."""
 
 
 class Action(StrEnum):
@@ -62,7 +66,7 @@ def plan(standing: Sequence[Standing]) -> list[Entry]:
 def _entry(number: int, one: Standing) -> Entry:
     address = f"undo.{number}"
     if one.held_by_others:
-        return Entry(address, Action.LEAVE, "another workflow holds it under the same key", one)
+        return Entry(address, Action.LEAVE, HELD, one)
     match one.reversibility:
         case "undoable":
             return Entry(address, Action.UNDO, "its exact reverse is declared", one)

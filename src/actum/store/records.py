@@ -29,7 +29,7 @@ _RECORD = (
 _INTENT = (
     "intent_ids intent_modes intent_kinds intent_keys intent_generations intent_origins intent_addresses intent_steps"
     " intent_argument_hashes intent_arguments intent_tiers intent_approvals intent_action_hashes intent_policies"
-    " intent_attempts"
+    " intent_attempts intent_families"
 ).split()
 _ENDED = ["ended_ids", "ended_kinds", "ended_keys", "ended_generations", "ended_states", "ended_results"]
 

@@ -63,10 +63,13 @@ having count(*) > 1;
 select e.kind, e.key, e.generation, e.workflow_id, w.contract, e.address, e.step, e.arguments, e.argument_hash, e.result,
        e.state, e.ended_at,
        exists (
-           select from actum.workflows h
-            where h.id = any(e.holders)
-              and not h.id = any(:ids::uuid[])
-              and h.status not in ('failed', 'cancelled', 'rolled_back')
+           select from unnest(e.holders) as one(id)
+            where not one.id = any(:ids::uuid[])
+              and not exists (
+                      select from actum.workflows h
+                       where h.id = one.id
+                         and h.status in ('failed', 'cancelled', 'rolled_back')
+                  )
        ) as held_by_others
   from actum.effects e
   join actum.workflows w on w.id = e.workflow_id

@@ -142,9 +142,9 @@ intents as materialized (
           :intent_generations::int[], :intent_origins::uuid[], :intent_addresses::text[], :intent_steps::text[],
           :intent_argument_hashes::bytea[], :intent_arguments::bytea[], :intent_tiers::int[],
           :intent_approvals::uuid[], :intent_action_hashes::bytea[], :intent_policies::bytea[],
-          :intent_attempts::int[]
+          :intent_attempts::int[], :intent_families::text[]
       ) as i(id, mode, kind, key, generation, origin, address, step, argument_hash, arguments, tier, approval_id,
-             action_hash, policy_hash, attempt)
+             action_hash, policy_hash, attempt, family)
      where i.id in (select id from held)
 ),
 approved as materialized (
@@ -164,7 +164,7 @@ judged as materialized (
                    then 'approval'
                when a.id is not null and a.used_at is null
                     and a.expires_at <= coalesce(:now::timestamptz, clock_timestamp()) then 'expired'
-               when exists (
+               when i.mode <> 'join' and exists (
                         select from actum.freezes f
                          where f.ended_at is null
                            and f.mode = 'deny'
@@ -179,6 +179,45 @@ judged as materialized (
       join heads h on h.id = i.id
       left join approved a on a.id = i.approval_id
 ),
+shared as (
+    update actum.effects e
+       set holders = e.holders || array(select unnest(s.ids) except select unnest(e.holders))
+      from (
+               select j.kind, j.key, j.generation, j.argument_hash, array_agg(j.id) as ids
+                 from judged j
+                where j.refusal is null
+                  and j.mode = 'join'
+                group by j.kind, j.key, j.generation, j.argument_hash
+           ) s
+     where e.kind = s.kind
+       and e.key = s.key
+       and e.generation = s.generation
+       and e.argument_hash = s.argument_hash
+       and e.state = 'succeeded'
+    returning s.ids
+),
+-- A holder that this snapshot cannot see yet holds: it may have begun while this waited for the row.
+undoing as (
+    update actum.effects e
+       set state = 'undoing'
+      from judged j
+     where j.refusal is null
+       and j.family is not null
+       and e.kind = left(j.kind, -5)
+       and e.key = j.key
+       and e.generation = j.generation
+       and e.state in ('succeeded', 'undo_failed')
+       and not exists (
+               select from unnest(e.holders) as one(id)
+                where not one.id = any(j.family::uuid[])
+                  and not exists (
+                          select from actum.workflows h
+                           where h.id = one.id
+                             and h.status in ('failed', 'cancelled', 'rolled_back')
+                      )
+           )
+    returning j.id
+),
 entered as (
     insert into actum.effects (kind, key, generation, origin, workflow_id, address, step, argument_hash, arguments,
                                state, tier, approval_id, policy_hash, attempt, started_at, holders)
@@ -187,6 +226,7 @@ entered as (
       from judged j
      where j.refusal is null
        and j.mode = 'first'
+       and (j.family is null or j.id in (select id from undoing))
      order by j.kind, j.key
         on conflict do nothing
     returning workflow_id as id
@@ -205,6 +245,7 @@ entered_again as (
            holders = case when j.id = any(e.holders) then e.holders else e.holders || j.id end
       from judged j
      where j.refusal is null
+       and (j.family is null or j.id in (select id from undoing))
        and e.kind = j.kind
        and e.key = j.key
        and e.generation = j.generation
@@ -213,10 +254,16 @@ entered_again as (
     returning e.workflow_id as id
 ),
 refused as (
-    select j.id, coalesce(j.refusal, 'key') as why
+    select j.id,
+           case
+               when j.refusal is not null then j.refusal
+               when j.family is not null and j.id not in (select id from undoing) then 'held'
+               else 'key'
+           end as why
       from judged j
      where j.refusal is not null
-        or (j.id not in (select id from entered) and j.id not in (select id from entered_again))
+        or (j.id not in (select id from entered) and j.id not in (select id from entered_again)
+            and j.id not in (select unnest(ids) from shared))
 ),
 used as (
     update actum.approvals a
@@ -259,21 +306,8 @@ ended as (
      where e.kind = o.kind
        and e.key = o.key
        and e.generation = o.generation
-       and (e.workflow_id = o.id or o.state in ('undoing', 'undone', 'undo_failed'))
+       and (e.workflow_id = o.id or o.state in ('undone', 'undo_failed'))
        and o.id in (select id from accepted)
-),
-joined as (
-    update actum.effects e
-       set holders = e.holders || array(select unnest(s.ids) except select unnest(e.holders))
-      from (
-               select r.kind, r.key, r.generation, array_agg(distinct r.id) as ids
-                 from jsonb_to_recordset(:extras::jsonb -> 'shared') as r(id uuid, kind text, key text, generation int)
-                where r.id in (select id from accepted)
-                group by r.kind, r.key, r.generation
-           ) s
-     where e.kind = s.kind
-       and e.key = s.key
-       and e.generation = s.generation
 ),
 asked as (
     insert into actum.approvals (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview,
