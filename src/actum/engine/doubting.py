@@ -32,7 +32,7 @@ class DoubtfulExecution(StepExecution):
     """What an effect in flight does when nobody knows whether it happened."""
 
     _is_busy = False
-    _mode = "first"
+    mode = "first"
     _then: Callable[[], None] | None = None
     _probed: doubt.Probed | None = None
     _probe_failures = 0
@@ -49,10 +49,12 @@ class DoubtfulExecution(StepExecution):
         """Go on from what is known about the approval."""
         raise NotImplementedError(type(self).__name__)
 
-    def _intend(self) -> None:
+    def intend(self) -> None:
+        """Queue the intent."""
         raise NotImplementedError(type(self).__name__)
 
-    def _wait(self, microseconds: int, needs: str, then: Callable[[], None]) -> None:
+    def wait(self, microseconds: int, needs: str, then: Callable[[], None]) -> None:
+        """Do `then` after a pause; `needs` says to people what for."""
         self.needs, self._then = needs, then
         self.due = self.runner.now() + microseconds
         self.runner.consider()
@@ -140,7 +142,7 @@ class DoubtfulExecution(StepExecution):
         )
         match way:
             case doubt.RepeatNow():
-                self._mode = "again"
+                self.mode = "again"
                 self._again("its contract says to repeat it")
             case doubt.ProbeNow():
                 self._is_busy = True
@@ -152,7 +154,7 @@ class DoubtfulExecution(StepExecution):
                     else self._probed
                 )
                 wait = int((instant - to_datetime(self.runner.now())) / timedelta(microseconds=1))
-                self._wait(max(wait, 0), "probe", self._probe_again)
+                self.wait(max(wait, 0), "probe", self._probe_again)
             case doubt.SettleHappened():
                 self._happened(self._answer, K.EFFECT_SETTLED, "happened")
             case doubt.SettleNotHappened():
@@ -225,11 +227,11 @@ class DoubtfulExecution(StepExecution):
             received=message.id if message else None,
         )
         self.progress.is_started = self.progress.is_in_doubt = self.progress.has_open_doubt = False
-        self._mode = "again"
+        self.mode = "again"
         self.needs, self.needs_person = None, False
         self.record(record)
         if message is not None:
-            self._intend()
+            self.intend()
         else:
             self._again("its probe says that it did not happen")
 
@@ -249,9 +251,9 @@ class DoubtfulExecution(StepExecution):
             since = max(runner.now() - self.progress.doubted_at, 0)
             left = int(verdict.after / timedelta(microseconds=1)) - since
             if left > 0:
-                self._wait(left, "retry", self._intend)
+                self.wait(left, "retry", self.intend)
             else:
-                self._intend()
+                self.intend()
         elif self.progress.is_in_doubt:
             self.needs, self.needs_person = f"{why}, and {self.attempts} attempts ended in doubt", True
         else:

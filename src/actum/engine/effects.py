@@ -20,46 +20,49 @@ from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
+from actum.engine.reaching import Reaching
 from actum.engine.steps import reason_of, retry_after_of
 from actum.errors import NotDone
-from actum.machine import ledger
 from actum.machine.keys import action_hash, outside_key
 from actum.machine.policy import STRICTEST
 from actum.machine.retry import Again, decide
 from actum.model.events import EventKind, Reason
 from actum.outcomes import Approved
-from actum.store.rows import ReachedRow
 
 K = EventKind
-WAIT_FOR_OTHER, WAIT_AT_MOST = 1_000_000, 60_000_000
-"""Microseconds between two looks at a key that another workflow is busy with: doubled each time, up to a minute."""
+FROZEN = 5_000_000
+"""Microseconds between two looks at a freeze."""
 
 
 class EffectExecution(DoubtfulExecution):
     """One effect call in flight."""
 
     _asking: Asking | None = None
-    _is_reaching = False
     _is_intending = False
-    _is_joining = False
-    _looks = -1
+    _is_busy = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._reaching = Reaching(self)
 
     @property
     def is_active(self) -> bool:
         """Whether its preview, its attempt or its probe executes, or the ledger is being read."""
-        return self._is_busy or self._is_reaching or (self._asking is not None and self._asking.is_active)
+        return (
+            self._is_busy
+            or self._reaching.is_reading
+            or (self._asking is not None and self._asking.is_active)
+        )
 
     @is_active.setter
     def is_active(self, value: bool) -> None:
         self._is_busy = value
 
-    _is_busy = False
-
     def start(self) -> None:
         progress = self.progress
         self.attempts = progress.attempts
         if self.runner.history.rollback_wanted is not None and not progress.is_started:
-            self._end_unstarted(
+            self.end_unstarted(
                 "denied", {"reason": "the workflow is being rolled back: it asks for no new effects"}
             )
         elif progress.is_in_doubt:
@@ -67,10 +70,10 @@ class EffectExecution(DoubtfulExecution):
         elif progress.is_started:
             self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it executed")
         elif progress.again_at is not None and progress.again_at > self.runner.now():
-            self.due, self._then = progress.again_at, self._intend
+            self.due, self._then = progress.again_at, self.intend
         else:
             if progress.attempts:
-                self._mode = "again"
+                self.mode = "again"
             self.decided()
 
     def act(self) -> None:
@@ -97,7 +100,7 @@ class EffectExecution(DoubtfulExecution):
 
     def decided(self) -> None:
         """Go on from what is known about the approval."""
-        if self.progress.is_started or self._is_intending or self._is_joining or self.is_active:
+        if self.progress.is_started or self._is_intending or self._reaching.is_joining or self.is_active:
             return
         asked = self.progress.asked
         self.needs = None
@@ -110,20 +113,20 @@ class EffectExecution(DoubtfulExecution):
         elif asked.ruling is None:
             self.needs = "approval"
         elif asked.ruling == "rejected":
-            self._end_unstarted(
+            self.end_unstarted(
                 "rejected", {"reason": asked.rationale or "", "by": [asked.by] if asked.by else []}
             )
-        elif self._mode == "first":
+        elif self.mode == "first":
             self._asking = Asking(self.runner, self.request, self.address, None, self._could_not_ask)
             self._asking.look_again(self._looked_again)
         else:
-            self._intend()
+            self.intend()
 
     def _looked_again(self, is_as_it_was: bool) -> None:
         """The world was looked at once more: go on, or have what it is now decided anew."""
         self._asking = None
         if is_as_it_was:
-            self.runner.when_going(self._intend)
+            self.runner.when_going(self.intend)
             return
         withdraw(self.runner, self.progress, self.address, self.name)
         self.progress.asked = self.progress.preview = None
@@ -132,7 +135,7 @@ class EffectExecution(DoubtfulExecution):
     def _could_not_ask(self, error: BaseException) -> None:
         self.runner.fail_address(self, error)
 
-    def _end_unstarted(self, word: str, values: dict[str, Any]) -> None:
+    def end_unstarted(self, word: str, values: dict[str, Any]) -> None:
         body = orjson.dumps(values)
         reason = {"rejected": Reason.HUMAN_REJECTED, "key_conflict": Reason.CONFLICT}.get(
             word, Reason.PERMISSION
@@ -150,10 +153,10 @@ class EffectExecution(DoubtfulExecution):
 
     # intent
 
-    def _intend(self) -> None:
+    def intend(self) -> None:
         """Queue the intent; `intended` or `refused` follows."""
         is_gone = self.runner.executions.get(self.address) is not self
-        if self._is_intending or self._is_joining or is_gone:
+        if self._is_intending or self._reaching.is_joining or is_gone:
             return
         progress, asked = self.progress, self.progress.asked
         if progress.key is None:
@@ -167,7 +170,7 @@ class EffectExecution(DoubtfulExecution):
         preview = orjson.loads(progress.preview) if progress.preview else {}
         arguments = self.request.arguments
         intent = Intent(
-            mode=self._mode,
+            mode=self.mode,
             kind=self.effect.kind,
             key=progress.key,
             generation=progress.generation,
@@ -202,7 +205,7 @@ class EffectExecution(DoubtfulExecution):
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
-        if self._is_joining:
+        if self._reaching.is_joining:
             self.show(record, "completed", record.body)
             return
         self._is_intending = False
@@ -211,109 +214,28 @@ class EffectExecution(DoubtfulExecution):
         self.progress.is_in_doubt = False
         self.progress.started_at = record.at
         self.progress.again_at = None
-        self._mode = "again"
+        self.mode = "again"
         self._returned_at = None
         self._probed, self._probe_failures = None, 0
         self._begin()
 
     def refused(self, why: str) -> None:
         """The database refused the intent; nothing was written, and nothing has happened."""
-        if self._is_joining:
-            self._is_joining = False
+        if self._reaching.is_joining:
+            self._reaching.is_joining = False
         else:
             self._is_intending = False
             self.attempts -= 1
         match why:
             case "key":
-                self._is_reaching = True
-                self.runner.spawn(self._reach, f"reach {self.progress.key}")
+                self._reaching.begin()
             case "frozen":
-                self._wait(WAIT_FOR_OTHER * 5, "freeze", self._intend)
+                self.wait(FROZEN, "freeze", self.intend)
             case _:
                 withdraw(self.runner, self.progress, self.address, self.name)
                 self.progress.asked = None
                 self.progress.preview = None
                 self.decided()
-
-    async def _reach(self) -> None:
-        """Read what stands under the key, and do what the ledger says."""
-        kind, key = self.effect.kind, self.progress.key or ""
-        found = (await self.runner.store.effects.reach([(kind, key)])).get((kind, key))
-        self._is_reaching = False
-        if self.runner.is_over or self.runner.executions.get(self.address) is not self:
-            return
-        mine = ledger.Mine(self.runner.workflow_id, self.address, self.request.argument_hash)
-        self.runner.when_going(lambda: self._reached(ledger.reach(_existing(found), mine), found))
-        self.runner.consider()
-
-    def _reached(self, reached: ledger.Reached, found: ReachedRow | None) -> None:
-        match reached:
-            case ledger.Take():
-                self._mode = "first"
-                self._intend()
-            case ledger.Own(existing):
-                self._go_on_from(existing)
-            case ledger.Join() if found is not None:
-                self._join(found)
-            case ledger.WaitForOther():
-                self._looks += 1
-                self._wait(min(WAIT_FOR_OTHER * 2**self._looks, WAIT_AT_MOST), "key", self._intend)
-            case ledger.TakeOver():
-                self._mode = "take_over"
-                self.progress.generation = found.generation if found else 1
-                self._intend()
-            case ledger.NewGeneration(generation):
-                self._mode = "first"
-                self.progress.generation = generation
-                self._intend()
-            case ledger.Conflict(workflow_id):
-                message = (
-                    f"the key {self.progress.key!r} of {self.effect.kind} already stands for other arguments "
-                    f"(workflow {str(workflow_id)[-8:]}): one key is one operation, so give this one another"
-                )
-                self._end_unstarted("key_conflict", {"message": message, "key": self.progress.key})
-
-    def _go_on_from(self, existing: ledger.Existing) -> None:
-        """The entry is this very call's: the log knows less than the ledger only if records were lost."""
-        if existing.state in (
-            ledger.EffectState.FAILED,
-            ledger.EffectState.ABANDONED,
-            ledger.EffectState.IN_DOUBT,
-        ):
-            self._mode = "again"
-            self.attempts = max(self.attempts, existing.attempt)
-            self._intend()
-        else:
-            self._wait(WAIT_FOR_OTHER, "key", self._intend)
-
-    def _join(self, found: ReachedRow) -> None:
-        """Hold what stands under the key and take its result: refused where it is being undone by now."""
-        withdraw(self.runner, self.progress, self.address, self.name)
-        self._is_joining = True
-        record = Record(
-            K.EFFECT_SHARED,
-            self.runner.now(),
-            data=as_data(kind=found.kind, key=found.key, by=str(found.workflow_id)),
-            snapshot="output",
-            argument_hash=self.request.argument_hash,
-            body=found.result,
-            intent=Intent(
-                mode="join",
-                kind=found.kind,
-                key=found.key,
-                generation=found.generation,
-                origin=self.runner.row.origin,
-                step=self.name,
-                argument_hash=self.request.argument_hash,
-                arguments=self.request.arguments,
-                tier=0,
-                approval_id=None,
-                action_hash=None,
-                policy_hash=None,
-            ),
-        )
-        record.address, record.step = self.address, self.name
-        self.runner.intend(self, record)
 
     # attempt
 
@@ -386,22 +308,8 @@ class EffectExecution(DoubtfulExecution):
             record.kind = K.ATTEMPT_FAILED
             record.data = as_data(again_at=again_at, started=first)
             self.progress.first_started_at, self.progress.failure = first, body
-            self.due, self._then = again_at, self._intend
+            self.due, self._then = again_at, self.intend
             self.record(record)
             runner.consider()
         else:
             self.deliver(record, "failed", body)
-
-
-def _existing(found: ReachedRow | None) -> ledger.Existing | None:
-    if found is None:
-        return None
-    return ledger.Existing(
-        found.workflow_id,
-        found.address,
-        found.argument_hash,
-        ledger.EffectState(found.state),
-        found.generation,
-        found.attempt,
-        found.result,
-    )
