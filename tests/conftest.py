@@ -1,8 +1,35 @@
-"""What all tests share: random histories may take their time on a busy machine."""
+"""What all tests share: random histories may take their time, and what was compiled or collected is not done again."""
 
 from __future__ import annotations
 
+import compileall
+import gc
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("actum", deadline=None)
 settings.load_profile("actum")
+
+SOURCE = Path(__file__).parents[1] / "src" / "actum"
+FORBIDDEN = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep Actum and the tests compiled, even where the environment keeps nothing.
+
+    Tests start hundreds of Pythons; each of them would compile Actum anew.
+    """
+    config.stash[FORBIDDEN] = sys.dont_write_bytecode
+    if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
+        compileall.compile_dir(SOURCE, quiet=2)
+    sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take what was imported and collected out of the garbage collector's rounds: it lives until the end."""
+    sys.dont_write_bytecode = session.config.stash[FORBIDDEN]
+    gc.collect()
+    gc.freeze()

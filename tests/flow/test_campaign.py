@@ -19,6 +19,8 @@ from actum.flow import Delivery
 BODIES = 2_000
 SOURCE = Path(actum.__file__).parents[1]
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture(scope="module")
 def histories() -> list[tuple[int, list[Delivery], str]]:
