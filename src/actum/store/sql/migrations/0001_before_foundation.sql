@@ -106,6 +106,26 @@ create table actum.effects (
 );
 create index effects_workflow on actum.effects (workflow_id);
 
+-- The hash of an action without its address: an action that was rejected is known again by it.
+-- The same bytes as `actum.machine.keys.subject_hash`.
+create function actum.subject_hash(kind text, preview text, arguments bytea, key text) returns bytea
+language sql immutable parallel safe as $$
+    select sha256(
+        '\x02'::bytea
+        || int8send(octet_length(t.kind)) || t.kind
+        || int8send(octet_length(t.target)) || t.target
+        || int8send(octet_length(arguments)) || arguments
+        || int8send(octet_length(t.key)) || t.key)
+      from (
+               select convert_to(kind, 'UTF8') as kind,
+                      convert_to(key, 'UTF8') as key,
+                      convert_to(coalesce(case when strpos(preview, '\u0000') = 0 then preview::json ->> 'target' end, ''),
+                                 'UTF8') as target
+           ) t
+$$;
+
+-- An approval is decided by votes. `requirements` is a list of {name, by, quorum, never}; null means one vote of one of
+-- the `approvers`. While a question about it is open (`paused_at`) its time stands still.
 create table actum.approvals (
     id            uuid primary key,
     workflow_id   uuid not null,
@@ -124,18 +144,28 @@ create table actum.approvals (
     contract      text not null,
     team          text,
     requester     text,
+    author        text,
     approvers     text[] not null,
+    requirements  jsonb check (jsonb_typeof(requirements) = 'array'),
     batch_id      uuid,
     asked_at      timestamptz not null default now(),
     expires_at    timestamptz,
+    on_expiry     text not null default 'reject' check (on_expiry in ('reject', 'escalate', 'hold')),
+    escalate_to   jsonb check (jsonb_typeof(escalate_to) = 'array'),
+    escalated_at  timestamptz,
+    remind_share  real not null default 0.8,
+    reminded_at   timestamptz,
+    paused_at     timestamptz,
     ruling        text check (ruling in ('approved', 'rejected')),
     ruled_at      timestamptz,
     ruled_by      text,
     rationale     text,
+    edited        bytea,
     closed        text check (closed in ('withdrawn', 'superseded', 'expired', 'stale', 'revoked')),
     closed_at     timestamptz,
     used_at       timestamptz,
     used_epoch    integer,
+    subject_hash  bytea generated always as (actum.subject_hash(kind, preview, arguments, key)) stored,
     state         text generated always as (
         case
             when used_at is not null then 'used'
@@ -147,10 +177,60 @@ create table actum.approvals (
 );
 create index approvals_pending on actum.approvals (asked_at) where ruling is null and closed is null;
 create index approvals_workflow on actum.approvals (workflow_id);
+create index approvals_batch on actum.approvals (batch_id) where batch_id is not null;
+create index approvals_rejected on actum.approvals (subject_hash) where ruling = 'rejected';
 
+-- One vote for each person: neither cast twice, nor counted twice through a delegate.
+create table actum.votes (
+    approval_id uuid not null,
+    voter       text not null,
+    counts_for  text not null,
+    ruling      text not null check (ruling in ('approved', 'rejected')),
+    satisfies   text[] not null,
+    voted_at    timestamptz not null,
+    primary key (approval_id, voter),
+    unique (approval_id, counts_for)
+);
+
+-- What people ask about an approval before they decide it.
+create table actum.inquiries (
+    id          bigint generated always as identity primary key,
+    approval_id uuid not null,
+    question    text not null,
+    asked_by    text not null,
+    asked_at    timestamptz not null,
+    answer      text,
+    answered_by text,
+    answered_at timestamptz
+);
+create index inquiries_approval on actum.inquiries (approval_id);
+
+-- Tier-1 approvals that are decided on one card; `items` is fixed when the card is first shown.
+create table actum.batches (
+    id          uuid primary key,
+    rule        text not null,
+    policy_hash bytea,
+    key         text not null,
+    state       text not null default 'open' check (state in ('open', 'shown', 'decided')),
+    opened_at   timestamptz not null,
+    closes_at   timestamptz not null,
+    closed_at   timestamptz,
+    close_reason text,
+    shown_at    timestamptz,
+    decided_at  timestamptz,
+    max_items   integer not null,
+    max_sums    jsonb not null default '{}',
+    count       integer not null default 0,
+    sums        jsonb not null default '{}',
+    items       uuid[]
+);
+create unique index batches_open on actum.batches (rule, key) where state = 'open' and closed_at is null;
+
+-- What policy, a person or a grant ruled; chained for each workflow, with the head of each chain beside it.
 create table actum.decisions (
     id          bigint generated always as identity primary key,
     workflow_id uuid not null,
+    seq         integer not null,
     address     text not null,
     approval_id uuid,
     kind        text not null,
@@ -160,13 +240,115 @@ create table actum.decisions (
     ruling      text not null,
     rule        text not null,
     actor       text not null,
+    counts_for  text,
     rationale   text,
     facts       text,
+    seen        text,
+    seen_ms     integer,
     policy_hash bytea,
     action_hash bytea,
-    decided_at  timestamptz not null default now()
+    decided_at  timestamptz not null,
+    previous    bytea not null,
+    hash        bytea not null,
+    unique (workflow_id, seq)
 );
-create index decisions_workflow on actum.decisions (workflow_id);
+
+create table actum.decision_heads (
+    workflow_id uuid primary key,
+    count       integer not null,
+    head        bytea not null
+);
+
+-- Who people are. As long as there is no account at all, anybody but requester and author decides.
+create table actum.accounts (
+    identity     text primary key,
+    display_name text not null,
+    roles        text[] not null check (roles <@ array['viewer', 'approver', 'operator', 'policy_owner', 'admin']),
+    created_at   timestamptz not null default now(),
+    created_by   text not null,
+    disabled_at  timestamptz,
+    disabled_by  text
+);
+create unique index accounts_person on actum.accounts (lower(identity));
+
+create table actum.members (
+    group_name text not null,
+    identity   text not null,
+    added_at   timestamptz not null default now(),
+    added_by   text not null,
+    removed_at timestamptz,
+    removed_by text,
+    primary key (group_name, identity)
+);
+create index members_person on actum.members (lower(identity)) where removed_at is null;
+
+create table actum.tokens (
+    id           uuid primary key,
+    identity     text not null,
+    label        text not null,
+    hash         bytea not null unique,
+    created_at   timestamptz not null default now(),
+    created_by   text not null,
+    expires_at   timestamptz,
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
+    revoked_by   text
+);
+create index tokens_person on actum.tokens (lower(identity));
+
+create table actum.delegations (
+    id         uuid primary key,
+    delegator  text not null,
+    delegate   text not null,
+    since      timestamptz not null,
+    until      timestamptz not null,
+    reason     text not null,
+    given_at   timestamptz not null default now(),
+    given_by   text not null,
+    revoked_at timestamptz,
+    revoked_by text
+);
+create index delegations_delegate on actum.delegations (lower(delegate)) where revoked_at is null;
+
+-- For an hour a named person decides what they otherwise may not; every row is always listed.
+create table actum.break_glass (
+    id        uuid primary key,
+    actor     text not null,
+    role      text not null,
+    incident  text not null,
+    reason    text not null,
+    opened_at timestamptz not null,
+    until     timestamptz not null,
+    ended_at  timestamptz,
+    check (until <= opened_at + interval '1 hour')
+);
+
+-- Standing approvals with limits and an end. Uses of anything limited are reservations, found again by a retry.
+create table actum.grants (
+    id         uuid primary key,
+    matcher    jsonb not null,
+    max_uses   integer not null check (max_uses > 0),
+    max_sums   jsonb not null default '{}',
+    until      timestamptz not null,
+    given_at   timestamptz not null,
+    given_by   text not null,
+    reason     text not null,
+    revoked_at timestamptz,
+    revoked_by text
+);
+
+create table actum.reservations (
+    limit_id    uuid not null,
+    workflow_id uuid not null,
+    address     text not null,
+    attempt     integer not null,
+    approval_id uuid,
+    amounts     jsonb not null default '{}',
+    state       text not null default 'reserved' check (state in ('reserved', 'charged', 'released')),
+    taken_at    timestamptz not null,
+    ended_at    timestamptz,
+    primary key (limit_id, workflow_id, address, attempt)
+);
 
 create table actum.policies (
     hash         bytea primary key,
@@ -307,63 +489,669 @@ begin
 end
 $$;
 
--- The only way an approval is decided. Locks workflow, then approval; reads the clock after both locks.
--- A repeated decision by the same person returns the first answer. `answer` is one of
--- decided | repeated | not_found | not_pending | expired | stale_card | self_approval.
+-- A person's name with its kind in front, as `actum.machine.approvals.identity` makes it.
+create function actum.identity(name text) returns text
+language sql immutable parallel safe as $$
+    select case
+               when strpos(t.name, ':') > 0 and lower(split_part(t.name, ':', 1)) in ('user', 'service', 'group', 'team')
+                   then lower(split_part(t.name, ':', 1)) || ':'
+                        || btrim(substr(t.name, strpos(t.name, ':') + 1), E' \t\n\r\f\v')
+               else 'user:' || t.name
+           end
+      from (select btrim(name, E' \t\n\r\f\v') as name) t
+$$;
+
+-- Whether two names are one person's: letter case does not count.
+create function actum.is_same(one text, other text) returns boolean
+language sql immutable parallel safe as $$
+    select coalesce(btrim(one) <> '' and btrim(other) <> ''
+                    and lower(actum.identity(one)) = lower(actum.identity(other)), false)
+$$;
+
+-- Through which entry of the approvers a person may decide, or null; the rule is `actum.machine.approvals.may_decide`.
+create function actum.may_decide(
+    person text, requester text, author text, approvers text[], never text[], groups text[], standing text
+) returns text
+language sql immutable parallel safe as $$
+    select case
+               when split_part(p.name, ':', 2) = '' or split_part(p.name, ':', 1) in ('group', 'team') then null
+               when actum.is_same(person, requester) or actum.is_same(person, author) then null
+               when standing in ('disabled', 'roleless') then null
+               when exists (
+                        select from unnest(never) n
+                         where lower(actum.identity(n)) = lower(p.name)
+                            or lower(actum.identity(n)) = any(select lower(g) from unnest(groups) g)
+                    ) then null
+               when standing = 'open' then 'anybody'
+               when standing = 'break_glass' then 'break-glass'
+               else coalesce(
+                   (
+                       select p.name from unnest(approvers) a where lower(actum.identity(a)) = lower(p.name) limit 1
+                   ),
+                   (
+                       select a.entry
+                         from unnest(approvers) with ordinality a(entry, position)
+                        where standing = 'active'
+                          and btrim(coalesce(requester, ''), E' \t\n\r\f\v') <> ''
+                          and lower(actum.identity(a.entry)) = any(select lower(g) from unnest(groups) g)
+                          and split_part(actum.identity(a.entry), ':', 1) in ('group', 'team')
+                          and split_part(actum.identity(a.entry), ':', 2) <> ''
+                        order by a.position
+                        limit 1
+                   ))
+           end
+      from (select actum.identity(person) as name) p
+$$;
+
+-- How a person stands with the accounts: open (there are none), stranger, disabled, break_glass, active, roleless.
+create function actum.standing_of(a_person text, instant timestamptz) returns text
+language sql stable as $$
+    select case
+               when not exists (select from actum.accounts) then 'open'
+               when a.identity is null then 'stranger'
+               when a.disabled_at is not null then 'disabled'
+               when exists (
+                        select from actum.break_glass b
+                         where lower(b.actor) = lower(a.identity)
+                           and b.ended_at is null
+                           and b.opened_at <= instant
+                           and b.until > instant
+                    ) then 'break_glass'
+               when a.roles && array['approver', 'admin'] then 'active'
+               else 'roleless'
+           end
+      from (select lower(actum.identity(a_person)) as name) p
+      left join actum.accounts a on lower(a.identity) = p.name
+$$;
+
+create function actum.groups_of(a_person text) returns text[]
+language sql stable as $$
+    select coalesce(array_agg(m.group_name), '{}')
+      from actum.members m
+     where lower(m.identity) = lower(actum.identity(a_person))
+       and m.removed_at is null
+$$;
+
+create function actum.requirements_of(approval actum.approvals) returns jsonb
+language sql immutable as $$
+    select coalesce(approval.requirements,
+                    jsonb_build_array(jsonb_build_object('name', 'approvers', 'by', to_jsonb(approval.approvers))))
+$$;
+
+-- The names of the requirements of an approval that a person's vote would count towards.
+create function actum.satisfied_by(approval actum.approvals, a_person text, instant timestamptz) returns text[]
+language sql stable as $$
+    select coalesce(array_agg(r.value ->> 'name'), '{}')
+      from jsonb_array_elements(actum.requirements_of(approval)) r,
+           lateral (select actum.groups_of(a_person) as groups, actum.standing_of(a_person, instant) as standing) s
+     where actum.may_decide(
+               a_person, approval.requester, approval.author,
+               array(select jsonb_array_elements_text(coalesce(r.value -> 'by', '[]'))),
+               array(select jsonb_array_elements_text(coalesce(r.value -> 'never', '[]'))
+                     except values ('requester'), ('contract_author')),
+               s.groups, s.standing) is not null
+$$;
+
+-- Whom a person's vote counts for: the person, else somebody who delegated to them; who voted already is left out.
+create function actum.find_principal(
+    approval actum.approvals, a_person text, instant timestamptz, out counts_for text, out satisfies text[]
+)
+language sql stable as $$
+    select p.name, s.names
+      from (
+               select lower(actum.identity(a_person)) as name, 0 as rank
+                union all
+               select lower(d.delegator), 1
+                 from actum.delegations d
+                where lower(d.delegate) = lower(actum.identity(a_person))
+                  and d.revoked_at is null
+                  and d.since <= instant
+                  and d.until > instant
+                  and actum.standing_of(a_person, instant) not in ('disabled', 'roleless')
+           ) p,
+           lateral (select actum.satisfied_by(approval, p.name, instant) as names) s
+     where cardinality(s.names) > 0
+       and not exists (select from actum.votes v where v.approval_id = approval.id and v.counts_for = p.name)
+     order by p.rank, p.name
+     limit 1
+$$;
+
+create function actum.has_quorum(approval actum.approvals) returns boolean
+language sql stable as $$
+    select not exists (
+        select from jsonb_array_elements(actum.requirements_of(approval)) r
+         where coalesce((r.value ->> 'quorum')::integer, 1) > (
+                   select count(*)
+                     from actum.votes v
+                    where v.approval_id = approval.id
+                      and v.ruling = 'approved'
+                      and r.value ->> 'name' = any(v.satisfies)
+               )
+    )
+$$;
+
+-- One text of the preimage below: its length in code points and itself; absent is a hyphen.
+create function actum.preimage_of(a_text text) returns text
+language sql immutable parallel safe as $$
+    select coalesce(length(a_text) || ':' || a_text, '-')
+$$;
+
+-- The link of a decision to the one before; the preimage is written down in `actum.machine.decisions`.
+create function actum.link_decision(entry actum.decisions) returns bytea
+language sql immutable as $$
+    select sha256(
+        '\x01'::bytea || entry.previous || uuid_send(entry.workflow_id)
+        || convert_to(
+               entry.seq || ';' || (extract(epoch from entry.decided_at) * 1000000)::bigint || ';' || entry.tier || ';'
+               || coalesce(entry.seen_ms::text, '') || ';'
+               || actum.preimage_of(entry.address) || actum.preimage_of(entry.approval_id::text)
+               || actum.preimage_of(entry.kind) || actum.preimage_of(entry.contract) || actum.preimage_of(entry.team)
+               || actum.preimage_of(entry.ruling) || actum.preimage_of(entry.rule) || actum.preimage_of(entry.actor)
+               || actum.preimage_of(entry.counts_for) || actum.preimage_of(entry.rationale)
+               || actum.preimage_of(entry.facts) || actum.preimage_of(entry.seen)
+               || coalesce(encode(entry.policy_hash, 'hex') || ';', '-')
+               || coalesce(encode(entry.action_hash, 'hex') || ';', '-'), 'UTF8'))
+$$;
+
+-- Appends to a workflow's chain of decisions; the caller holds the workflow's lock.
+create function actum.log_decision(entry actum.decisions) returns void
+language plpgsql as $$
+begin
+    select h.count + 1, h.head into entry.seq, entry.previous
+      from actum.decision_heads h where h.workflow_id = entry.workflow_id;
+    entry.seq := coalesce(entry.seq, 1);
+    entry.previous := coalesce(entry.previous, decode(repeat('00', 32), 'hex'));
+    entry.hash := actum.link_decision(entry);
+    insert into actum.decisions (workflow_id, seq, address, approval_id, kind, contract, team, tier, ruling, rule, actor,
+                                 counts_for, rationale, facts, seen, seen_ms, policy_hash, action_hash, decided_at,
+                                 previous, hash)
+    values (entry.workflow_id, entry.seq, entry.address, entry.approval_id, entry.kind, entry.contract, entry.team,
+            entry.tier, entry.ruling, entry.rule, entry.actor, entry.counts_for, entry.rationale, entry.facts,
+            entry.seen, entry.seen_ms, entry.policy_hash, entry.action_hash, entry.decided_at, entry.previous,
+            entry.hash);
+    insert into actum.decision_heads (workflow_id, count, head) values (entry.workflow_id, entry.seq, entry.hash)
+        on conflict (workflow_id) do update set count = excluded.count, head = excluded.head;
+end
+$$;
+
+-- What is logged about an approval: the row that `log_decision` appends.
+create function actum.entry_about(
+    approval actum.approvals, a_ruling text, an_actor text, a_rationale text, instant timestamptz
+) returns actum.decisions
+language plpgsql stable as $$
+declare
+    entry actum.decisions%rowtype;
+begin
+    entry.workflow_id := approval.workflow_id;
+    entry.address := approval.address;
+    entry.approval_id := approval.id;
+    entry.kind := approval.kind;
+    entry.contract := approval.contract;
+    entry.team := approval.team;
+    entry.tier := approval.tier;
+    entry.ruling := a_ruling;
+    entry.rule := approval.rule;
+    entry.actor := an_actor;
+    entry.rationale := a_rationale;
+    entry.facts := approval.preview;
+    entry.policy_hash := approval.policy_hash;
+    entry.action_hash := approval.action_hash;
+    entry.decided_at := instant;
+    return entry;
+end
+$$;
+
+-- Locks workflow, then approval, and returns the approval; all null when there is none.
+create function actum.lock_approval(an_approval uuid) returns actum.approvals
+language plpgsql as $$
+declare
+    approval actum.approvals%rowtype;
+begin
+    perform 1 from actum.workflows w
+      where w.id = (select a.workflow_id from actum.approvals a where a.id = an_approval) for update;
+    select * into approval from actum.approvals a where a.id = an_approval for update;
+    return approval;
+end
+$$;
+
+-- Leaves word for a workflow, and wakes it.
+create function actum.tell_workflow(
+    approval actum.approvals, an_outcome text, an_actor text, a_reason text, a_body bytea, instant timestamptz
+) returns void
+language plpgsql as $$
+begin
+    insert into actum.messages (workflow_id, kind, name, address, outcome, body, actor, reason, sent_at)
+    values (approval.workflow_id, 'decision', approval.id::text, approval.address, an_outcome, a_body, an_actor, a_reason,
+            instant);
+    update actum.workflows w
+       set wake = w.wake + 1, run_at = least(w.run_at, instant)
+     where w.id = approval.workflow_id;
+end
+$$;
+
+-- Whether the time to decide has passed; a question stops the clock, and `hold` waits for a person whatever the hour.
+create function actum.is_expired(approval actum.approvals, instant timestamptz) returns boolean
+language sql immutable as $$
+    select coalesce(approval.paused_at is null and approval.on_expiry <> 'hold' and approval.expires_at <= instant, false)
+$$;
+
+-- Escalates an approval that has expired and names others to escalate to; the caller holds the locks.
+create function actum.escalate_if_due(approval actum.approvals, instant timestamptz) returns actum.approvals
+language plpgsql as $$
+begin
+    if approval.on_expiry <> 'escalate' or approval.escalate_to is null or approval.escalated_at is not null
+       or approval.ruling is not null or approval.closed is not null or not actum.is_expired(approval, instant) then
+        return approval;
+    end if;
+    update actum.approvals a
+       set requirements = a.escalate_to,
+           expires_at = instant + (a.expires_at - a.asked_at),
+           escalated_at = instant,
+           reminded_at = null
+     where a.id = approval.id
+    returning * into approval;
+    perform actum.log_decision(actum.entry_about(approval, 'escalated', 'clock', null, instant));
+    return approval;
+end
+$$;
+
+-- What a decision comes to, before anything is written: voted, or why not.
+create function actum.judge_decision(
+    approval actum.approvals, a_ruling text, an_actor text, a_seen_hash bytea, an_edit bytea, instant timestamptz,
+    out answer text, out detail text, out counts_for text, out satisfies text[]
+)
+language plpgsql stable as $$
+declare
+    person text := lower(actum.identity(an_actor));
+    earlier text := (select v.ruling from actum.votes v where v.approval_id = approval.id and v.voter = person);
+begin
+    if approval.ruling is not null then
+        answer := case when earlier = a_ruling and earlier = approval.ruling then 'repeated' else 'not_pending' end;
+        detail := approval.rationale;
+    elsif approval.closed is not null then
+        answer := 'not_pending';
+    elsif actum.is_expired(approval, instant) then
+        answer := 'expired';
+        detail := approval.expires_at::text;
+    elsif a_seen_hash is not null and a_seen_hash <> approval.action_hash then
+        answer := 'stale_card';
+    elsif earlier is not null then
+        answer := case when earlier = a_ruling then 'repeated' else 'already_voted' end;
+        detail := earlier;
+    elsif actum.is_same(an_actor, approval.requester) or actum.is_same(an_actor, approval.author) then
+        answer := case when a_ruling = 'approved' then 'self_approval' else 'voted' end;
+        detail := coalesce(approval.requester, approval.author);
+        counts_for := person;
+        satisfies := '{}';
+    elsif a_ruling = 'approved' and an_edit is distinct from approval.edited
+          and exists (select from actum.votes v where v.approval_id = approval.id) then
+        answer := 'edits_differ';
+    else
+        select p.counts_for, p.satisfies into counts_for, satisfies
+          from actum.find_principal(approval, an_actor, instant) p;
+        answer := case when counts_for is null then actum.explain_refusal(approval, person, instant) else 'voted' end;
+        detail := case when counts_for is null then actum.name_approvers(approval) end;
+    end if;
+end
+$$;
+
+-- Why nobody stands behind this person: already_voted, self_approval (they stand in for the requester), not_entitled.
+create function actum.explain_refusal(approval actum.approvals, a_person text, instant timestamptz) returns text
+language sql stable as $$
+    select case
+               when coalesce(bool_or(exists (
+                        select from actum.votes v where v.approval_id = approval.id and v.counts_for = p.name
+                    )), false) then 'already_voted'
+               when coalesce(bool_or(actum.is_same(p.name, approval.requester)
+                                     or actum.is_same(p.name, approval.author)), false) then 'self_approval'
+               else 'not_entitled'
+           end
+      from (
+               select a_person as name
+                union all
+               select lower(d.delegator)
+                 from actum.delegations d
+                where lower(d.delegate) = a_person and d.revoked_at is null and d.since <= instant and d.until > instant
+           ) p
+$$;
+
+create function actum.name_approvers(approval actum.approvals) returns text
+language sql immutable as $$
+    select string_agg(distinct e.entry, ' or ')
+      from jsonb_array_elements(actum.requirements_of(approval)) r,
+           jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(entry)
+$$;
+
+-- Rules on an approval, tells its workflow and ends its batch; the caller has judged, and holds the locks.
+-- Approving with edits closes the action that was asked for: the edited one is another action.
+create function actum.rule_approval(
+    approval actum.approvals, a_ruling text, an_actor text, a_rationale text, an_edit bytea, instant timestamptz
+) returns actum.approvals
+language plpgsql as $$
+declare
+    voters text[] := array(select distinct v.voter from actum.votes v where v.approval_id = approval.id order by 1);
+    said jsonb := '{}';
+begin
+    update actum.approvals a
+       set ruling = a_ruling,
+           ruled_at = instant,
+           ruled_by = an_actor,
+           rationale = a_rationale,
+           edited = an_edit,
+           closed = case when an_edit is not null then 'superseded' end,
+           closed_at = case when an_edit is not null then instant end,
+           expires_at = case when a.paused_at is not null then a.expires_at + (instant - a.paused_at)
+                             when a.expires_at <= instant then instant + (a.expires_at - a.asked_at)
+                             else a.expires_at end,
+           paused_at = null
+     where a.id = approval.id
+    returning * into approval;
+    if cardinality(voters) > 1 then
+        said := jsonb_build_object('by', to_jsonb(voters));
+    end if;
+    if an_edit is not null then
+        said := said || jsonb_build_object('edited', encode(an_edit, 'hex'));
+    end if;
+    perform actum.tell_workflow(approval, a_ruling, an_actor, a_rationale,
+                                case when said <> '{}' then convert_to(said::text, 'UTF8') end, instant);
+    if approval.batch_id is not null then
+        perform actum.end_batch(approval.batch_id, instant);
+    end if;
+    return approval;
+end
+$$;
+
+create function actum.end_batch(a_batch uuid, instant timestamptz) returns void
+language plpgsql as $$
+begin
+    perform 1 from actum.batches b where b.id = a_batch for update;
+    update actum.batches b
+       set state = 'decided', decided_at = instant
+     where b.id = a_batch
+       and b.state = 'shown'
+       and not exists (select from actum.approvals a where a.id = any(b.items) and a.ruling is null and a.closed is null);
+end
+$$;
+
+-- The only way a person decides an approval. Locks workflow, then approval; reads the clock after both locks.
+-- A repeated decision by the same person returns the first answer. `answer` is one of decided | voted (counted, more
+-- are needed) | repeated | not_found | not_pending | expired | stale_card | self_approval | not_entitled |
+-- already_voted | edits_differ. Any rejection closes; the quorum of every requirement closes. Requester and author
+-- approve nothing, through a delegate neither, and may reject. As long as there are no accounts anybody else decides.
 create function actum.decide_approval(
-    an_approval uuid, a_ruling text, an_actor text, a_rationale text, a_seen_hash bytea, a_now timestamptz
+    an_approval uuid, a_ruling text, an_actor text, a_rationale text, a_seen_hash bytea, a_now timestamptz,
+    an_edit bytea default null, a_seen text default null, a_seen_ms integer default null
 ) returns table (answer text, state text, workflow_id uuid, ruled_by text, detail text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    owner uuid;
-    approval actum.approvals%rowtype;
-    instant timestamptz;
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    instant timestamptz := coalesce(a_now, clock_timestamp());
+    judged record;
+    entry actum.decisions%rowtype;
+    is_last boolean;
 begin
-    select a.workflow_id into owner from actum.approvals a where a.id = an_approval;
-    if owner is null then
+    if approval.id is null then
         return query select 'not_found', null::text, null::uuid, null::text, null::text;
         return;
     end if;
-    perform 1 from actum.workflows w where w.id = owner for update;
-    select * into approval from actum.approvals a where a.id = an_approval for update;
-    instant := coalesce(a_now, clock_timestamp());
-    if approval.ruling is not null then
-        return query select case when approval.ruled_by = an_actor and approval.ruling = a_ruling then 'repeated' else 'not_pending' end,
-                            approval.state, owner, approval.ruled_by, approval.rationale;
+    approval := actum.escalate_if_due(approval, instant);
+    judged := actum.judge_decision(approval, a_ruling, an_actor, a_seen_hash, an_edit, instant);
+    if judged.answer <> 'voted' then
+        return query select judged.answer, approval.state, approval.workflow_id, approval.ruled_by, judged.detail;
         return;
     end if;
-    if approval.closed is not null then
-        return query select 'not_pending', approval.state, owner, null::text, null::text;
-        return;
+    insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at)
+    values (approval.id, lower(actum.identity(an_actor)), judged.counts_for, a_ruling, judged.satisfies, instant);
+    is_last := a_ruling = 'rejected' or actum.has_quorum(approval);
+    entry := actum.entry_about(approval, case when is_last then a_ruling else 'voted' end, an_actor, a_rationale, instant);
+    entry.counts_for := nullif(judged.counts_for, lower(actum.identity(an_actor)));
+    entry.seen := a_seen;
+    entry.seen_ms := a_seen_ms;
+    perform actum.log_decision(entry);
+    if is_last then
+        approval := actum.rule_approval(approval, a_ruling, an_actor, a_rationale,
+                                        case when a_ruling = 'approved' then an_edit end, instant);
+    elsif an_edit is not null then
+        update actum.approvals a set edited = an_edit where a.id = approval.id;
     end if;
-    if approval.expires_at is not null and approval.expires_at <= instant then
-        return query select 'expired', approval.state, owner, null::text, approval.expires_at::text;
-        return;
-    end if;
-    if a_seen_hash is not null and a_seen_hash <> approval.action_hash then
-        return query select 'stale_card', approval.state, owner, null::text, null::text;
-        return;
-    end if;
-    if a_ruling = 'approved' and lower(approval.requester) = lower(an_actor) then
-        return query select 'self_approval', approval.state, owner, null::text, approval.requester;
-        return;
-    end if;
-    update actum.approvals a
-       set ruling = a_ruling, ruled_at = instant, ruled_by = an_actor, rationale = a_rationale
-     where a.id = an_approval;
-    insert into actum.decisions (workflow_id, address, approval_id, kind, contract, team, tier, ruling, rule, actor,
-                                 rationale, facts, policy_hash, action_hash, decided_at)
-    values (owner, approval.address, approval.id, approval.kind, approval.contract, approval.team, approval.tier,
-            a_ruling, approval.rule, an_actor, a_rationale, approval.preview, approval.policy_hash,
-            approval.action_hash, instant);
-    insert into actum.messages (workflow_id, kind, name, address, outcome, body, actor, reason, sent_at)
-    values (owner, 'decision', approval.id::text, approval.address, a_ruling, null, an_actor, a_rationale, instant);
-    update actum.workflows w
-       set wake = w.wake + 1, run_at = least(w.run_at, instant)
-     where w.id = owner;
-    return query select 'decided', a_ruling, owner, an_actor, null::text;
+    return query select case when is_last then 'decided' else 'voted' end, approval.state, approval.workflow_id,
+                        case when is_last then an_actor end, null::text;
 end
 $$;
+
+-- Decides many approvals in one call, each judged as if alone; answers in the order given. Locks all workflows, then
+-- all approvals, each by ascending id.
+create function actum.decide_approvals(
+    some_approvals uuid[], some_rulings text[], some_rationales text[], some_seen_hashes bytea[], an_actor text,
+    a_now timestamptz, a_seen text default null, a_seen_ms integer default null
+) returns table (approval_id uuid, answer text, state text, workflow_id uuid, ruled_by text, detail text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform 1 from actum.workflows w
+      where w.id in (select a.workflow_id from actum.approvals a where a.id = any(some_approvals))
+      order by w.id for update;
+    perform 1 from actum.approvals a where a.id = any(some_approvals) order by a.id for update;
+    perform 1 from actum.batches b
+      where b.id in (select a.batch_id from actum.approvals a where a.id = any(some_approvals))
+      order by b.id for update;
+    for number in 1 .. cardinality(some_approvals) loop
+        return query
+            select some_approvals[number], d.*
+              from actum.decide_approval(some_approvals[number], some_rulings[number], an_actor, some_rationales[number],
+                                         some_seen_hashes[number], a_now, null, a_seen, a_seen_ms) d;
+    end loop;
+end
+$$;
+
+-- Whether somebody has a say about an approval: entitled, or stood for by a delegation.
+create function actum.has_say(approval actum.approvals, an_actor text, instant timestamptz) returns boolean
+language sql stable as $$
+    select exists (select from actum.votes v where v.approval_id = approval.id and v.voter = lower(actum.identity(an_actor)))
+        or (select p.counts_for is not null from actum.find_principal(approval, an_actor, instant) p)
+$$;
+
+-- Takes an approval back before it is used: revoked | repeated | not_found | not_approved | not_entitled.
+create function actum.revoke_approval(an_approval uuid, an_actor text, a_reason text, a_now timestamptz)
+returns table (answer text, state text, workflow_id uuid)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    instant timestamptz := coalesce(a_now, clock_timestamp());
+    word text;
+begin
+    word := case
+                when approval.id is null then 'not_found'
+                when approval.state = 'revoked' then 'repeated'
+                when approval.state <> 'approved' then 'not_approved'
+                when not (actum.has_say(approval, an_actor, instant) or actum.is_same(an_actor, approval.requester))
+                    then 'not_entitled'
+                else 'revoked'
+            end;
+    if word = 'revoked' then
+        update actum.approvals a set closed = 'revoked', closed_at = instant where a.id = approval.id
+        returning * into approval;
+        perform actum.log_decision(actum.entry_about(approval, 'revoked', an_actor, a_reason, instant));
+        perform actum.tell_workflow(approval, 'revoked', an_actor, a_reason, null, instant);
+    end if;
+    return query select word, approval.state, approval.workflow_id;
+end
+$$;
+
+-- Hands an open approval over to somebody else, who decides in the actor's place; the actor has no say any more.
+-- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval.
+create function actum.hand_over_approval(an_approval uuid, an_actor text, a_person text, a_reason text, a_now timestamptz)
+returns table (answer text, state text, workflow_id uuid)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    instant timestamptz := coalesce(a_now, clock_timestamp());
+    names text[];
+    word text;
+begin
+    approval := actum.escalate_if_due(approval, instant);
+    names := actum.satisfied_by(approval, an_actor, instant);
+    word := case
+                when approval.id is null then 'not_found'
+                when approval.state <> 'pending' then 'not_pending'
+                when actum.is_expired(approval, instant) then 'expired'
+                when actum.is_same(a_person, approval.requester) or actum.is_same(a_person, approval.author)
+                    then 'self_approval'
+                when cardinality(names) = 0 then 'not_entitled'
+                when exists (
+                         select from actum.votes v
+                          where v.approval_id = approval.id
+                            and lower(actum.identity(an_actor)) in (v.voter, v.counts_for)
+                     ) then 'already_voted'
+                else 'handed_over'
+            end;
+    if word = 'handed_over' then
+        update actum.approvals a
+           set requirements = (
+                   select jsonb_agg(case
+                                        when r.value ->> 'name' = any(names) then r.value || jsonb_build_object(
+                                            'by', coalesce(r.value -> 'by', '[]') || to_jsonb(actum.identity(a_person)),
+                                            'never', coalesce(r.value -> 'never', '[]') || to_jsonb(actum.identity(an_actor)))
+                                        else r.value
+                                    end)
+                     from jsonb_array_elements(actum.requirements_of(approval)) r
+               )
+         where a.id = approval.id
+        returning * into approval;
+        perform actum.log_decision(actum.entry_about(
+            approval, 'handed_over', an_actor, 'to ' || actum.identity(a_person) || ': ' || a_reason, instant));
+    end if;
+    return query select word, approval.state, approval.workflow_id;
+end
+$$;
+
+-- Asks something about an open approval; its time stands still until every question is answered.
+-- asked | not_found | not_pending | expired | not_entitled.
+create function actum.inquire(an_approval uuid, an_actor text, a_question text, a_now timestamptz)
+returns table (answer text, inquiry_id bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    instant timestamptz := coalesce(a_now, clock_timestamp());
+    word text;
+    number bigint;
+begin
+    approval := actum.escalate_if_due(approval, instant);
+    word := case
+                when approval.id is null then 'not_found'
+                when approval.state <> 'pending' then 'not_pending'
+                when actum.is_expired(approval, instant) then 'expired'
+                when not actum.has_say(approval, an_actor, instant) then 'not_entitled'
+                else 'asked'
+            end;
+    if word = 'asked' then
+        insert into actum.inquiries (approval_id, question, asked_by, asked_at)
+        values (an_approval, a_question, an_actor, instant) returning id into number;
+        update actum.approvals a set paused_at = coalesce(a.paused_at, instant) where a.id = an_approval;
+        perform actum.log_decision(actum.entry_about(approval, 'asked', an_actor, a_question, instant));
+    end if;
+    return query select word, number;
+end
+$$;
+
+-- Answers such a question; anybody may who is not nobody. With the last answer time goes on: answered | repeated |
+-- not_found.
+create function actum.answer_inquiry(an_inquiry bigint, an_actor text, an_answer text, a_now timestamptz)
+returns table (answer text, approval_id uuid)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype :=
+        actum.lock_approval((select i.approval_id from actum.inquiries i where i.id = an_inquiry));
+    instant timestamptz := coalesce(a_now, clock_timestamp());
+begin
+    update actum.inquiries i set answer = an_answer, answered_by = an_actor, answered_at = instant
+     where i.id = an_inquiry and i.answered_at is null;
+    if not found then
+        return query select case when approval.id is null then 'not_found' else 'repeated' end, approval.id;
+        return;
+    end if;
+    perform actum.log_decision(actum.entry_about(approval, 'answered', an_actor, an_answer, instant));
+    update actum.approvals a
+       set expires_at = a.expires_at + (instant - a.paused_at), paused_at = null
+     where a.id = approval.id
+       and a.ruling is null
+       and a.paused_at is not null
+       and not exists (
+               select from actum.inquiries i where i.approval_id = a.id and i.answered_at is null
+           );
+    return query select 'answered', approval.id;
+end
+$$;
+
+-- Ends or escalates open approvals whose time has passed, and tells their workflows; returns what became of each.
+create function actum.expire_approvals(a_limit integer, a_now timestamptz)
+returns table (approval_id uuid, workflow_id uuid, outcome text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    due uuid;
+    approval actum.approvals%rowtype;
+    instant timestamptz;
+begin
+    for due in
+        select a.id
+          from actum.approvals a
+         where a.ruling is null
+           and a.closed is null
+           and a.paused_at is null
+           and a.on_expiry <> 'hold'
+           and a.expires_at <= coalesce(a_now, clock_timestamp())
+         order by a.workflow_id, a.id
+         limit a_limit
+    loop
+        approval := actum.lock_approval(due);
+        instant := coalesce(a_now, clock_timestamp());
+        continue when approval.state <> 'pending' or not actum.is_expired(approval, instant);
+        approval := actum.escalate_if_due(approval, instant);
+        if actum.is_expired(approval, instant) then
+            update actum.approvals a set closed = 'expired', closed_at = instant where a.id = due
+            returning * into approval;
+            perform actum.log_decision(actum.entry_about(approval, 'expired', 'clock', null, instant));
+            perform actum.tell_workflow(approval, 'expired', 'clock', null, null, instant);
+        end if;
+        return query select due, approval.workflow_id, case when approval.closed is null then 'escalated' else 'expired' end;
+    end loop;
+end
+$$;
+
+-- What is logged cannot be rewritten, and what was decided stands, whoever writes.
+create function actum.refuse_change() returns trigger
+language plpgsql as $$
+begin
+    raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op) using errcode = 'AC002';
+end
+$$;
+create trigger append_only before update or delete or truncate on actum.decisions
+    for each statement execute function actum.refuse_change();
+create trigger append_only before update or delete or truncate on actum.votes
+    for each statement execute function actum.refuse_change();
+
+create function actum.keep_approval() returns trigger
+language plpgsql as $$
+begin
+    if (old.id, old.workflow_id, old.address, old.kind, old.key, old.action_hash, old.arguments, old.preview,
+        old.relies_on, old.contract, old.requester, old.author, old.asked_at)
+       is distinct from (new.id, new.workflow_id, new.address, new.kind, new.key, new.action_hash, new.arguments,
+        new.preview, new.relies_on, new.contract, new.requester, new.author, new.asked_at) then
+        raise exception 'approval % is bound to its action: ask anew', old.id using errcode = 'AC002';
+    end if;
+    if old.ruling is not null
+       and (old.ruling, old.ruled_at, old.ruled_by, old.rationale, old.edited, old.approvers, old.requirements, old.tier,
+            old.rule, old.expires_at)
+       is distinct from (new.ruling, new.ruled_at, new.ruled_by, new.rationale, new.edited, new.approvers,
+            new.requirements, new.tier, new.rule, new.expires_at)
+       or old.closed is not null and (old.closed, old.ruling) is distinct from (new.closed, new.ruling)
+       or old.used_at is not null and old.used_at is distinct from new.used_at then
+        raise exception 'approval % is % and stays as it is', old.id, old.state using errcode = 'AC002';
+    end if;
+    return new;
+end
+$$;
+create trigger append_only before update on actum.approvals
+    for each row execute function actum.keep_approval();
 
 -- Roles. They belong to the server, so another database may have made them already.
 do $$
@@ -383,8 +1171,9 @@ begin
     if (select count(*) from pg_roles where rolname in ('actum_owner', 'actum_worker', 'actum_console', 'actum_reader')) = 4 then
         grant usage on schema actum to actum_owner, actum_worker, actum_console, actum_reader;
         grant select on all tables in schema actum to actum_worker, actum_console, actum_reader;
-        revoke execute on function actum.decide_approval from public;
-        revoke execute on function actum.make_weeks from public;
+        -- Functions are nobody's but those granted below.
+        revoke execute on all functions in schema actum from public;
+        revoke select on actum.tokens from actum_worker, actum_reader;
         grant all on all tables in schema actum to actum_owner;
         grant execute on all functions in schema actum to actum_owner;
 
@@ -393,15 +1182,21 @@ begin
               actum.questions to actum_worker;
         grant insert on actum.events, actum.snapshots, actum.start_keys to actum_worker;
         grant insert (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview, relies_on,
-                      tier, rule, policy_hash, contract, team, requester, approvers, batch_id, asked_at, expires_at)
+                      tier, rule, policy_hash, contract, team, requester, author, approvers, requirements, asked_at,
+                      expires_at, on_expiry, escalate_to, remind_share)
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
-        grant execute on function actum.make_weeks to actum_worker;
+        grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract, actum.subject_hash,
+              actum.expire_approvals to actum_worker;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
-        grant insert, update on actum.messages, actum.questions, actum.freezes, actum.policies to actum_console;
+        grant insert, update on actum.messages, actum.questions, actum.freezes, actum.policies, actum.accounts,
+              actum.members, actum.tokens, actum.delegations, actum.break_glass, actum.grants to actum_console;
         grant update (wake, run_at) on actum.workflows to actum_console;
-        grant execute on function actum.decide_approval to actum_console;
+        grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
+        grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
+              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.identity, actum.subject_hash
+              to actum_console;
     end if;
 end
 $$;
