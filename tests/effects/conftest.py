@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,22 +16,29 @@ from service_remote import Remote
 SERVICE = Path(__file__).with_name("service_process.py")
 
 
-@pytest.fixture
-async def remote(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Remote]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+@pytest.fixture(scope="session")
+def service_url() -> Iterator[str]:
+    """The address of the service; it speaks on the loopback, and its process ends with the tests."""
     process = subprocess.Popen(
         [sys.executable, str(SERVICE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        port = int(await asyncio.to_thread(process.stdout.readline))
-        one = Remote(f"http://127.0.0.1:{port}")
-        yield one
-        await one.release()
-        await one.client.aclose()
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     finally:
         process.kill()
         process.wait()
         process.stdin.close()
         process.stdout.close()
+
+
+@pytest.fixture
+async def remote(service_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Remote]:
+    """The service, in a world of the test's own."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    one = Remote(service_url)
+    await one.begin()
+    yield one
+    await one.release()
+    await one.client.aclose()

@@ -10,6 +10,8 @@ DELETE removes one. Before a test acts it plans how the next requests that write
     cut              act, then close in the middle of the answer
     twice            act, then send the answer two times
     raw              act, then send bytes that are no HTTP
+
+Several tests ask the same process, one after the other: POST /begin gives each a world in which nothing happened.
 """
 
 from __future__ import annotations
@@ -85,6 +87,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(204, None)
             case "/release":
                 world.released.set()
+                self.answer(204, None)
+            case "/begin":
+                world.released.set()
+                Handler.world = World()
                 self.answer(204, None)
             case _:
                 self.written(body)

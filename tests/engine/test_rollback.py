@@ -77,7 +77,7 @@ async def _(result: str, name: str) -> None:
     LOG.append(f"give back {result}")
 
 
-@step
+@step(retry=Retry(attempts=2, first="1ms"))
 async def fail(why: str) -> None:
     raise ValueError(why)
 

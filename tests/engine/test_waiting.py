@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from actum import Signal, StepFailed, WorkflowFailed, ask, contract, step
+from actum import Retry, Signal, StepFailed, WorkflowFailed, ask, contract, step
 from actum.errors import InvalidInput, NotPossible
 from actum.testing.harness import Harness
 
@@ -117,7 +117,7 @@ async def test_a_question_brings_a_typed_answer(actum: Harness) -> None:
         await actum.reviewer.answer(handle.workflow_id, question.address, 1)
 
 
-@step
+@step(retry=Retry(attempts=2, first="1ms"))
 async def broken() -> None:
     raise RuntimeError("the child broke")
 
