@@ -42,6 +42,7 @@ KINDS: Mapping[EventKind, str] = {
     EventKind.STEP_COMPLETED: "A step's outcome is durable: it never runs again.",
     EventKind.STEP_FAILED: "A step gave up, or an effect was not allowed to start.",
     EventKind.STEP_ABANDONED: "The body no longer awaits it.",
+    EventKind.STEP_REOPENED: "A person set its failure aside: it is tried again, edited, or skipped with an output.",
     EventKind.ATTEMPT_FAILED: "One try failed; another follows, or the step gives up.",
     EventKind.PREVIEW_COMPLETED: "The look at the world before an effect was recorded.",
     EventKind.TIMER_FIRED: "A sleep or a limit of the body came due.",

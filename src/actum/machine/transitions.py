@@ -10,13 +10,14 @@ A status says what may move a workflow next:
     rolling_back   the undos are being carried out
     completed, failed, cancelled, rolled_back   endings
 
-The theory, in five sentences.
+The theory, in six sentences.
 A workflow is born `pending` by `workflow.started`, which no existing workflow can receive.
 Whatever shows the body making progress makes it `running`; taking it up and putting it down are
 `workflow.claimed` (or `rescued`) and `workflow.parked`; and neither touches `paused`, `blocked` or
 `rolling_back`, because readiness is not status.
 In `paused` and `blocked` nothing new is taken in, but an attempt that was already executing has acted, and how it
 ended is recorded where the workflow stands; a doubt, which is itself a cause, may be settled in `blocked`.
+A failure that a person sets aside (`step.reopened`) makes a `blocked` workflow `running`; a refusal blocks it anew.
 A rollback ends as `rolled_back` or stops as `blocked`, never otherwise.
 An ending is for ever: its row is empty.
 
@@ -128,6 +129,8 @@ ROWS: Final[Mapping[Status, Mapping[EventKind, Status]]] = {
     S.BLOCKED: {
         **_all(ENDINGS_IN_FLIGHT | _TAKEN_UP | {K.WORKFLOW_PARKED, K.EFFECT_SETTLED}, S.BLOCKED),
         K.WORKFLOW_UNBLOCKED: S.RUNNING,
+        K.STEP_REOPENED: S.RUNNING,
+        K.WORKFLOW_BLOCKED: S.BLOCKED,
         K.WORKFLOW_CANCEL_REQUESTED: S.BLOCKED,
         K.WORKFLOW_ROLLING_BACK: S.ROLLING_BACK,
         K.WORKFLOW_FAILED: S.FAILED,

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
     STEP_ABANDONED = "step.abandoned"
+    STEP_REOPENED = "step.reopened"
     ATTEMPT_FAILED = "attempt.failed"
     PREVIEW_COMPLETED = "preview.completed"
     TIMER_FIRED = "timer.fired"
