@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -90,7 +91,7 @@ class Batch:
     by: tuple[str, ...]
     window: timedelta
     max_items: int | None = None
-    max_sum: tuple[tuple[str, int | float], ...] = ()
+    max_sum: tuple[tuple[str, int | float | Decimal], ...] = ()
 
 
 def _nothing() -> tuple[Considered, ...]:
