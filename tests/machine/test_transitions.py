@@ -148,7 +148,7 @@ def test_only_a_person_or_a_block_takes_a_workflow_out_of_paused() -> None:
     } == ways
 
 
-def test_the_ways_out_of_blocked_are_these_four() -> None:
+def test_the_ways_out_of_blocked_are_these_five() -> None:
     ways = {
         kind: after
         for (before, kind), after in TABLE.items()
@@ -156,6 +156,7 @@ def test_the_ways_out_of_blocked_are_these_four() -> None:
     }
     assert ways == {
         K.WORKFLOW_UNBLOCKED: S.RUNNING,
+        K.STEP_REOPENED: S.RUNNING,
         K.WORKFLOW_ROLLING_BACK: S.ROLLING_BACK,
         K.WORKFLOW_FAILED: S.FAILED,
         K.WORKFLOW_CANCELLED: S.CANCELLED,
