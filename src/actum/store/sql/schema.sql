@@ -1138,6 +1138,250 @@ begin
 end
 $$;
 
+-- Whether amounts fit beside what is taken already; an amount that is missing, negative or no number fits nothing.
+create function actum.fits(taken jsonb, amounts jsonb, limits jsonb) returns boolean
+language sql immutable as $$
+    select coalesce(bool_and(case
+               when jsonb_typeof(amounts -> l.key) is distinct from 'number' then false
+               when (amounts ->> l.key)::numeric < 0 then false
+               else coalesce((taken ->> l.key)::numeric, 0) + (amounts ->> l.key)::numeric <= l.value::numeric
+           end), true)
+      from jsonb_each_text(limits) l
+$$;
+
+create function actum.add_amounts(taken jsonb, amounts jsonb) returns jsonb
+language sql immutable as $$
+    select coalesce(jsonb_object_agg(s.key, s.total), '{}')
+      from (
+               select e.key, sum(e.value::numeric) as total
+                 from (
+                          select * from jsonb_each(taken)
+                           union all
+                          select * from jsonb_each(amounts)
+                      ) e
+                where jsonb_typeof(e.value) = 'number'
+                group by e.key
+           ) s
+$$;
+
+-- Puts an open approval into the open batch of its rule and key, or opens one as `a_batch`; null when it has to stand
+-- alone. A second call finds the first one's batch.
+create function actum.join_batch(
+    an_approval uuid, a_batch uuid, a_rule text, a_policy bytea, a_key text, a_window interval, a_max_items integer,
+    some_max_sums jsonb, some_amounts jsonb, a_now timestamptz
+) returns uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    instant timestamptz;
+    batch actum.batches%rowtype;
+    reason text;
+begin
+    if approval.batch_id is not null or approval.state is distinct from 'pending' then
+        return approval.batch_id;
+    end if;
+    perform pg_advisory_xact_lock(hashtext('actum.batches'), hashtext(a_rule || ' ' || a_key));
+    instant := coalesce(a_now, clock_timestamp());
+    select * into batch from actum.batches b
+     where b.rule = a_rule and b.key = a_key and b.state = 'open' and b.closed_at is null for update;
+    reason := case
+                  when batch.id is null then null
+                  when batch.closes_at <= instant then 'window'
+                  when batch.policy_hash is distinct from a_policy then 'policy'
+                  when not actum.fits(batch.sums, some_amounts, batch.max_sums) then 'sum'
+              end;
+    if not actum.fits('{}', some_amounts, some_max_sums) then
+        return null;
+    end if;
+    if reason is not null then
+        update actum.batches b set closed_at = instant, close_reason = reason where b.id = batch.id;
+    end if;
+    if batch.id is null or reason is not null then
+        insert into actum.batches (id, rule, policy_hash, key, opened_at, closes_at, max_items, max_sums)
+        values (a_batch, a_rule, a_policy, a_key, instant, instant + a_window, a_max_items, some_max_sums)
+        returning * into batch;
+    end if;
+    update actum.batches b
+       set count = b.count + 1,
+           sums = actum.add_amounts(b.sums, some_amounts),
+           closed_at = case when b.count + 1 >= b.max_items then instant end,
+           close_reason = case when b.count + 1 >= b.max_items then 'size' end
+     where b.id = batch.id;
+    update actum.approvals a set batch_id = batch.id where a.id = an_approval;
+    return batch.id;
+end
+$$;
+
+-- Fixes a batch's items, because somebody looks at them; nothing joins it after that. Returns them in the order asked.
+create function actum.show_batch(a_batch uuid, a_now timestamptz) returns setof uuid
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    batch actum.batches%rowtype;
+begin
+    select * into batch from actum.batches b where b.id = a_batch for update;
+    if batch.state = 'open' then
+        update actum.batches b
+           set state = 'shown',
+               shown_at = coalesce(a_now, clock_timestamp()),
+               closed_at = coalesce(b.closed_at, a_now, clock_timestamp()),
+               close_reason = coalesce(b.close_reason, 'shown'),
+               items = array(
+                   select a.id from actum.approvals a
+                    where a.batch_id = a_batch and a.ruling is null and a.closed is null
+                    order by a.asked_at, a.id)
+         where b.id = a_batch
+        returning * into batch;
+    end if;
+    return query select unnest(batch.items);
+end
+$$;
+
+-- Takes an approval out of a batch nobody has seen yet, to be decided alone at tier 2; says whether it did.
+create function actum.eject_from_batch(an_approval uuid, a_reason text, a_now timestamptz) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    batch actum.batches%rowtype;
+begin
+    select * into batch from actum.batches b where b.id = approval.batch_id for update;
+    if batch.state is distinct from 'open' or approval.state <> 'pending' then
+        return false;
+    end if;
+    update actum.approvals a set batch_id = null, tier = 2 where a.id = an_approval returning * into approval;
+    update actum.batches b set count = b.count - 1 where b.id = batch.id;
+    perform actum.log_decision(actum.entry_about(
+        approval, 'ejected', 'clock', a_reason, coalesce(a_now, clock_timestamp())));
+    return true;
+end
+$$;
+
+-- Takes one use of something limited: reserved | repeated (the same attempt has its use) | spent. Exact, because whoever
+-- takes from one limit waits for the others.
+create function actum.reserve(
+    a_limit uuid, a_workflow uuid, an_address text, an_attempt integer, an_approval uuid, some_amounts jsonb,
+    a_max_uses integer, some_max_sums jsonb, a_now timestamptz
+) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    uses integer;
+    taken jsonb;
+begin
+    perform pg_advisory_xact_lock(hashtext('actum.reservations'), hashtext(a_limit::text));
+    if exists (
+           select from actum.reservations r
+            where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address
+              and r.attempt = an_attempt and r.state <> 'released'
+       ) then
+        return 'repeated';
+    end if;
+    select count(*) into uses from actum.reservations r where r.limit_id = a_limit and r.state <> 'released';
+    select coalesce(jsonb_object_agg(s.key, s.total), '{}') into taken
+      from (
+               select e.key, sum(e.value::numeric) as total
+                 from actum.reservations r, jsonb_each(r.amounts) e
+                where r.limit_id = a_limit and r.state <> 'released' and jsonb_typeof(e.value) = 'number'
+                group by e.key
+           ) s;
+    if uses >= a_max_uses or not actum.fits(taken, some_amounts, some_max_sums) then
+        return 'spent';
+    end if;
+    insert into actum.reservations (limit_id, workflow_id, address, attempt, approval_id, amounts, taken_at)
+    values (a_limit, a_workflow, an_address, an_attempt, an_approval, some_amounts, coalesce(a_now, clock_timestamp()))
+        on conflict (limit_id, workflow_id, address, attempt) do update
+           set state = 'reserved', approval_id = excluded.approval_id, amounts = excluded.amounts,
+               taken_at = excluded.taken_at, ended_at = null;
+    return 'reserved';
+end
+$$;
+
+-- Whether a grant's giver alone would have been enough to approve: entitled under every requirement, each of one vote.
+create function actum.is_enough(approval actum.approvals, a_person text, instant timestamptz) returns boolean
+language sql stable as $$
+    select coalesce(bool_and(coalesce((r.value ->> 'quorum')::integer, 1) <= 1
+                             and r.value ->> 'name' = any(actum.satisfied_by(approval, a_person, instant))), false)
+      from jsonb_array_elements(actum.requirements_of(approval)) r
+$$;
+
+-- Approves an open approval by a grant, as a decision of the one who gave it, and takes one of its uses:
+-- granted | repeated | spent | ended | not_found | not_pending | expired | self_approval | not_covered.
+-- Kind, contract and team are compared here; the facts of the matcher are the engine's to compare.
+create function actum.use_grant(
+    a_grant uuid, an_approval uuid, an_attempt integer, some_amounts jsonb, a_now timestamptz
+) returns table (answer text, state text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
+    given actum.grants%rowtype;
+    instant timestamptz;
+    entry actum.decisions%rowtype;
+    word text;
+begin
+    select * into given from actum.grants g where g.id = a_grant for update;
+    instant := coalesce(a_now, clock_timestamp());
+    word := case
+                when approval.id is null or given.id is null then 'not_found'
+                when exists (
+                         select from actum.reservations r
+                          where r.limit_id = a_grant and r.approval_id = an_approval and r.state <> 'released'
+                     ) then 'repeated'
+                when approval.state <> 'pending' then 'not_pending'
+                when actum.is_expired(approval, instant) then 'expired'
+                when given.revoked_at is not null or given.until <= instant then 'ended'
+                when actum.is_same(given.given_by, approval.requester) or actum.is_same(given.given_by, approval.author)
+                    then 'self_approval'
+                when coalesce(given.matcher ->> 'kind', approval.kind) <> approval.kind
+                     or coalesce(given.matcher ->> 'contract', approval.contract) <> approval.contract
+                     or given.matcher ? 'team' and given.matcher ->> 'team' is distinct from approval.team
+                     or not actum.is_enough(approval, given.given_by, instant) then 'not_covered'
+                else actum.reserve(a_grant, approval.workflow_id, approval.address, an_attempt, an_approval, some_amounts,
+                                   given.max_uses, given.max_sums, instant)
+            end;
+    if word = 'reserved' then
+        word := 'granted';
+        insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at)
+        values (approval.id, lower(actum.identity(given.given_by)), lower(actum.identity(given.given_by)), 'approved',
+                actum.satisfied_by(approval, given.given_by, instant), instant);
+        entry := actum.entry_about(approval, 'approved', given.given_by, given.reason, instant);
+        entry.rule := 'grant:' || given.id;
+        perform actum.log_decision(entry);
+        approval := actum.rule_approval(approval, 'approved', given.given_by, given.reason, null, instant);
+    end if;
+    return query select word, approval.state;
+end
+$$;
+
+-- Ends a reservation: `released` when the attempt never started, `charged` when it did or may have. What was released
+-- can no longer be used; what was used is charged whatever was said. Returns how it stands now, or null.
+create function actum.settle_reservation(
+    a_limit uuid, a_workflow uuid, an_address text, an_attempt integer, a_state text, a_now timestamptz
+) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    reservation actum.reservations%rowtype;
+    approval actum.approvals%rowtype;
+begin
+    approval := actum.lock_approval((
+        select r.approval_id from actum.reservations r
+         where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt));
+    select * into reservation from actum.reservations r
+     where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt
+       for update;
+    if reservation.state is distinct from 'reserved' then
+        return reservation.state;
+    end if;
+    if a_state = 'released' and approval.state = 'approved' then
+        update actum.approvals a
+           set closed = 'stale', closed_at = coalesce(a_now, clock_timestamp()) where a.id = approval.id;
+    end if;
+    update actum.reservations r
+       set state = case when a_state = 'released' and approval.used_at is null then 'released' else 'charged' end,
+           ended_at = coalesce(a_now, clock_timestamp())
+     where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt
+    returning r.state into reservation.state;
+    return reservation.state;
+end
+$$;
+
 -- What is logged cannot be rewritten, and what was decided stands, whoever writes.
 create function actum.refuse_change() returns trigger
 language plpgsql as $$
@@ -1208,7 +1452,8 @@ begin
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract, actum.subject_hash,
-              actum.expire_approvals to actum_worker;
+              actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
+              actum.settle_reservation to actum_worker;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert, update on actum.messages, actum.questions, actum.freezes, actum.policies, actum.accounts,
@@ -1216,8 +1461,8 @@ begin
         grant update (wake, run_at) on actum.workflows to actum_console;
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
-              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.identity, actum.subject_hash
-              to actum_console;
+              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity,
+              actum.subject_hash to actum_console;
     end if;
 end
 $$;
