@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "actum"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Module:
     """One file: `place` is its path below `src/actum`, `room` the folder or module it belongs to."""
 
@@ -47,8 +47,13 @@ def modules() -> tuple[Module, ...]:
     return tuple(found)
 
 
-def imports(module: Module) -> Iterator[Import]:
-    """Yield what a module imports, wherever in it."""
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
+    """Return what a module imports, wherever in it."""
+    return tuple(_imports(module))
+
+
+def _imports(module: Module) -> Iterator[Import]:
     inner = {
         id(node)
         for function in ast.walk(module.tree)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import pytest
 from sources import Module, imports, modules
 
 FLOORS = {
@@ -36,8 +35,7 @@ def test_every_room_has_its_floor() -> None:
     assert [] == sorted({module.room for module in INSIDE} - set(FLOOR_OF))
 
 
-@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
-def test_a_module_imports_from_below_and_from_its_own_room(module: Module) -> None:
+def _imports_from_above(module: Module) -> list[str]:
     floor = FLOOR_OF[module.room]
     wrong = []
     for one in imports(module):
@@ -51,28 +49,37 @@ def test_a_module_imports_from_below_and_from_its_own_room(module: Module) -> No
         if floor == 0 and FLOOR_OF.get(room) == 0:
             continue  # plain records and names share one floor
         wrong.append(f"line {one.line}: {one.name}")
-    assert [] == wrong
+    return wrong
 
 
-@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
-def test_a_module_names_what_it_imports_whole(module: Module) -> None:
-    assert [] == [f"line {one.line}" for one in imports(module) if one.name.startswith(".")]
+def test_a_module_imports_from_below_and_from_its_own_room() -> None:
+    assert {} == {one.place: wrong for one in INSIDE if (wrong := _imports_from_above(one))}
 
 
-@pytest.mark.parametrize(
-    "module", [one for one in INSIDE if one.room in PURE], ids=lambda module: module.place
-)
-def test_the_pure_rooms_use_the_standard_library_only(module: Module) -> None:
-    allowed = sys.stdlib_module_names | {"actum"} | PURE[module.room]
-    assert [] == sorted({one.name for one in imports(module)} - {""} - _within(module, allowed))
+def test_a_module_names_what_it_imports_whole() -> None:
+    assert [] == [
+        f"{module.place}:{one.line}"
+        for module in INSIDE
+        for one in imports(module)
+        if one.name.startswith(".")
+    ]
 
 
-def _within(module: Module, allowed: set[str] | frozenset[str]) -> set[str]:
-    return {one.name for one in imports(module) if one.name.split(".")[0] in allowed}
+def test_the_pure_rooms_use_the_standard_library_only() -> None:
+    assert [] == [
+        f"{module.place}:{one.line}: {one.name}"
+        for module in INSIDE
+        if module.room in PURE
+        for one in imports(module)
+        if one.name.split(".")[0] not in sys.stdlib_module_names | {"actum"} | PURE[module.room]
+    ]
 
 
-@pytest.mark.parametrize("module", INSIDE, ids=lambda module: module.place)
-def test_only_the_store_knows_the_driver_and_only_the_console_the_web(module: Module) -> None:
-    used = {one.name.split(".")[0] for one in imports(module)}
-    assert module.room == "store" or not used & DRIVERS
-    assert module.room == "console" or not used & WEB
+def test_only_the_store_knows_the_driver_and_only_the_console_the_web() -> None:
+    known = {"store": DRIVERS, "console": WEB}
+    assert [] == [
+        f"{module.place}:{one.line}: {one.name}"
+        for module in INSIDE
+        for one in imports(module)
+        if one.name.split(".")[0] in (DRIVERS | WEB) - known.get(module.room, set())
+    ]
