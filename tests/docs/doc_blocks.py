@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ENDINGS = {"# killed": -9, "# exits with 0": 0, "# exits with 1": 1}
+KILLED = "# killed"
+ENDINGS = {KILLED: -9, "# exits with 0": 0, "# exits with 1": 1}
 LONGEST = 120
 """Seconds that one program of a page may take on a busy machine."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from doc_blocks import ROOT, Block, Reader, blocks_of, pages
+from doc_blocks import KILLED, ROOT, Block, Reader, blocks_of, pages
 
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages()]
 SHELL = [
@@ -23,9 +23,18 @@ SHELL = [
 ]
 
 
-@pytest.mark.parametrize(
-    "page", [one for one in PAGES if any(b.language == "python" for b in blocks_of(one.values[0]))]
-)
+PROGRAMS = [
+    pytest.param(
+        page,
+        id=str(page.relative_to(ROOT)),
+        marks=[pytest.mark.crash] if any(KILLED in block.text for block in blocks_of(page)) else [],
+    )
+    for page in pages()
+    if any(block.language == "python" for block in blocks_of(page))
+]
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
 def test_a_page_does_what_it_says(page: Path, reader: Reader) -> None:
     reader.follow(blocks_of(page))
 

@@ -23,6 +23,7 @@ def block_named(name: str) -> Block:
     return next(block for block in README if block.info == f"python {name}")
 
 
+@pytest.mark.crash
 def test_hello_is_killed_in_the_middle_and_its_first_step_does_not_run_again(reader: Reader) -> None:
     name = reader.save(block_named("hello.py"), "hello.py")
     before, after = (block.text for block in README if block.info == "text hello.py")

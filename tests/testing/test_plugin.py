@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 WITHOUT = """
 import sys
 
@@ -24,6 +22,18 @@ async def test_a_database(actum, number):
     with open({log!r}, "a") as log:
         log.write(actum.dsn + "\\n")
     assert [] == await actum.client.list()
+"""
+
+PAUSED = """
+import actum as a
+
+@a.contract
+async def nothing() -> None: ...
+
+async def test_it(actum):
+    await actum.start(nothing())
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.workflows set status = 'paused'")
 """
 
 
@@ -58,27 +68,26 @@ def test_a_project_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
-def test_a_run_shares_one_server_and_leaves_nothing_behind(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_processes_share_one_server_and_leave_nothing_behind(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    ran = run(tmp_path, WITH.format(log=str(log)), *options)
+    ran = run(tmp_path, WITH.format(log=str(log)), "-n", "2")
     assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
-    lines = log.read_text().splitlines()
-    assert 3 == len(set(lines))
-    (sockets,) = {line.partition("host=")[2].partition("&")[0] for line in lines}
-    assert not list(Path(sockets).glob(".s.PGSQL*"))
+    assert_nothing_is_left(log, count=3)
 
 
-def test_a_difference_found_by_the_auditor_fails_the_test(tmp_path: Path) -> None:
-    ran = run(
-        tmp_path,
-        "import actum as a\n"
-        "@a.contract\nasync def nothing() -> None: ...\n"
-        "async def test_it(actum):\n"
-        "    await actum.start(nothing())\n"
-        "    async with actum.store.pool.connection() as connection:\n"
-        "        await connection.execute(\"update actum.workflows set status = 'paused'\")\n",
-    )
+def test_a_difference_found_by_the_auditor_fails_the_test_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    ran = run(tmp_path, WITH.format(log=str(log)) + PAUSED)
     assert "the audit found:" in ran.stdout
     assert "column status is 'paused', and its events say 'pending'" in ran.stdout
+    assert "1 error" in ran.stdout, "an error beside the test, which had ended well"
     assert 1 == ran.returncode
+    assert_nothing_is_left(log, count=3)
+
+
+def assert_nothing_is_left(log: Path, count: int) -> None:
+    """Assert that so many databases were made, all on one server, which has ended."""
+    lines = log.read_text().splitlines()
+    assert count == len(set(lines)) == len(lines)
+    (sockets,) = {line.partition("host=")[2].partition("&")[0] for line in lines}
+    assert not list(Path(sockets).glob(".s.PGSQL*"))
