@@ -44,11 +44,14 @@ def _owner(document: Document, team: str | None) -> str:
     return f"team:{team or document.owner}"
 
 
-def combine_batches(rules: Iterable[Rule]) -> Batch | None:
-    """Return the batch that is within those of all tier-1 rules; None if one of them has none, or there is no rule."""
-    batches = [rule.batch for rule in rules if rule.sort is Sort.RULE and rule.tier == 1]
+def combine_batches(sure: Iterable[Rule], may: Iterable[Rule]) -> Batch | None:
+    """Return the batch that is within those of all tier-1 rules of `may`.
+
+    None, which is asked alone, if one of them has none, or none of `sure` is such a rule.
+    """
+    batches = [rule.batch for rule in may if _is_batching(rule)]
     found = [batch for batch in batches if batch is not None]
-    if not found or len(found) < len(batches):
+    if len(found) < len(batches) or not any(map(_is_batching, sure)):
         return None
     items = [batch.max_items for batch in found if batch.max_items is not None]
     sums: dict[str, int | float | Decimal] = {}
@@ -60,3 +63,7 @@ def combine_batches(rules: Iterable[Rule]) -> Batch | None:
         max_items=min(items, default=None),
         max_sum=tuple(sorted(sums.items())),
     )
+
+
+def _is_batching(rule: Rule) -> bool:
+    return rule.sort is Sort.RULE and rule.tier == 1

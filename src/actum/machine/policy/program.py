@@ -20,8 +20,8 @@ when `possible` grows:
                 replaces one. The owner's team is asked as well where a possible rule names nobody, where no rule is
                 certain, and where a possible floor names nobody while no rule above tier 0 is certain.
     expiry      belongs to each approval; of several the shortest ends the request
-    batch       at tier 1 only, if every possible tier-1 rule has one and the default is not in play: the union of
-                their keys and the smallest of each limit. Otherwise the operation is asked alone.
+    batch       at tier 1 only, if a rule of tier 1 is certain and every possible one has a batch: the union of their
+                keys and the smallest of each limit. Otherwise the operation is asked alone.
     editable    the parameters that every possible rule above tier 0 lets be edited, while one of them is certain
 
 Sets have no order, so neither has the file. Adding a floor, a deny or a rule of tier 2 makes nothing easier for the
@@ -137,7 +137,7 @@ class Program:
             rules,
             whys,
             resolve(document, _groups(sure, may, has_default=has_default, tier=tier), team),
-            combine_batches(may) if tier == 1 and not has_default else None,
+            combine_batches(sure, may) if tier == 1 else None,
             _editable(sure, may),
         )
 

@@ -152,13 +152,14 @@ class Ruling:
     def is_stricter_than(self, other: Ruling) -> bool:
         """Whether what satisfied `other` does not satisfy this: by deny, tier, or an approval not yet given.
 
-        An approval given under `other` stands under this ruling exactly if this is False. Reasons, rule ids and
-        expiry do not matter: the reworded policy does not ask again, and an approval carries its own expiry.
+        An approval given under `other` stands under this ruling exactly if this is False. Two rulings may each be
+        stricter than the other, where they ask different people. Reasons, rule ids and expiry do not matter: a
+        reworded policy does not ask again, and an approval carries its own expiry.
         """
         if self.is_denied or other.is_denied:
             return self.is_denied and not other.is_denied
-        if self.tier != other.tier:
-            return self.tier > other.tier
+        if self.tier > other.tier:
+            return True
         return not all(any(given.implies(one) for given in other.approvals) for one in self.approvals)
 
 
