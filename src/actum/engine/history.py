@@ -14,6 +14,7 @@ from uuid import UUID
 import orjson
 
 from actum.engine.log import to_microseconds
+from actum.engine.reopening import Reopening, ask_again_as_recorded, find_reopenings, is_set_aside
 from actum.flow import (
     Abandoned,
     CancelRequested,
@@ -25,6 +26,7 @@ from actum.flow import (
     SignalReceived,
     Started,
 )
+from actum.machine.holding import ASKING
 from actum.model.events import EventKind
 from actum.store.rows import RecordRow
 
@@ -73,6 +75,47 @@ class Progress:
     """An earlier attempt ended in doubt and was repeated: what the repeat says of itself does not settle it."""
     child_id: UUID | None = None
     is_asked: bool = False
+    outcome: Outcome | None = None
+    """What ended it, as the body saw it; None where it was given up."""
+    ended_seq: int = 0
+    kept: Outcome | None = None
+    """An outcome that a replay left aside, and that the body asks for again."""
+    budget_from: int = 0
+    """The attempts made before a person reopened it: its retry counts from there."""
+    edit: bytes | None = None
+    """The arguments that a person laid over the body's own, a JSON object."""
+    mark: str = ""
+    """What its default key ends in, where the plain one stands for what was left aside here."""
+
+    def reopen(self, edit: bytes | None = None) -> None:
+        """Put it in flight again, as a person says: attempts are counted on, and everything else begins anew."""
+        self.is_ended = self.is_started = self.is_in_doubt = self.has_open_doubt = self.is_asked = False
+        self.budget_from = self.attempts
+        if self.outcome is not None and self.outcome.word == "failed":
+            self.failure = self.outcome.body
+        self.first_started_at = self.again_at = self.child_id = self.outcome = None
+        self.asked = self.preview = None
+        if edit is not None:
+            self.edit, self.key = edit, None
+
+    def again(self, name: str, argument_hash: bytes | None, mark: str) -> Progress:
+        """Return the progress of a call that a body asks for although what became of it was left aside.
+
+        The same call goes on from what is known, and its outcome is kept for it. Another one begins afresh.
+        """
+        before = self.outcome
+        known = (before.name, before.argument_hash) if before else (self.name, self.argument_hash)
+        if known[0] != name or argument_hash not in (known[1], None):
+            attempts = self.attempts if self.has_started else 0
+            return Progress(attempts=attempts, budget_from=attempts, mark=mark if self.has_started else "")
+        self.kept = before if before is not None and not is_failure(before) else None
+        asked, preview, child_id = self.asked, self.preview, self.child_id
+        self.reopen()
+        if not self.has_started:
+            self.asked, self.preview = asked, preview
+        if self.kept is not None:
+            self.child_id = child_id
+        return self
 
 
 @dataclass(slots=True)
@@ -82,6 +125,9 @@ class History:
     started_at: int
     arguments: bytes
     deliveries: list[Delivery] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    """The number of the record behind each delivery."""
+    reopenings: tuple[Reopening, ...] = ()
     progress: dict[str, Progress] = field(default_factory=dict)
     rescues: int = 0
     rescues_since_unblock: int = 0
@@ -117,6 +163,16 @@ _WORDS = {
 }
 
 
+FAILED = frozenset({"failed", "rejected", "expired", "denied", "key_conflict", "invalid", "cancelled"})
+"""The words of outcomes that the body sees as an exception."""
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """Whether an outcome is a failure to the body; a request for approval that was rejected has been answered."""
+    is_answer = outcome.name == ASKING and outcome.word in ("rejected", "expired")
+    return outcome.word in FAILED and not is_answer
+
+
 def find_gap(records: Sequence[RecordRow], next_seq: int, chain_head: bytes) -> str | None:
     """Return what is wrong with claimed records, or None when they are gapless and end in the chain head."""
     for expected, record in enumerate(records, start=1):
@@ -133,8 +189,13 @@ def read_history(records: Sequence[RecordRow]) -> History:
     """Return the history in `records`, which are gapless and begin with `workflow.started`."""
     first = records[0]
     history = History(to_microseconds(first.at), first.body or b"{}")
+    history.reopenings = find_reopenings(records)
     for record in records[1:]:
+        ask_again_as_recorded(history, record)
         _read_one(history, record)
+        if is_set_aside(history, record):
+            del history.deliveries[len(history.seqs) :]
+        history.seqs += [record.seq] * (len(history.deliveries) - len(history.seqs))
     history.last_at = to_microseconds(records[-1].at)
     return history
 
@@ -152,11 +213,14 @@ def _read_one(history: History, record: RecordRow) -> None:
         hashed = record.argument_hash or b""
         if kind is K.TIMER_FIRED:
             hashed = int(data["due"]).to_bytes(8, "big", signed=True)
-        history.deliveries.append(Outcome(address, name, hashed, at, record.outcome or word, record.body))
-        _end(history, address, record.at)
+        outcome = Outcome(address, name, hashed, at, record.outcome or word, record.body)
+        history.deliveries.append(outcome)
+        _end(history, record, outcome, record.at)
     elif kind in _ABANDONED:
         history.deliveries.append(Abandoned(address, name, at))
-        _end(history, address)
+        _end(history, record, None)
+    elif kind is K.STEP_REOPENED:
+        _reopened(history, record, at)
     elif kind is K.SIGNAL_RECEIVED:
         history.deliveries.append(SignalReceived(name, at, record.body or b"null"))
     elif kind is K.WORKFLOW_CANCEL_REQUESTED:
@@ -269,22 +333,43 @@ def _progress(
             pass
 
 
+def _reopened(history: History, record: RecordRow, at: int) -> None:
+    """Take in that a person set aside the failure at an address, or that of the body itself."""
+    history.rescues_since_unblock = 0
+    address = record.address
+    if address is None:
+        return
+    if record.outcome == "skip":
+        hashed = record.argument_hash or b""
+        outcome = Outcome(address, record.step or "", hashed, at, "completed", record.body)
+        history.deliveries.append(outcome)
+        _end(history, record, outcome, record.at)
+    else:
+        history.at(address).reopen(record.body if record.outcome == "edit" else None)
+
+
 def _settled(history: History, progress: Progress, record: RecordRow, at: int) -> None:
     progress.is_started = progress.is_in_doubt = False
     if record.outcome == "did_not_happen":
         progress.has_open_doubt = False
         return
     word = {"happened": "completed", "invalid": "invalid"}.get(record.outcome or "", "failed")
-    history.deliveries.append(
-        Outcome(record.address or "", record.step or "", record.argument_hash or b"", at, word, record.body)
+    outcome = Outcome(
+        record.address or "", record.step or "", record.argument_hash or b"", at, word, record.body
     )
-    _end(history, record.address or "")
+    history.deliveries.append(outcome)
+    _end(history, record, outcome)
 
 
-def _end(history: History, address: str, instant: datetime | None = None) -> None:
+def _end(
+    history: History, record: RecordRow, outcome: Outcome | None, instant: datetime | None = None
+) -> None:
+    address = record.address or ""
     if instant is not None:
         history.ended_at[address] = instant
     progress = history.at(address)
     progress.is_ended = True
+    progress.outcome, progress.ended_seq = outcome, record.seq
+    progress.attempts = record.attempt or progress.attempts
     progress.is_started = progress.is_in_doubt = False
     progress.again_at = None
