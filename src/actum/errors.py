@@ -31,7 +31,12 @@ from collections.abc import Mapping, Sequence
 
 
 class ActumError(Exception):
-    """The root of everything Actum raises on purpose."""
+    """The root of everything Actum raises on purpose.
+
+    `address` is the place of the call that failed, where a body sees its failure; empty elsewhere.
+    """
+
+    address = ""
 
 
 class Refused(ActumError):

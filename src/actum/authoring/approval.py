@@ -58,7 +58,9 @@ class ApprovalRequest:
             case "denied":
                 record = approval_refusal(outcome)
                 names = ", ".join(call.name for call in self.calls)
-                raise NotApproved(f"{names}: denied by policy: {record.reason}", outcome=record)
+                failure = NotApproved(f"{names}: denied by policy: {record.reason}", outcome=record)
+                failure.address = outcome.address
+                raise failure
         raise unknown_word(self.name, outcome)
 
 

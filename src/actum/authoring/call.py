@@ -122,7 +122,10 @@ class Call(Coroutine[Any, Any, R_co]):
         """Return the value that `outcome` brings to the body, or raise what the body sees."""
         if outcome.word == "completed":
             return self.subject.codec.decode_result(_body_of(outcome))
-        raise self._failure(outcome)
+        failure = self._failure(outcome)
+        if isinstance(failure, ActumError):
+            failure.address = outcome.address
+        raise failure
 
     def _failure(self, outcome: Outcome) -> BaseException:
         match outcome.word:

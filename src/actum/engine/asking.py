@@ -43,7 +43,9 @@ def key_of(runner: Runner, call: Call[Any], address: str) -> str:
     """
     effect: Effect[..., Any] = call.subject  # type: ignore[assignment]  # only effects have keys
     args, kwargs = effect.codec.decode_arguments(call.arguments)
-    return effect.key_for(args, kwargs) or default_key(runner.row.origin, address)
+    return effect.key_for(args, kwargs) or default_key(
+        runner.row.origin, address + runner.history.at(address).mark
+    )
 
 
 def preview_body(preview: Preview) -> bytes:

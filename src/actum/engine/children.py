@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,8 @@ class ChildExecution(Execution):
         self.record(record)
 
     def receive(self, message: MessageRow) -> bool:
-        if message.kind != "child" or self.progress.child_id is None:
+        child_id = self.progress.child_id  # another child may have been given up at this address before
+        if message.kind != "child" or child_id is None or message.actor != f"workflow:{child_id}":
             return False
         word = "completed" if message.outcome == "completed" else "failed"
         record = Record(
@@ -81,7 +83,8 @@ class ChildExecution(Execution):
 def _child_row(execution: ChildExecution, contract: Contract[..., Any], child_id: UUID) -> dict[str, Any]:
     runner = execution.runner
     at, salt = runner.now(), secrets.token_bytes(16)
-    arguments, argument_hash = execution.request.arguments, execution.request.argument_hash
+    arguments = execution.request.arguments
+    argument_hash = sha256(arguments).digest()  # the request's own is what the body asked for
     hashed = payload_hash(salt, argument_hash, arguments)
     team = contract.owner.team if contract.owner else runner.row.team
     actor = f"workflow:{runner.workflow_id}"

@@ -241,7 +241,7 @@ class DoubtfulExecution(StepExecution):
         first = self.progress.first_started_at = self.progress.first_started_at or self.progress.started_at
         verdict = decide(
             retry=self.effect.retry,
-            attempt=max(self.attempts, 1),
+            attempt=max(self.tries, 1),
             elapsed=timedelta(microseconds=max(runner.now() - first, 0)),
             reason=Reason(self.progress.failure_reason or Reason.OTHER.value),
             is_final=False,

@@ -284,7 +284,7 @@ class EffectExecution(DoubtfulExecution):
         first = self.progress.first_started_at or self._started_at
         verdict = decide(
             retry=self.effect.retry,
-            attempt=self.attempts,
+            attempt=self.tries,
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason,
             is_final=isinstance(error, self.effect.retry.never) if self.effect.retry.never else False,

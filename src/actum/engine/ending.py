@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from actum.authoring.failures import encode_workflow_failure
 from actum.engine.execution import as_data
+from actum.engine.holding import describe_hold
 from actum.engine.log import Record
 from actum.engine.steps import reason_of
 from actum.errors import InvalidInput, RollBack
@@ -127,8 +128,9 @@ class Ending:
             runner.roll_back(reason, str(error), None)
         elif runner.contract.on_failure == "hold":
             body = self._failure("blocked", reason.value, str(error), type(error).__name__)
+            data = describe_hold(error, runner.history, reason.value)
             runner.close_flow()
-            runner.queue_block(Cause.HELD, as_data(why=str(error), reason=reason.value), body)
+            runner.queue_block(Cause.HELD, data, body)
             runner.consider()
         else:
             self.fail(reason, str(error) or type(error).__name__, type(error).__name__)

@@ -47,6 +47,11 @@ class Execution:
         self.progress = progress
         self.due: int | None = None
 
+    @property
+    def tries(self) -> int:
+        """The attempts that count for its retry: those since a person reopened it, if one did."""
+        return self.attempts - self.progress.budget_from
+
     def start(self) -> None:
         """Begin, or go on from what progress says. Called once, when the outcomes it stands on are queued."""
         raise NotImplementedError(type(self).__name__)

@@ -132,6 +132,8 @@ class Outsiders:
                 return self._resume(message)
             case "rollback":
                 return self._take_rollback(message)
+            case "retry" | "skip" | "edit":
+                return runner.holding.take(message)
         if runner.is_stopped or (runner.rollback is not None and runner.rollback.is_reading):
             return Taking.LATER
         match message.kind:
@@ -190,7 +192,8 @@ class Outsiders:
 
     def _take_cancel(self, message: MessageRow) -> Taking:
         runner = self._runner
-        if runner.history.cancel_reason is not None:
+        is_held = runner.status is Status.BLOCKED and runner.cause == Cause.HELD
+        if runner.history.cancel_reason is not None and not is_held:
             return Taking.NOBODY
         if runner.status is Status.BLOCKED and runner.is_stopped:
             runner.ending.cancel_blocked(message)
@@ -277,7 +280,7 @@ class Outsiders:
         if kind is K.WORKFLOW_ROLLING_BACK:
             runner.roll_back(Reason.OPERATOR, message.reason or "", message.actor)
         if kind is K.WORKFLOW_UNBLOCKED:
-            runner.replay_again()
+            runner.replay()
         runner.release_stash()
         return Taking.TAKEN
 

@@ -49,6 +49,9 @@ class Parking:
         if runner.is_stuck:
             runner.ending.stuck()
             return
+        if runner.holding.wants_records:
+            self.park(runner.now())
+            return
         due = self._next_due()
         if due is not None and due - runner.worker.clock.now() < LINGER:
             self._arm()

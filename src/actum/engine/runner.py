@@ -28,11 +28,14 @@ from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
 from actum.engine.execution import Execution, TimerExecution, as_data
-from actum.engine.history import History, find_unasked, misfit, read_history
+from actum.engine.history import History, misfit, read_history
+from actum.engine.holding import Holding, KeptExecution
 from actum.engine.journal import Journal
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
+from actum.engine.reopening import as_edited, ask_again
+from actum.engine.replaying import stand_up
 from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution, reason_of
 from actum.engine.undoing import UndoExecution
@@ -75,6 +78,7 @@ class Runner:
         self.outsiders = Outsiders(self)
         self.parking = Parking(self)
         self.ending = Ending(self)
+        self.holding = Holding(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._inbox: deque[tuple[Record, Delivery]] = deque()
@@ -287,6 +291,7 @@ class Runner:
             self.outsiders.take_in(messages)
             return
         if self.status is Status.BLOCKED and self.cause not in (Cause.IN_DOUBT, Cause.MISMATCH):
+            self.holding.records = records
             self.outsiders.take_in(messages)
             self.consider()
             return
@@ -294,40 +299,27 @@ class Runner:
         if crashes >= MOST_CRASHES:
             self.block(Cause.CRASH_LOOP, f"its worker crashed {crashes} times while it ran, at last alone")
             return
-        self._replay()
+        self.replay()
         self.outsiders.take_in(messages)
         self.consider()
 
-    def replay_again(self) -> None:
-        """Drive the body from the beginning of its history: after an unblock."""
-        self._replay()
-
-    def _replay(self) -> None:
-        history, contract = self.history, self.contract
+    def replay(self) -> None:
+        """Drive the body from the beginning of its history: after a claim, or an unblock."""
+        name = self.contract.name
         try:
-            args, kwargs = contract.codec.decode_arguments(history.arguments)
+            flow, commands = stand_up(self.contract, self.workflow_id, self.history)
         except InvalidInput as error:
-            self.block(Cause.MISMATCH, f"the recorded input does not fit {contract.name} any more: {error}")
-            return
-        flow = Flow(
-            lambda: contract.function(*args, **kwargs),
-            started_at=history.started_at,
-            seed=self.workflow_id.bytes,
-        )
-        flow.contract = contract  # type: ignore[attr-defined]  # read by calls, to refuse what the contract lacks
-        self._flow = flow
-        try:
-            with flow.replaying():
-                commands = flow.advance(history.deliveries)
+            self.block(Cause.MISMATCH, f"the recorded input does not fit {name} any more: {error}")
         except Mismatch as mismatch:
             self._mismatched(mismatch)
-            return
-        unasked = find_unasked(history, flow)
-        if unasked is not None:
-            self._mismatched(unasked)
-            return
-        if self.status is Status.BLOCKED and self.cause == Cause.MISMATCH:
-            self.unblock(None)
+        else:
+            if self.status is Status.BLOCKED and self.cause == Cause.MISMATCH:
+                self.unblock(None)
+            self.go_on(flow, commands)
+
+    def go_on(self, flow: Flow, commands: Commands) -> None:
+        """Drive a body that stands where its history ends, and carry out what it asks for."""
+        self._flow = flow
         self._stop_forgotten(flow)
         self._carry(commands)
 
@@ -357,7 +349,8 @@ class Runner:
             return
         if isinstance(delivery, Outcome):
             self.executions.pop(delivery.address, None)
-            self.history.at(delivery.address).is_ended = True
+            progress = self.history.at(delivery.address)
+            progress.is_ended, progress.outcome = True, delivery
         try:
             commands = flow.advance((delivery,))
         except Mismatch as mismatch:
@@ -381,7 +374,7 @@ class Runner:
                 execution.stop()
         made = []
         for command in commands.start:
-            mismatch = misfit(self.history, command)
+            mismatch = ask_again(self.history, command) or misfit(self.history, command)
             if mismatch is not None:
                 self._mismatched(mismatch)
                 return
@@ -416,6 +409,9 @@ class Runner:
 
     def _make(self, command: Command) -> Execution:
         request, progress = command.request, self.history.at(command.address)
+        if progress.kept is not None:
+            return KeptExecution(self, command, progress)
+        command = as_edited(self.history, command)
         if isinstance(request, Timer):
             return TimerExecution(self, command, progress)
         if isinstance(request, ApprovalRequest):

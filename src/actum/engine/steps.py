@@ -231,7 +231,7 @@ class StepExecution(Execution):
         first = self.progress.first_started_at or self._started_at
         verdict = decide(
             retry=step.retry,
-            attempt=self.attempts,
+            attempt=self.tries,
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason,
             is_final=isinstance(error, (Fatal, *step.retry.never)),
