@@ -18,7 +18,19 @@ NAMES = [f"{one.topic}.{one.name}" for one in EVERY]
 
 VOLATILE = {
     "records.append_with_intents": {"clock_timestamp"},  # the expiry of an approval, judged after its lock
-    "approvals.decide": {"decide_approval"},  # called once, as the source of its rows
+    "approvals.decide": {"decide_approval"},  # called once, as the source of its rows; so are all that follow
+    "approvals.decide_many": {"decide_approvals"},
+    "approvals.revoke": {"revoke_approval"},
+    "approvals.hand_over": {"hand_over_approval"},
+    "approvals.inquire": {"inquire"},
+    "approvals.answer_inquiry": {"answer_inquiry"},
+    "approvals.expire": {"expire_approvals"},
+    "batches.join": {"join_batch"},
+    "batches.show": {"show_batch"},
+    "batches.eject": {"eject_from_batch"},
+    "grants.use": {"use_grant"},
+    "grants.reserve": {"reserve"},
+    "grants.settle": {"settle_reservation"},
     "contracts.register": {"register_contract"},
     "database.make_weeks": {"make_weeks"},
     "database.notify": {"pg_notify"},

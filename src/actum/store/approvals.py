@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from actum.store.pool import Pool
-from actum.store.rows import ApprovalRow, DecidedRow, DecisionRow, QuestionRow
+from actum.store.pool import Pool, Row
+from actum.store.rows import ApprovalRow, DecidedRow, DecisionRow, InquiryRow, QuestionRow, VoteRow
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """One of many decisions: `approved` or `rejected`, why, and the hash of the card that was read."""
+
+    approval_id: UUID
+    ruling: str
+    rationale: str
+    seen_hash: bytes | None = None
 
 
 class Approvals:
@@ -38,9 +50,22 @@ class Approvals:
         return [row["id"] for row in rows]
 
     async def decide(
-        self, approval_id: UUID, *, ruling: str, actor: str, rationale: str, seen_hash: bytes | None
+        self,
+        approval_id: UUID,
+        *,
+        ruling: str,
+        actor: str,
+        rationale: str,
+        seen_hash: bytes | None,
+        edit: bytes | None = None,
+        seen: str | None = None,
+        seen_ms: int | None = None,
     ) -> DecidedRow:
-        """Decide once; a second decision changes nothing and says how the first one went."""
+        """Vote once, and decide if that is enough; a second vote changes nothing and says how the first one went.
+
+        `edit` are arguments to be approved instead of those asked for; `seen` says what was looked at and `seen_ms`
+        for how many milliseconds.
+        """
         rows = await self._pool.fetch(
             self._pool.statement("approvals", "decide"),
             id=approval_id,
@@ -48,14 +73,129 @@ class Approvals:
             actor=actor,
             rationale=rationale,
             seen_hash=seen_hash,
+            edit=edit,
+            seen=seen,
+            seen_ms=seen_ms,
             now=self._pool.now(),
         )
         return DecidedRow(**rows[0])
 
+    async def decide_many(
+        self, verdicts: Sequence[Ruled], *, actor: str, seen: str | None = None, seen_ms: int | None = None
+    ) -> list[tuple[UUID, DecidedRow]]:
+        """Decide many in one call, each as if alone; answers in the order given. Durable together."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "decide_many"),
+            ids=[one.approval_id for one in verdicts],
+            rulings=[one.ruling for one in verdicts],
+            rationales=[one.rationale for one in verdicts],
+            seen_hashes=[one.seen_hash for one in verdicts],
+            actor=actor,
+            seen=seen,
+            seen_ms=seen_ms,
+            now=self._pool.now(),
+        )
+        answers = [dict(row) for row in rows]
+        return [(answer.pop("approval_id"), DecidedRow(**answer)) for answer in answers]
+
+    async def revoke(self, approval_id: UUID, *, actor: str, reason: str) -> Row:
+        """Take an approval back before its use; returns `answer`, `state` and `workflow_id`."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "revoke"),
+            id=approval_id,
+            actor=actor,
+            reason=reason,
+            now=self._pool.now(),
+        )
+        return rows[0]
+
+    async def hand_over(self, approval_id: UUID, *, actor: str, person: str, reason: str) -> Row:
+        """Have `person` decide in the actor's place; returns `answer`, `state` and `workflow_id`."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "hand_over"),
+            id=approval_id,
+            actor=actor,
+            person=person,
+            reason=reason,
+            now=self._pool.now(),
+        )
+        return rows[0]
+
+    async def inquire(self, approval_id: UUID, *, actor: str, question: str) -> Row:
+        """Ask about an open approval; returns `answer` and `inquiry_id`."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "inquire"),
+            id=approval_id,
+            actor=actor,
+            question=question,
+            now=self._pool.now(),
+        )
+        return rows[0]
+
+    async def answer_inquiry(self, inquiry: int, *, actor: str, answer: str) -> Row:
+        """Answer what was asked; returns `answer` (answered, repeated, not_found) and `approval_id`."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "answer_inquiry"),
+            inquiry=inquiry,
+            actor=actor,
+            answer=answer,
+            now=self._pool.now(),
+        )
+        return rows[0]
+
+    async def list_inquiries(self, ids: Sequence[UUID]) -> list[InquiryRow]:
+        """Return what was asked about these approvals, in order."""
+        rows = await self._pool.fetch(self._pool.statement("approvals", "list_inquiries"), ids=list(ids))
+        return [InquiryRow(**row) for row in rows]
+
+    async def list_votes(self, ids: Sequence[UUID]) -> list[VoteRow]:
+        """Return the votes on these approvals, in order."""
+        rows = await self._pool.fetch(self._pool.statement("approvals", "list_votes"), ids=list(ids))
+        return [VoteRow(**row) for row in rows]
+
+    async def expire(self, limit: int = 100) -> list[tuple[UUID, UUID, str]]:
+        """End or escalate what has expired; return (approval, workflow, `expired` or `escalated`)."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "expire"), limit=limit, now=self._pool.now()
+        )
+        return [(row["approval_id"], row["workflow_id"], row["outcome"]) for row in rows]
+
+    async def next_expiry(self) -> datetime | None:
+        """Return when the next open approval expires, or None."""
+        rows = await self._pool.fetch(self._pool.statement("approvals", "next_expiry"))
+        due: datetime | None = rows[0]["due"]
+        return due
+
+    async def remind(self) -> list[tuple[UUID, UUID, datetime]]:
+        """Return (approval, workflow, expiry) of those whose reminder is due, each approval once for ever."""
+        rows = await self._pool.fetch(self._pool.statement("approvals", "remind"), now=self._pool.now())
+        return [(row["id"], row["workflow_id"], row["expires_at"]) for row in rows]
+
+    async def find_rejected(self, workflow_id: UUID, subject_hash: bytes) -> Row | None:
+        """Return the newest rejection of an identical action in a workflow: `id`, `ruled_by`, `rationale`, `ruled_at`.
+
+        `subject_hash` is the one of `actum.machine.keys`.
+        """
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "find_rejected"),
+            workflow_id=workflow_id,
+            subject_hash=subject_hash,
+        )
+        return rows[0] if rows else None
+
     async def list_decisions(self, workflow_id: UUID) -> list[DecisionRow]:
-        """Return the decisions taken for a workflow, in order."""
+        """Return the decisions taken for a workflow, in the order of their chain."""
         rows = await self._pool.fetch(self._pool.statement("approvals", "list_decisions"), id=workflow_id)
         return [DecisionRow(**row) for row in rows]
+
+    async def list_decision_heads(
+        self, workflow_id: UUID | None = None, *, after: UUID | None = None, count: int = 1000
+    ) -> list[tuple[UUID, int, bytes]]:
+        """Return (workflow, number of decisions, head of their chain), by workflow, a page at a time."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "list_decision_heads"), id=workflow_id, after=after, count=count
+        )
+        return [(row["workflow_id"], row["count"], row["head"]) for row in rows]
 
 
 class Questions:

@@ -120,14 +120,31 @@ class ApprovalRow:
     ruled_at: datetime | None
     rationale: str | None
     used_at: datetime | None
+    author: str | None = None
+    requirements: str | None = None
+    batch_id: UUID | None = None
+    on_expiry: str = "reject"
+    escalated_at: datetime | None = None
+    paused_at: datetime | None = None
+    edited: bytes | None = None
 
 
 @dataclass(slots=True)
 class DecidedRow:
-    """What `decide_approval` answered; `answer` is one of its closed list."""
+    """What `decide_approval` answered; `answer` is one of its closed list, `voted` when more votes are needed."""
 
     answer: Literal[
-        "decided", "repeated", "not_found", "not_pending", "expired", "stale_card", "self_approval"
+        "decided",
+        "voted",
+        "repeated",
+        "not_found",
+        "not_pending",
+        "expired",
+        "stale_card",
+        "self_approval",
+        "not_entitled",
+        "already_voted",
+        "edits_differ",
     ]
     state: str | None
     workflow_id: UUID | None
@@ -149,6 +166,43 @@ class DecisionRow:
     actor: str
     rationale: str | None
     decided_at: datetime
+    seq: int
+    workflow_id: UUID
+    contract: str
+    team: str | None
+    counts_for: str | None
+    facts: str | None
+    seen: str | None
+    seen_ms: int | None
+    policy_hash: bytes | None
+    action_hash: bytes | None
+    hash: bytes
+
+
+@dataclass(slots=True)
+class InquiryRow:
+    """What somebody asked about an approval, and the answer if there is one."""
+
+    id: int
+    approval_id: UUID
+    question: str
+    asked_by: str
+    asked_at: datetime
+    answer: str | None
+    answered_by: str | None
+    answered_at: datetime | None
+
+
+@dataclass(slots=True)
+class VoteRow:
+    """One person's vote on an approval; `satisfies` names the requirements it counts towards."""
+
+    approval_id: UUID
+    voter: str
+    counts_for: str
+    ruling: str
+    satisfies: list[str]
+    voted_at: datetime
 
 
 @dataclass(slots=True)

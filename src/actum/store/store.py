@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from actum.store.accounts import Accounts
 from actum.store.approvals import Approvals, Questions
+from actum.store.batches import Batches
 from actum.store.effects import Effects
+from actum.store.freezes import Freezes
+from actum.store.grants import Grants
 from actum.store.messages import Messages
 from actum.store.pool import Now, Pool, Row, _no_clock
 from actum.store.records import Records
@@ -27,6 +31,10 @@ class Store:
         self.messages = Messages(pool)
         self.approvals = Approvals(pool)
         self.questions = Questions(pool)
+        self.batches = Batches(pool)
+        self.accounts = Accounts(pool)
+        self.freezes = Freezes(pool)
+        self.grants = Grants(pool)
         self.effects = Effects(pool)
         self.workers = Workers(pool)
         self.contracts = Contracts(pool)

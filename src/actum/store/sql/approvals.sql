@@ -2,11 +2,13 @@
 -- Approvals that wait for a person, oldest first. Called by the inbox.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited
   from actum.approvals a
  where a.ruling is null
    and a.closed is null
-   and (a.expires_at is null or a.expires_at > coalesce(:now::timestamptz, now()))
+   and (a.expires_at is null or a.expires_at > coalesce(:now::timestamptz, now()) or a.paused_at is not null
+        or a.on_expiry = 'hold' or a.on_expiry = 'escalate' and a.escalated_at is null)
  order by a.asked_at, a.id
  limit :count::int;
 
@@ -14,7 +16,8 @@ select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.acti
 -- All approvals of workflows. Called by `show` and by the runner after a claim.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited
   from actum.approvals a
  where a.workflow_id = any(:ids::uuid[])
  order by a.workflow_id, a.asked_at, a.id;
@@ -23,7 +26,8 @@ select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.acti
 -- One approval, decided or not. Called by the command line.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited
   from actum.approvals a
  where a.id = :id::uuid;
 
@@ -39,11 +43,96 @@ select a.id
 -- Decides one approval; every check and every lock is in the function. Called by client and command line.
 select d.answer, d.state, d.workflow_id, d.ruled_by, d.detail
   from actum.decide_approval(:id::uuid, :ruling::text, :actor::text, :rationale::text, :seen_hash::bytea,
-                             :now::timestamptz) d;
+                             :now::timestamptz, :edit::bytea, :seen::text, :seen_ms::int) d;
+
+-- name: decide_many
+-- Decides many approvals in one call, each judged as if alone. Called by the client for batches.
+select d.approval_id, d.answer, d.state, d.workflow_id, d.ruled_by, d.detail
+  from actum.decide_approvals(:ids::uuid[], :rulings::text[], :rationales::text[], :seen_hashes::bytea[], :actor::text,
+                              :now::timestamptz, :seen::text, :seen_ms::int) d;
+
+-- name: revoke
+-- Takes an approval back before its use. Called by the client.
+select d.answer, d.state, d.workflow_id
+  from actum.revoke_approval(:id::uuid, :actor::text, :reason::text, :now::timestamptz) d;
+
+-- name: hand_over
+-- Hands an open approval over to another person. Called by the client.
+select d.answer, d.state, d.workflow_id
+  from actum.hand_over_approval(:id::uuid, :actor::text, :person::text, :reason::text, :now::timestamptz) d;
+
+-- name: inquire
+-- Asks something about an open approval, whose time then stands still. Called by the client.
+select d.answer, d.inquiry_id
+  from actum.inquire(:id::uuid, :actor::text, :question::text, :now::timestamptz) d;
+
+-- name: answer_inquiry
+-- Answers what was asked about an approval; the first answer stands. Called by the client.
+select d.answer, d.approval_id
+  from actum.answer_inquiry(:inquiry::bigint, :actor::text, :answer::text, :now::timestamptz) d;
+
+-- name: list_inquiries
+-- What was asked about approvals, and answered, in order. Called by the client for cards.
+select i.id, i.approval_id, i.question, i.asked_by, i.asked_at, i.answer, i.answered_by, i.answered_at
+  from actum.inquiries i
+ where i.approval_id = any(:ids::uuid[])
+ order by i.id;
+
+-- name: expire
+-- Ends or escalates open approvals whose time has passed. Called by the Waker.
+select d.approval_id, d.workflow_id, d.outcome
+  from actum.expire_approvals(:limit::int, :now::timestamptz) d;
+
+-- name: next_expiry
+-- When the next open approval expires. Called by the Waker, to know when to look again.
+select min(a.expires_at) as due
+  from actum.approvals a
+ where a.ruling is null
+   and a.closed is null
+   and a.paused_at is null
+   and a.on_expiry <> 'hold';
+
+-- name: remind
+-- Marks open approvals whose reminder is due, each once, and returns them. Called by the Notifier.
+update actum.approvals a
+   set reminded_at = coalesce(:now::timestamptz, now())
+ where a.ruling is null
+   and a.closed is null
+   and a.paused_at is null
+   and a.reminded_at is null
+   and a.asked_at + (a.expires_at - a.asked_at) * a.remind_share <= coalesce(:now::timestamptz, now())
+returning a.id, a.workflow_id, a.expires_at;
+
+-- name: list_votes
+-- The votes cast on approvals, in order. Called by the client for cards.
+select v.approval_id, v.voter, v.counts_for, v.ruling, v.satisfies, v.voted_at
+  from actum.votes v
+ where v.approval_id = any(:ids::uuid[])
+ order by v.voted_at, v.voter;
+
+-- name: find_rejected
+-- The newest rejection of an identical action, wherever in the workflow it was asked. Called by the runner before it asks.
+select a.id, a.ruled_by, a.rationale, a.ruled_at
+  from actum.approvals a
+ where a.subject_hash = :subject_hash::bytea
+   and a.workflow_id = :workflow_id::uuid
+   and a.ruling = 'rejected'
+ order by a.ruled_at desc
+ limit 1;
 
 -- name: list_decisions
--- The decisions taken for a workflow. Called by `show` and audit.
-select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor, d.rationale, d.decided_at
+-- The decisions taken for a workflow, in the order of their chain. Called by `show` and audit.
+select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor, d.rationale, d.decided_at, d.seq,
+       d.workflow_id, d.contract, d.team, d.counts_for, d.facts, d.seen, d.seen_ms, d.policy_hash, d.action_hash, d.hash
   from actum.decisions d
  where d.workflow_id = :id::uuid
- order by d.id;
+ order by d.seq;
+
+-- name: list_decision_heads
+-- The heads of the chains of decisions, all of them or one workflow's. Called by audit.
+select h.workflow_id, h.count, h.head
+  from actum.decision_heads h
+ where (:id::uuid is null or h.workflow_id = :id::uuid)
+   and (:after::uuid is null or h.workflow_id > :after::uuid)
+ order by h.workflow_id
+ limit :count::int;

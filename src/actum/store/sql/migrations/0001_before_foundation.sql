@@ -368,7 +368,9 @@ create table actum.freezes (
     actor      text not null,
     reason     text not null,
     created_at timestamptz not null default now(),
-    ended_at   timestamptz
+    ended_at   timestamptz,
+    ended_by   text,
+    check ((scope = 'everything') = (subject is null))
 );
 
 create table actum.questions (

@@ -1,0 +1,106 @@
+"""Statements over `batches`: tier-1 approvals that are decided on one card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import orjson
+
+from actum.store.pool import Pool
+
+
+@dataclass(slots=True)
+class BatchRow:
+    """One batch that is not decided; `max_sums` and `sums` are JSON text, `items` is None until it was shown."""
+
+    id: UUID
+    rule: str
+    policy_hash: bytes | None
+    key: str
+    state: str
+    opened_at: datetime
+    closes_at: datetime
+    closed_at: datetime | None
+    close_reason: str | None
+    shown_at: datetime | None
+    max_items: int
+    max_sums: str
+    count: int
+    sums: str
+    items: list[UUID] | None
+    all_parked: bool
+
+
+class Batches:
+    """The batches of one database. Each method is the statement of its name."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def join(
+        self,
+        approval_id: UUID,
+        *,
+        batch_id: UUID,
+        rule: str,
+        policy_hash: bytes | None,
+        key: str,
+        window: timedelta,
+        max_items: int,
+        max_sums: Mapping[str, float],
+        amounts: Mapping[str, float],
+    ) -> UUID | None:
+        """Put an approval into the open batch of its rule and key, or open one as `batch_id`; return which.
+
+        None when it has to stand alone: it is not open, or its amounts do not fit any batch of the rule.
+        """
+        rows = await self._pool.fetch(
+            self._pool.statement("batches", "join"),
+            approval_id=approval_id,
+            batch_id=batch_id,
+            rule=rule,
+            policy_hash=policy_hash,
+            key=key,
+            window=window,
+            max_items=max_items,
+            max_sums=orjson.dumps(dict(max_sums)).decode(),
+            amounts=orjson.dumps(dict(amounts)).decode(),
+            now=self._pool.now(),
+        )
+        joined: UUID | None = rows[0]["batch_id"]
+        return joined
+
+    async def close(self, closings: Sequence[tuple[UUID, str]]) -> list[UUID]:
+        """Close batches, each with its reason: nothing joins them any more. Returns those that were open."""
+        rows = await self._pool.fetch(
+            self._pool.statement("batches", "close"),
+            ids=[one[0] for one in closings],
+            reasons=[one[1] for one in closings],
+            now=self._pool.now(),
+        )
+        return [row["id"] for row in rows]
+
+    async def list(self) -> Sequence[BatchRow]:
+        """Return the batches that are not decided, oldest first."""
+        rows = await self._pool.fetch(self._pool.statement("batches", "list"))
+        return [BatchRow(**row) for row in rows]
+
+    async def show(self, batch_id: UUID) -> Sequence[UUID]:
+        """Fix the items of a batch and return them in the order asked; empty when there is no such batch."""
+        rows = await self._pool.fetch(
+            self._pool.statement("batches", "show"), id=batch_id, now=self._pool.now()
+        )
+        return [row["approval_id"] for row in rows]
+
+    async def eject(self, approval_id: UUID, reason: str) -> bool:
+        """Take an outlier out of a batch nobody has seen, to tier 2; False when it is in none."""
+        rows = await self._pool.fetch(
+            self._pool.statement("batches", "eject"),
+            approval_id=approval_id,
+            reason=reason,
+            now=self._pool.now(),
+        )
+        return bool(rows[0]["ejected"])

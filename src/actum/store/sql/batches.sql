@@ -1,0 +1,40 @@
+-- name: join
+-- Puts an approval into the open batch of its rule and key, or opens one; null when it stands alone. Called by the engine.
+select actum.join_batch(:approval_id::uuid, :batch_id::uuid, :rule::text, :policy_hash::bytea, :key::text,
+                        :window::interval, :max_items::int, :max_sums::jsonb, :amounts::jsonb,
+                        :now::timestamptz) as batch_id;
+
+-- name: close
+-- Closes batches by their ids: nothing joins them any more. Called by the engine's leader, when `machine.batches` says so.
+update actum.batches b
+   set closed_at = coalesce(:now::timestamptz, now()),
+       close_reason = r.reason
+  from unnest(:ids::uuid[], :reasons::text[]) as r(id, reason)
+ where b.id = r.id
+   and b.closed_at is null
+returning b.id;
+
+-- name: list
+-- Batches that are not decided, oldest first, with whether every workflow in one waits. Called by client and leader.
+select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.closed_at, b.close_reason, b.shown_at,
+       b.max_items, b.max_sums, b.count, b.sums, b.items,
+       not exists (
+           select from actum.approvals a
+             join actum.workflows w on w.id = a.workflow_id
+            where a.batch_id = b.id
+              and a.ruling is null
+              and a.closed is null
+              and (w.status <> 'waiting' or w.instance is not null)
+       ) as all_parked
+  from actum.batches b
+ where b.state <> 'decided'
+ order by b.opened_at, b.id;
+
+-- name: show
+-- Fixes a batch's items, because somebody looks at them, and returns their ids. Called by the client.
+select d as approval_id
+  from actum.show_batch(:id::uuid, :now::timestamptz) d;
+
+-- name: eject
+-- Takes an outlier out of a batch nobody has seen, to be decided alone at tier 2. Called by the engine.
+select actum.eject_from_batch(:approval_id::uuid, :reason::text, :now::timestamptz) as ejected;
