@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -57,6 +58,11 @@ class EffectExecution(DoubtfulExecution):
     @is_active.setter
     def is_active(self, value: bool) -> None:
         self._is_busy = value
+
+    @property
+    def argument_hash(self) -> bytes:
+        """The hash of the arguments it acts with, where a person gave others than the body did."""
+        return sha256(self.request.arguments).digest()
 
     def start(self) -> None:
         progress = self.progress
@@ -176,7 +182,7 @@ class EffectExecution(DoubtfulExecution):
             generation=progress.generation,
             origin=self.runner.row.origin,
             step=self.name,
-            argument_hash=self.request.argument_hash,
+            argument_hash=self.argument_hash,
             arguments=arguments,
             tier=STRICTEST,
             approval_id=asked.approval_id if asked else None,

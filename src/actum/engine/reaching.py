@@ -47,7 +47,7 @@ class Reaching:
         self.is_reading = False
         if runner.is_over or runner.executions.get(execution.address) is not execution:
             return
-        mine = ledger.Mine(runner.workflow_id, execution.address, execution.request.argument_hash)
+        mine = ledger.Mine(runner.workflow_id, execution.address, execution.argument_hash)
         runner.when_going(lambda: self._reached(ledger.reach(_existing(found), mine), found))
         runner.consider()
 
@@ -113,7 +113,7 @@ class Reaching:
                 generation=found.generation,
                 origin=runner.row.origin,
                 step=execution.name,
-                argument_hash=request.argument_hash,
+                argument_hash=execution.argument_hash,
                 arguments=request.arguments,
                 tier=0,
                 approval_id=None,

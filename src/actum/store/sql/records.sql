@@ -237,6 +237,8 @@ entered_again as (
            workflow_id = j.id,
            origin = j.origin,
            address = j.address,
+           argument_hash = j.argument_hash,
+           arguments = j.arguments,
            attempt = j.attempt,
            approval_id = j.approval_id,
            policy_hash = j.policy_hash,
@@ -341,6 +343,9 @@ questioned as (
                workflow_id uuid, address text, question text, schema text, addressee text, contract text, team text,
                asked_at timestamptz)
      where q.workflow_id in (select id from accepted)
+        on conflict (workflow_id, address) do update
+       set question = excluded.question, schema = excluded.schema, addressee = excluded.addressee,
+           asked_at = excluded.asked_at, answered_at = null, answered_by = null, closed_at = null
 ),
 unasked as (
     update actum.questions q
