@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -12,7 +13,9 @@ import orjson
 from actum.authoring.contract import Contract
 from actum.authoring.failures import decode_failure
 from actum.authoring.signals import Signal
+from actum.client.holding import reopen
 from actum.errors import NotFound, WorkflowFailed
+from actum.machine.holding import Verb
 from actum.model.ids import short
 from actum.store.rows import WorkflowRow
 
@@ -115,6 +118,25 @@ class Handle(Generic[R]):
         effect done again, so look at the outside world, and wait out its time-out, before saying so.
         """
         await self._client.settle(self.workflow_id, address, outcome, result=result, reason=reason)
+
+    async def retry(self, address: str | None = None, *, reason: str) -> None:
+        """Let a held workflow try again what failed at `address`, else the failure that it is held for.
+
+        Its attempts are counted on, its retry begins anew, and an effect keeps its key. Without a failed call the body
+        itself is driven again: for code that was mended. Raises as `actum.client.holding.reopen` does.
+        """
+        await reopen(self._client, self.workflow_id, Verb.RETRY, address, reason=reason)
+
+    async def skip(self, address: str | None = None, *, output: Any, reason: str) -> None:
+        """Let a held workflow go on as if the failed call had returned `output`, a JSON value; raises as `retry`."""
+        await reopen(self._client, self.workflow_id, Verb.SKIP, address, value=output, reason=reason)
+
+    async def edit(self, address: str | None = None, *, arguments: Mapping[str, Any], reason: str) -> None:
+        """Let a held workflow try the failed call with these arguments in place of the body's own.
+
+        An edited effect is another action: it is approved anew. Raises as `retry` does.
+        """
+        await reopen(self._client, self.workflow_id, Verb.EDIT, address, value=arguments, reason=reason)
 
     def __repr__(self) -> str:
         return f"<workflow {self.short_id}>"
