@@ -14,6 +14,7 @@ from actum.machine.approvals import (
     Entitled,
     Entitlement,
     NotEntitled,
+    Standing,
     may_decide,
     move,
 )
@@ -40,8 +41,11 @@ def asked(
     groups: Collection[str] = (),
     requester: str | None = "user:rea",
     author: str | None = "user:otto",
+    standing: Standing = Standing.ACTIVE,
 ) -> Entitlement:
-    return may_decide(person, requester=requester, author=author, approvers=approvers, groups=groups)
+    return may_decide(
+        person, requester=requester, author=author, approvers=approvers, groups=groups, standing=standing
+    )
 
 
 @pytest.mark.parametrize(("state", "after"), list(product(A, A)))
@@ -76,7 +80,7 @@ def test_a_named_service_may_decide_and_is_not_the_user_of_that_name() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "groups"),
-    [("group:dba", {"dba"}), ("group:dba", {"group:dba"}), ("team:web", {"web"}), ("team:web", ["team:web"])],
+    [("group:dba", {"group:dba"}), ("group:DBA", {"group:dba"}), ("team:web", ["team:web"])],
 )
 def test_a_member_may_decide_through_the_group(entry: str, groups: Collection[str]) -> None:
     assert Entitled(entry) == asked("ana", ["user:bo", entry], groups=groups)
@@ -87,11 +91,11 @@ def test_a_member_may_decide_through_the_group(entry: str, groups: Collection[st
     [
         ("group:dba", ()),
         ("group:dba", {"team:dba"}),
-        ("group:dba", {"db"}),
+        ("group:dba", {"group:db"}),
         ("group:", {""}),
         ("group:", {"group:"}),
-        ("user:dba", {"dba"}),
-        ("dba", {"dba"}),
+        ("user:dba", {"group:dba"}),
+        ("dba", {"group:dba"}),
     ],
 )
 def test_nobody_decides_through_a_group_that_is_not_theirs(entry: str, groups: Collection[str]) -> None:
@@ -100,7 +104,7 @@ def test_nobody_decides_through_a_group_that_is_not_theirs(entry: str, groups: C
 
 @pytest.mark.parametrize("person", ["user:rea", "rea", "user:REA", "USER:Rea", "user: rea"])
 def test_the_requester_is_refused_even_when_named(person: str) -> None:
-    word = asked(person, ["user:rea", "group:all", "user:ana"], groups={"all"})
+    word = asked(person, ["user:rea", "group:all", "user:ana"], groups={"group:all"})
     assert isinstance(word, NotEntitled)
     assert "requested this" in word.why
     assert "user:ana" in word.why
@@ -115,7 +119,7 @@ def test_the_author_of_the_contract_is_refused_even_when_named() -> None:
 @pytest.mark.parametrize("requester", [None, "", "  "])
 def test_without_a_requester_only_those_named_as_persons_decide(requester: str | None) -> None:
     assert Entitled("user:ana") == asked("ana", ["user:ana"], requester=requester)
-    word = asked("ana", ["group:dba"], groups={"dba"}, requester=requester)
+    word = asked("ana", ["group:dba"], groups={"group:dba"}, requester=requester)
     assert isinstance(word, NotEntitled)
     assert "named as a person" in word.why
 
@@ -133,7 +137,39 @@ def test_a_group_is_not_a_person() -> None:
     assert "not a person" in word.why
 
 
-def test_with_no_approvers_nobody_decides_and_the_way_out_is_named() -> None:
-    word = asked("ana", [])
+def test_where_nobody_is_named_anybody_with_an_account_decides_but_requester_and_author() -> None:
+    assert Entitled("anybody") == asked("ana", [])
+    for other in ("rea", "otto"):
+        assert isinstance(asked(other, []), NotEntitled)
+    for standing in (Standing.STRANGER, Standing.ROLELESS, Standing.DISABLED):
+        assert isinstance(asked("ana", [], standing=standing), NotEntitled)
+    assert isinstance(asked("ana", [], requester=None), NotEntitled)
+
+
+def test_without_any_account_anybody_decides_but_requester_and_author() -> None:
+    assert Entitled("anybody") == asked("ana", ["group:dba"], standing=Standing.OPEN)
+    for other in ("rea", "otto", "group:dba", ""):
+        assert isinstance(asked(other, ["group:dba"], standing=Standing.OPEN), NotEntitled)
+
+
+def test_a_stranger_decides_only_by_name_and_a_disabled_account_not_even_so() -> None:
+    assert Entitled("user:ana") == asked("ana", ["user:ana"], standing=Standing.STRANGER)
+    groups = {"group:dba"}
+    assert isinstance(asked("ana", ["group:dba"], groups=groups, standing=Standing.STRANGER), NotEntitled)
+    for standing in (Standing.DISABLED, Standing.ROLELESS):
+        assert isinstance(asked("ana", ["user:ana"], standing=standing), NotEntitled)
+
+
+def test_breaking_the_glass_entitles_everybody_but_requester_and_author() -> None:
+    assert Entitled("break-glass") == asked("ana", ["group:dba"], standing=Standing.BREAK_GLASS)
+    for other in ("rea", "otto"):
+        assert isinstance(asked(other, ["group:dba"], standing=Standing.BREAK_GLASS), NotEntitled)
+
+
+@pytest.mark.parametrize("never", [["user:ANA"], ["requester", "group:interns"]])
+def test_whoever_is_kept_out_does_not_decide(never: Sequence[str]) -> None:
+    word = may_decide(
+        "ana", requester="rea", author=None, approvers=["user:ana"], never=never, groups={"group:interns"}
+    )
     assert isinstance(word, NotEntitled)
-    assert "owner of the policy" in word.why
+    assert "kept out" in word.why

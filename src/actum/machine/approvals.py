@@ -92,8 +92,30 @@ class NotEntitled:
 
 Entitlement: TypeAlias = Entitled | NotEntitled
 
+_BLANK: Final = " \t\n\r\f\v"
+
 _PERSONAL: Final = ("user", "service")
 _COLLECTIVE: Final = ("group", "team")
+_ALWAYS_NEVER: Final = ("requester", "contract_author")
+
+ANYBODY: Final = "anybody"
+BREAK_GLASS: Final = "break-glass"
+
+
+class Standing(StrEnum):
+    """How a person stands with the accounts of a database."""
+
+    OPEN = "open"
+    """There are no accounts, as on a laptop: anybody but requester and author decides."""
+    STRANGER = "stranger"
+    """There are accounts and this person has none: only being named helps."""
+    ACTIVE = "active"
+    """An account that may decide."""
+    ROLELESS = "roleless"
+    """An account whose roles do not allow deciding."""
+    DISABLED = "disabled"
+    BREAK_GLASS = "break_glass"
+    """An account that has broken the glass: entitled for an hour, and always reported."""
 
 
 def may_decide(
@@ -102,14 +124,16 @@ def may_decide(
     requester: str | None,
     author: str | None,
     approvers: Sequence[str],
+    never: Collection[str] = (),
     groups: Collection[str] = (),
+    standing: Standing = Standing.ACTIVE,
 ) -> Entitlement:
-    """Say whether `person` may decide an approval.
+    """Say whether `person` may decide an approval; `actum.may_decide` in the database says the same.
 
-    Identities are `user:NAME` or `service:NAME`, a bare name meaning a user. `approvers` may also hold `group:NAME` and
-    `team:NAME`; `groups` are those the person is in, a bare name standing for the group and the team of that name.
-    The requester and the contract's author never decide, compared without regard to letter case. Without a requester
-    anybody in a group may be the one who asked, so only persons named one by one decide. Nobody named: nobody decides.
+    Identities are `user:NAME` or `service:NAME`, a bare name meaning a user, compared without regard to letter case.
+    `approvers` may also hold `group:NAME` and `team:NAME`; `groups` are those the person is in, written likewise. The requester, the
+    contract's author and whoever is in `never` do not decide. Without a requester anybody in a group may be the one who
+    asked, so only persons named one by one decide. Nobody named: anybody else with an account decides.
     """
     who = identity(person)
     kind, _, name = who.partition(":")
@@ -120,14 +144,34 @@ def may_decide(
             f"{who} is not a person: one of its members decides, signed in under their own name"
         )
     for other, role in ((requester, "requested this"), (author, "wrote this contract")):
-        if other and _is_same(who, identity(other)):
+        if is_same(who, other):
             return NotEntitled(f"{who} {role}, and nobody decides on their own work: ask {_named(approvers)}")
-    if who in map(identity, approvers):
+    if standing in (Standing.DISABLED, Standing.ROLELESS):
+        return NotEntitled(
+            f"the account {who} may not decide: ask {_named(approvers)}, or an admin for the role"
+        )
+    kept_out = {identity(entry).lower() for entry in never if entry not in _ALWAYS_NEVER}
+    if kept_out & {who.lower(), *(group.lower() for group in groups)}:
+        return NotEntitled(f"{who} is kept out of this decision: ask {_named(approvers)}")
+    if standing is Standing.OPEN:
+        return Entitled(ANYBODY)
+    if standing is Standing.BREAK_GLASS:
+        return Entitled(BREAK_GLASS)
+    return _find_entry(who, approvers, groups, standing, has_requester=bool((requester or "").strip(_BLANK)))
+
+
+def _find_entry(
+    who: str, approvers: Sequence[str], groups: Collection[str], standing: Standing, *, has_requester: bool
+) -> Entitlement:
+    if any(is_same(who, entry) for entry in approvers):
         return Entitled(who)
-    through = next((entry for entry in approvers if _is_member(entry, groups)), None)
+    mine = {group.lower() for group in groups} if standing is Standing.ACTIVE else set()
+    through = next((entry for entry in approvers if _is_member(entry, mine)), None)
+    if not approvers and standing is Standing.ACTIVE:
+        through = ANYBODY
     if through is None:
         return NotEntitled(f"{who} is not among the approvers: ask {_named(approvers)}")
-    if not (requester or "").strip():
+    if not has_requester:
         return NotEntitled(
             f"nobody is recorded as having requested this, so {through} as a whole may not decide: "
             "only an approver named as a person may"
@@ -136,21 +180,24 @@ def may_decide(
 
 
 def identity(name: str) -> str:
-    """Return `name` with its kind in front, in lower case: a bare name is a user's."""
-    kind, sign, rest = name.strip().partition(":")
+    """Return `name` with its kind in front, the kind in lower case: a bare name is a user's."""
+    kind, sign, rest = name.strip(_BLANK).partition(":")
     if sign and kind.lower() in _PERSONAL + _COLLECTIVE:
-        return f"{kind.lower()}:{rest.strip()}"
-    return f"user:{name.strip()}"
+        return f"{kind.lower()}:{rest.strip(_BLANK)}"
+    return f"user:{name.strip(_BLANK)}"
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+def is_same(one: str, other: str | None) -> bool:
+    """Whether two names are one person's: letter case does not count, and nobody is the same as nobody."""
+    if not one.strip(_BLANK) or not (other or "").strip(_BLANK):
+        return False
+    return identity(one).lower() == identity(other or "").lower()
 
 
 def _is_member(entry: str, groups: Collection[str]) -> bool:
     kind, _, name = identity(entry).partition(":")
-    return kind in _COLLECTIVE and bool(name) and (f"{kind}:{name}" in groups or name in groups)
+    return kind in _COLLECTIVE and bool(name) and identity(entry).lower() in groups
 
 
 def _named(approvers: Sequence[str]) -> str:
-    return " or ".join(approvers) or "the owner of the policy to name an approver"
+    return " or ".join(approvers) or "anybody else"

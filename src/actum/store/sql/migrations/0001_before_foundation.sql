@@ -124,8 +124,8 @@ language sql immutable parallel safe as $$
            ) t
 $$;
 
--- An approval is decided by votes. `requirements` is a list of {name, by, quorum, never}; null means one vote of one of
--- the `approvers`. While a question about it is open (`paused_at`) its time stands still.
+-- An approval is decided by votes. `requirements` is a list of {group, by, quorum, never}; null means one vote of one of
+-- the `approvers`; nobody named is anybody but requester and author. While a question about it is open (`paused_at`) its time stands still.
 create table actum.approvals (
     id            uuid primary key,
     workflow_id   uuid not null,
@@ -506,7 +506,7 @@ $$;
 -- Whether two names are one person's: letter case does not count.
 create function actum.is_same(one text, other text) returns boolean
 language sql immutable parallel safe as $$
-    select coalesce(btrim(one) <> '' and btrim(other) <> ''
+    select coalesce(btrim(one, E' \t\n\r\f\v') <> '' and btrim(other, E' \t\n\r\f\v') <> ''
                     and lower(actum.identity(one)) = lower(actum.identity(other)), false)
 $$;
 
@@ -516,7 +516,7 @@ create function actum.may_decide(
 ) returns text
 language sql immutable parallel safe as $$
     select case
-               when split_part(p.name, ':', 2) = '' or split_part(p.name, ':', 1) in ('group', 'team') then null
+               when p.name in ('user:', 'service:') or split_part(p.name, ':', 1) in ('group', 'team') then null
                when actum.is_same(person, requester) or actum.is_same(person, author) then null
                when standing in ('disabled', 'roleless') then null
                when exists (
@@ -526,6 +526,8 @@ language sql immutable parallel safe as $$
                     ) then null
                when standing = 'open' then 'anybody'
                when standing = 'break_glass' then 'break-glass'
+               when coalesce(cardinality(approvers), 0) = 0 then
+                   case when standing = 'active' and btrim(coalesce(requester, ''), E' \t\n\r\f\v') <> '' then 'anybody' end
                else coalesce(
                    (
                        select p.name from unnest(approvers) a where lower(actum.identity(a)) = lower(p.name) limit 1
@@ -537,7 +539,7 @@ language sql immutable parallel safe as $$
                           and btrim(coalesce(requester, ''), E' \t\n\r\f\v') <> ''
                           and lower(actum.identity(a.entry)) = any(select lower(g) from unnest(groups) g)
                           and split_part(actum.identity(a.entry), ':', 1) in ('group', 'team')
-                          and split_part(actum.identity(a.entry), ':', 2) <> ''
+                          and actum.identity(a.entry) not in ('group:', 'team:')
                         order by a.position
                         limit 1
                    ))
@@ -577,13 +579,13 @@ $$;
 create function actum.requirements_of(approval actum.approvals) returns jsonb
 language sql immutable as $$
     select coalesce(approval.requirements,
-                    jsonb_build_array(jsonb_build_object('name', 'approvers', 'by', to_jsonb(approval.approvers))))
+                    jsonb_build_array(jsonb_build_object('group', 'approvers', 'by', to_jsonb(approval.approvers))))
 $$;
 
 -- The names of the requirements of an approval that a person's vote would count towards.
 create function actum.satisfied_by(approval actum.approvals, a_person text, instant timestamptz) returns text[]
 language sql stable as $$
-    select coalesce(array_agg(r.value ->> 'name'), '{}')
+    select coalesce(array_agg(r.value ->> 'group'), '{}')
       from jsonb_array_elements(actum.requirements_of(approval)) r,
            lateral (select actum.groups_of(a_person) as groups, actum.standing_of(a_person, instant) as standing) s
      where actum.may_decide(
@@ -627,7 +629,7 @@ language sql stable as $$
                      from actum.votes v
                     where v.approval_id = approval.id
                       and v.ruling = 'approved'
-                      and r.value ->> 'name' = any(v.satisfies)
+                      and r.value ->> 'group' = any(v.satisfies)
                )
     )
 $$;
@@ -1010,7 +1012,7 @@ begin
         update actum.approvals a
            set requirements = (
                    select jsonb_agg(case
-                                        when r.value ->> 'name' = any(names) then r.value || jsonb_build_object(
+                                        when r.value ->> 'group' = any(names) then r.value || jsonb_build_object(
                                             'by', coalesce(r.value -> 'by', '[]') || to_jsonb(actum.identity(a_person)),
                                             'never', coalesce(r.value -> 'never', '[]') || to_jsonb(actum.identity(an_actor)))
                                         else r.value
@@ -1279,7 +1281,7 @@ $$;
 create function actum.is_enough(approval actum.approvals, a_person text, instant timestamptz) returns boolean
 language sql stable as $$
     select coalesce(bool_and(coalesce((r.value ->> 'quorum')::integer, 1) <= 1
-                             and r.value ->> 'name' = any(actum.satisfied_by(approval, a_person, instant))), false)
+                             and r.value ->> 'group' = any(actum.satisfied_by(approval, a_person, instant))), false)
       from jsonb_array_elements(actum.requirements_of(approval)) r
 $$;
 
