@@ -21,7 +21,7 @@ from actum.engine.outsiders import Taking
 from actum.engine.reopening import edited
 from actum.engine.replaying import stand_up
 from actum.errors import InvalidInput, NotPossible, Refused
-from actum.flow import Commands, Flow, Mismatch, Outcome
+from actum.flow import Commands, Flow, Mismatch, Outcome, Raised
 from actum.machine.holding import Failure, Verb, choose, read_block, require_open, require_possible
 from actum.model.events import EventKind
 from actum.model.workflow import Cause, Status
@@ -187,7 +187,7 @@ class Holding:
 def _require_reached(flow: Flow, failure: Failure, verb: Verb, body: bytes | None) -> None:
     """Raise Refused unless the body, replayed without the failure, has come to where the intervention helps."""
     if failure.address is None:
-        if flow.is_done:
+        if flow.is_done and isinstance(flow.ending(), Raised):
             raise NotPossible("the body fails again at the same place: mend its code first")
         return
     if verb is Verb.SKIP:
