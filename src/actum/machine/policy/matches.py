@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from actum.machine.policy.calendars import Calendar
 from actum.machine.policy.clauses import OPERATORS, Clause, Operator
@@ -14,6 +14,21 @@ from actum.machine.policy.facts import OWN, Fact, FactType, Value, make_reader
 from actum.machine.policy.grammar import names_of
 from actum.machine.policy.reading import Table, nearest, shown
 from actum.machine.policy.scanning import Path
+
+_OTHER_WORDS: Final = {
+    "<": "lt",
+    "<=": "le",
+    "lte": "le",
+    ">": "gt",
+    ">=": "ge",
+    "gte": "ge",
+    "!=": "not_in",
+    "ne": "not_in",
+    "like": "glob",
+    "=": 'the bare value, as in environment = "prod"',
+    "eq": 'the bare value, as in environment = "prod"',
+}
+"""What the operators are called elsewhere."""
 
 
 def read_facts(top: Table) -> Mapping[str, Fact]:
@@ -107,7 +122,10 @@ def _conditions(table: Table, fact: Fact, calendars: Mapping[str, Calendar]) -> 
         if word in words:
             yield from _clause(table, word, fact, Operator(word), given, calendars)
         else:
-            table.blame(word, f"there is no operator {word!r}{nearest(word, words)}")
+            meant = _OTHER_WORDS.get(word)
+            table.blame(
+                word, f"there is no operator {word!r}{f': write {meant}' if meant else nearest(word, words)}"
+            )
 
 
 def _clause(

@@ -94,12 +94,14 @@ class Table:
 
     def refuse_others(self, names: Iterable[str], required: Iterable[str]) -> None:
         """Note each key that is not among `names`, and each of `required` that is missing."""
-        known = tuple(names)
+        known, meant = tuple(names), set()
         for key in self.values:
             if key not in known:
-                self.blame(key, f"there is no key {key!r} here{nearest(key, known)}")
+                near = nearest(key, known)
+                meant |= {one for one in known if repr(one) in near}
+                self.blame(key, f"there is no key {key!r} here{near}")
         for key in required:
-            if key not in self.values:
+            if key not in self.values and key not in meant:
                 self.reading.blame(self.path, f"the key {key!r} is missing here: add it")
 
     def text(self, key: str) -> str | None:
@@ -208,7 +210,7 @@ def dotted(path: Path) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown word: the nearest known one, or all of them."""
-    words = list(known)
+    words = [str(one) for one in known]
     lower = {one.lower(): one for one in words}
     found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     if found:

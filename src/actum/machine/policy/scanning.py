@@ -55,9 +55,9 @@ class _Scanner:
         place = self._within(self._key(), but_last=is_list)
         if is_list:
             self.counts[place] = self.counts.get(place, -1) + 1
-            self.lines.setdefault(place, line)
             place = (*place, self.counts[place])
-        self.lines.setdefault(place, line)
+        for length in range(1, len(place) + 1):
+            self.lines.setdefault(place[:length], line)
         self._skip(_SPACE)
         self.at += 2 if is_list else 1
         return place
