@@ -93,6 +93,18 @@ async def linger(name: str) -> str:
     return await hold(name)
 
 
+@step(retry=Retry(attempts=1))
+def carry(parcel: str, stairs: int = 0) -> str:
+    if not Path(f"{parcel}.mended").exists():
+        raise ValueError(f"{parcel} is too heavy {HOSTILE}")
+    return f"{parcel} carried {stairs} stairs"
+
+
+@contract(owner=OWNER, on_failure="hold")
+async def deliver(parcel: str) -> str:
+    return await carry(parcel)
+
+
 @effect("room.book", in_doubt="repeat")
 def book(room: str) -> str:
     return f"booked {room}"
