@@ -11,14 +11,18 @@ import orjson
 from actum.authoring.call import Call
 from actum.authoring.contract import Contract
 from actum.authoring.registration import Registration, register
-from actum.client.finding import find_approval, find_workflow
+from actum.client.accounts import Accounts
+from actum.client.approvals import Approvals
+from actum.client.finding import find_workflow
 from actum.client.fitting import require_fit
+from actum.client.freezes import Freezes
+from actum.client.grants import Grants
 from actum.client.handle import Handle
 from actum.client.planning import plan_rollback
 from actum.client.starting import Tags, contract_of, prepare
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
-from actum.errors import InvalidInput, KeyConflict, NotEntitled, NotFound, NotPossible
+from actum.errors import InvalidInput, KeyConflict, NotFound, NotPossible
 from actum.machine.approvals import identity
 from actum.machine.rollback import Entry
 from actum.model.ids import short
@@ -51,6 +55,10 @@ class Client:
         self.hints = Hints(store, is_on=settings.hints)
         self.endings = Endings(store, self.hints)
         self.clock = DatabaseClock(store.pool.now)
+        self.approvals = Approvals(self)
+        self.accounts = Accounts(self)
+        self.freezes = Freezes(self)
+        self.grants = Grants(self)
         self._registered: dict[bytes, Registration] = {}
         self._listening: Any = None
 
@@ -235,34 +243,14 @@ class Client:
     async def approve(
         self, approval: UUID | str, rationale: str, *, seen_hash: bytes | None = None
     ) -> DecidedRow:
-        """Approve once; the same person saying it again gets the same answer.
-
-        `seen_hash` is the action hash of the card that was read: a card that is out of date is refused. Raises
-        NotEntitled for the requester, NotFound, and NotPossible for an approval that is not open any more.
-        """
-        return await self._decide(approval, "approved", rationale, seen_hash)
+        """Approve once; see `Approvals.approve`, which offers more."""
+        return await self.approvals.approve(approval, rationale, seen_hash=seen_hash)
 
     async def reject(
         self, approval: UUID | str, rationale: str, *, seen_hash: bytes | None = None
     ) -> DecidedRow:
-        """Reject once; raises as `approve` does."""
-        return await self._decide(approval, "rejected", rationale, seen_hash)
-
-    async def _decide(
-        self, approval: UUID | str, ruling: str, rationale: str, seen_hash: bytes | None
-    ) -> DecidedRow:
-        if not rationale.strip():
-            raise InvalidInput(
-                "a decision needs its reason: say in a few words why, with --reason", path="rationale"
-            )
-        approval_id = await find_approval(self.store, approval) if isinstance(approval, str) else approval
-        decided = await self.store.approvals.decide(
-            approval_id, ruling=ruling, actor=self.actor, rationale=rationale, seen_hash=seen_hash
-        )
-        _raise_undecided(decided, approval_id, self.actor)
-        if decided.answer == "decided" and decided.workflow_id is not None:
-            self.hints.send(f"wake:{decided.workflow_id}")
-        return decided
+        """Reject once; see `Approvals.reject`."""
+        return await self.approvals.reject(approval, rationale, seen_hash=seen_hash)
 
     async def answer(self, workflow_id: UUID, address: str, value: Any) -> None:
         """Answer a question; raises NotPossible when it is not open, InvalidInput for what does not fit what was asked."""
@@ -372,25 +360,3 @@ class OpeningClient:
 
     def __await__(self) -> Any:
         return self.__aenter__().__await__()
-
-
-def _raise_undecided(decided: DecidedRow, approval_id: UUID, actor: str) -> None:
-    name = short(approval_id)
-    match decided.answer:
-        case "decided" | "repeated":
-            return
-        case "not_found":
-            raise NotFound(f"there is no approval {name}: `actum inbox` shows those that are open")
-        case "not_pending":
-            by = f" by {decided.ruled_by}" if decided.ruled_by else ""
-            raise NotPossible(f"approval {name} is {decided.state}{by} already: the first decision stands")
-        case "expired":
-            raise NotPossible(f"approval {name} expired at {decided.detail}: the workflow has to ask again")
-        case "stale_card":
-            raise NotPossible(
-                f"approval {name} is not what you read: look at it again with `actum inbox`, then decide"
-            )
-        case "self_approval":
-            raise NotEntitled(
-                f"{actor} asked for this and cannot approve it: somebody else has to decide {name}"
-            )

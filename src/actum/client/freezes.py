@@ -1,0 +1,72 @@
+"""The kill switch: freezing a scope, lifting it, and what had already begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from actum.errors import InvalidInput, NotFound
+from actum.model.ids import new_id
+from actum.store.freezes import FreezeRow, InFlightRow
+
+if TYPE_CHECKING:
+    from actum.client.client import Client
+
+SCOPES = ("everything", "contract", "kind", "environment")
+MODES = ("deny", "force_tier_2", "hold_starts")
+
+
+class Freezes:
+    """The freezes of a client's database: `client.freezes`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._store = client.store.freezes
+
+    async def freeze(
+        self, scope: str, subject: str | None = None, *, mode: str = "deny", reason: str
+    ) -> tuple[UUID, Sequence[InFlightRow]]:
+        """Throw the switch; return the freeze and the effects of its scope that it no longer reaches.
+
+        Modes: `deny` refuses every intent, `force_tier_2` asks a person for each, `hold_starts` starts no workflow. It
+        holds for every intent whose statement begins after this returns, until `unfreeze`. Raises InvalidInput.
+        """
+        if scope not in SCOPES or mode not in MODES:
+            raise InvalidInput(
+                f"{scope} / {mode} is no freeze: scopes are {', '.join(SCOPES)}, modes {', '.join(MODES)}"
+            )
+        if (scope == "everything") != (subject is None) or (subject is not None and not subject.strip()):
+            raise InvalidInput(
+                f"a freeze of {scope} takes {'no' if scope == 'everything' else 'the'} name of one"
+            )
+        if not reason.strip():
+            raise InvalidInput("a freeze needs its reason: say in a few words why", path="reason")
+        freeze_id = new_id()
+        await self._store.freeze(
+            freeze_id, scope=scope, subject=subject, mode=mode, actor=self._client.actor, reason=reason
+        )
+        return freeze_id, await self._store.list_in_flight(scope, subject)
+
+    async def unfreeze(self, freeze_id: UUID) -> None:
+        """Lift a freeze; twice changes nothing. Raises NotFound."""
+        if not await self._store.unfreeze(freeze_id, actor=self._client.actor):
+            raise NotFound(f"there is no freeze {freeze_id}: `actum freeze` lists those that hold")
+        self._client.hints.send("ready")
+
+    async def find(self, digits: str) -> UUID:
+        """Return the freeze that holds and ends in these digits; raises NotFound and InvalidInput."""
+        found = await self._store.find(digits.strip().lower().replace("-", ""))
+        if not found:
+            raise NotFound(f"no freeze that holds ends in {digits!r}: `actum freeze` lists them")
+        if len(found) > 1:
+            raise InvalidInput(f"{len(found)} freezes end in {digits!r}: give more of its digits")
+        return found[0]
+
+    async def list(self, *, only_active: bool = True) -> Sequence[FreezeRow]:
+        """Return freezes, newest first."""
+        return await self._store.list(only_active=only_active)
+
+    async def list_in_flight(self, scope: str, subject: str | None = None) -> Sequence[InFlightRow]:
+        """Return the effects of a scope that have begun and not ended."""
+        return await self._store.list_in_flight(scope, subject)
