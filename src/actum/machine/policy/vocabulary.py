@@ -24,6 +24,7 @@ _TYPES: Final[Mapping[str, FactType]] = {
 def vocabulary(schemas: Mapping[str, Schema]) -> str:
     """Return the TOML text of `[facts]` for the JSON schemas of facts models, by kind of effect; always the same text.
 
+    The schemas are those of validation, which tell a decimal from a text.
     What a policy cannot ask for (lists, tables, a fact of two types) stands there as a comment that says why.
     """
     seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -55,8 +56,8 @@ def _declare(schema: Schema, root: Schema) -> str:
     options = list(_options(schema, root))
     values = [value for one in options for value in _values(one)]
     types = {_type_of(one) for one in options}
-    if types == {FactType.NUMBER, FactType.TEXT} and any("pattern" in one for one in options):
-        types = {FactType.DECIMAL}  # how a decimal stands in JSON
+    if types == {FactType.NUMBER, FactType.TEXT}:
+        types = {FactType.DECIMAL}  # what a model says of a decimal: given as either, stored as text
     if len(types) != 1 or None in types:
         return ""
     (found,) = types
