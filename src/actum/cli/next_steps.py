@@ -5,6 +5,16 @@ from __future__ import annotations
 import shlex
 
 from actum.cli.facts import Facts
+from actum.errors import NotPossible
+from actum.machine.holding import (
+    Failure,
+    Verb,
+    choose,
+    list_failures,
+    read_block,
+    require_open,
+    require_possible,
+)
 from actum.model.ids import short
 from actum.model.workflow import Cause, Status
 
@@ -30,6 +40,8 @@ def next_commands(facts: Facts) -> list[str]:
                 f"{place} --did-not-happen",
                 f"{place} --abandon --reason '…'",
             ]
+    if row.status == Status.BLOCKED and row.cause == Cause.HELD:
+        found += _ways_on(facts, name)
     for wait in facts.waits:
         if wait.get("for") == "signal" and row.status == Status.WAITING:
             found.append(f"actum signal {name} {shlex.quote(str(wait['step']))} --value '…'")
@@ -42,3 +54,34 @@ def next_commands(facts: Facts) -> list[str]:
     elif row.status != Status.BLOCKED:
         found.append(f"actum pause {name}")
     return [*found, f"actum cancel {name}"]
+
+
+def _ways_on(facts: Facts, name: str) -> list[str]:
+    """Return what can be done about the failure that a workflow is held for; about each where several are meant."""
+    is_late = facts.row.deadline is not None and facts.row.deadline <= facts.now
+    try:
+        require_open(facts.events)
+    except NotPossible:
+        is_late = True
+    if is_late:
+        return []
+    try:
+        meant = [choose(facts.events, None)]
+    except NotPossible:
+        named = {one["address"] for one in read_block(facts.events).get("failed", ())}
+        meant = [one for one in list_failures(facts.events) if one.address in named]
+    found: list[str] = []
+    for failure in meant:
+        place = f"{name} {shlex.quote(failure.address)}" if failure.address else name
+        for verb, value in ((Verb.RETRY, ""), (Verb.EDIT, " --input '{…}'"), (Verb.SKIP, " --output 'JSON'")):
+            if _is_possible(failure, verb):
+                found.append(f"actum {verb.value} {place}{value} --reason '…'")
+    return found
+
+
+def _is_possible(failure: Failure, verb: Verb) -> bool:
+    try:
+        require_possible(failure, verb)
+    except NotPossible:
+        return False
+    return True

@@ -10,6 +10,7 @@ from actum.cli.as_json import facts_as_json
 from actum.cli.card import card
 from actum.cli.exits import Exit
 from actum.cli.facts import Facts, read_facts
+from actum.cli.held import held_for
 from actum.cli.next_steps import next_commands
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import HEADING, say, say_all, say_json
@@ -52,6 +53,7 @@ def _tell(facts: Facts, width: int, is_full: bool) -> None:
     about += [f"deadline {local(row.deadline, facts.now)}"] if row.deadline else []
     say_all(indent(", ".join(about), "  ", "  ", width))
     _tell_payload("Input", facts.body_at(1), is_full)
+    _section("Held for", held_for(facts, width))
     _section("Timeline", timeline(facts, width, None if is_full else SHOWN_EVENTS))
     for approval in facts.approvals:
         _section(

@@ -126,7 +126,8 @@ def _blocked(facts: Facts) -> str:
                 return (
                     f"{said}: history has {neutral(data['recorded'])}, the code {neutral(data.get('asked'))}"
                 )
-            return f"{said}: {neutral(data['why'])}" if data.get("why") else said
+            refused = f"; refused was {neutral(data['refused'])}" if data.get("refused") else ""
+            return (f"{said}: {neutral(data['why'])}" if data.get("why") else said) + refused
     return said
 
 
