@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from generate_policy import write_policy_file
+
 from actum import errors
 from actum.authoring.lint import RULES, RUNBOOK_HEADINGS
 from actum.machine import approvals, ledger, transitions
@@ -248,11 +250,17 @@ def write_checks() -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_policy() -> str:
+    """Return the page of the policy file."""
+    return "\n".join([NOTE, *write_policy_file()]).rstrip() + "\n"
+
+
 PAGES = {
     "reference/events.md": write_events,
     "reference/states.md": write_states,
     "reference/errors.md": write_errors,
     "reference/checks.md": write_checks,
+    "reference/policy-file.md": write_policy,
 }
 
 
