@@ -115,23 +115,36 @@ READER_MAY_NOT = {
 }
 
 
-@pytest.mark.parametrize("what", WORKER_MAY_NOT)
-async def test_a_worker_may_not(actum: Harness, what: str) -> None:
+async def not_refused(connection: Any, attempts: dict[str, str]) -> list[str]:
+    """Return which attempts end otherwise than in a refusal for want of a grant, with how they end."""
+    found = []
+    for what, text in attempts.items():
+        try:
+            await connection.execute(text)
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+        except asyncpg.PostgresError as error:
+            found.append(f"{what}: {error}")
+        else:
+            found.append(f"{what}: it was done")
+    return found
+
+
+async def test_a_worker_may_neither_decide_nor_rewrite(actum: Harness) -> None:
     async with connected(actum, "actum_worker") as connection:
-        await refused(connection, WORKER_MAY_NOT[what])
+        assert [] == await not_refused(connection, WORKER_MAY_NOT)
 
 
-@pytest.mark.parametrize("what", CONSOLE_MAY_NOT)
-async def test_the_console_may_not(actum: Harness, what: str) -> None:
+async def test_the_console_may_not_act(actum: Harness) -> None:
     async with connected(actum, "actum_console") as connection:
-        await refused(connection, CONSOLE_MAY_NOT[what])
+        assert [] == await not_refused(connection, CONSOLE_MAY_NOT)
 
 
-@pytest.mark.parametrize("table", READER_MAY_NOT)
-async def test_a_reader_may_not_delete_from(actum: Harness, table: str) -> None:
+async def test_a_reader_reads_and_may_do_nothing_else(actum: Harness) -> None:
     async with connected(actum, "actum_reader") as connection:
-        await connection.fetch(f"select * from actum.{table}")  # noqa: S608  # our names
-        await refused(connection, READER_MAY_NOT[table])
+        for table in READER_MAY_NOT:
+            await connection.fetch(f"select * from actum.{table}")  # noqa: S608  # our names
+        assert [] == await not_refused(connection, READER_MAY_NOT)
         await refused(
             connection, "select actum.decide_approval(gen_random_uuid(), 'approved', 'x', 'x', null, null)"
         )
