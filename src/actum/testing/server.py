@@ -2,8 +2,8 @@
 
 The server is the one of `ACTUM_DATABASE_URL`, whose account must be allowed to create databases, else an embedded one
 in a folder that all processes of one test run share. Each process migrates one template database; a test's database
-is a copy of it and is dropped afterwards. A killed run leaves an embedded server no life (its watcher ends it) and on
-a given server databases named `actum_test_…`.
+is a copy of it and is dropped afterwards, on the connection that makes the next. A killed run leaves an embedded server
+no life (its watcher ends it) and on a given server databases named `actum_test_…`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ class TestServer:
         self._embedded = embedded
         self._stem = f"actum_test_{uuid.uuid4().hex[:10]}"
         self._template: str | None = None
+        self._dropped: list[str] = []
+        # Copying files forces checkpoints: cheap where the server is ours and small, not on one that others use.
+        self._strategy = "wal_log" if embedded is None else "file_copy"
         self._count = 0
 
     @classmethod
@@ -51,16 +54,18 @@ class TestServer:
         return await self._copy("template1")
 
     async def drop(self, dsn: str) -> None:
-        """Drop a database that was made here, whoever is connected to it."""
-        await self._command("drop_database", urlsplit(dsn).path.removeprefix("/"))
+        """Have a database that was made here dropped before the next is made, whoever is then connected to it."""
+        self._dropped.append(urlsplit(dsn).path.removeprefix("/"))
 
     async def close(self) -> None:
-        """Drop the template where it would outlive us, and give the embedded server up."""
-        template, self._template = self._template, None
+        """Drop what would outlive us, and give the embedded server up. A second call changes nothing."""
+        if self._template is not None:
+            self._dropped.append(self._template)
+            self._template = None
         if self._embedded is not None:
             self._embedded.close()
-        elif template is not None:
-            await self._command("drop_database", template)
+        elif self._dropped:
+            await self._command([])
 
     async def _make_template(self) -> str:
         dsn = await self._copy("template1")
@@ -76,13 +81,16 @@ class TestServer:
     async def _copy(self, template: str) -> str:
         self._count += 1
         name = f"{self._stem}_{self._count}"
-        await self._command("create_database", name, template)
+        await self._command([("create_database", name, template, self._strategy)])
         return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{name}"))
 
-    async def _command(self, name: str, *names: str) -> None:
+    async def _command(self, commands: list[tuple[str, ...]]) -> None:
+        """Drop what is to be dropped, and do what the named files of `testing/sql` say, on one connection."""
+        dropped, self._dropped = self._dropped, []
         pool = await Pool.open(self.dsn, size=1)
         try:
             async with pool.connection() as connection:
-                await connection.execute(await connection.fetchval(read_sql(name), *names))
+                for file, *names in [("drop_database", name) for name in dropped] + commands:
+                    await connection.execute(await connection.fetchval(read_sql(file), *names))
         finally:
             await pool.close()
