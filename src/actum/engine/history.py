@@ -78,6 +78,8 @@ class Progress:
     outcome: Outcome | None = None
     """What ended it, as the body saw it; None where it was given up."""
     ended_seq: int = 0
+    is_aside: bool = False
+    """Its outcome is one that the replay left aside: the body has not seen it."""
     kept: Outcome | None = None
     """An outcome that a replay left aside, and that the body asks for again."""
     budget_from: int = 0
@@ -90,6 +92,7 @@ class Progress:
     def reopen(self, edit: bytes | None = None) -> None:
         """Put it in flight again, as a person says: attempts are counted on, and everything else begins anew."""
         self.is_ended = self.is_started = self.is_in_doubt = self.has_open_doubt = self.is_asked = False
+        self.is_aside = False
         self.budget_from = self.attempts
         if self.outcome is not None and self.outcome.word == "failed":
             self.failure = self.outcome.body

@@ -40,7 +40,7 @@ def describe_hold(error: BaseException, history: History, reason: str) -> str:
     failures = {
         one.outcome.address: one.outcome
         for one in history.progress.values()
-        if one.is_ended and one.outcome is not None and is_failure(one.outcome)
+        if one.is_ended and not one.is_aside and one.outcome is not None and is_failure(one.outcome)
     }
     meant = [failures[address] for address in dict.fromkeys(_addresses_in(error)) if address in failures]
     if not meant and failures:

@@ -89,6 +89,9 @@ def replay(flow: Flow, history: History) -> Commands:
             is_loose = any(one.failure <= seq < one.seq for one in history.reopenings)
             if not is_loose or _fits(flow, delivery):
                 flow.advance((delivery,))
+            elif isinstance(delivery, Outcome):
+                progress = history.at(delivery.address)
+                progress.is_aside = progress.is_aside or progress.outcome is delivery
     return Commands(tuple(Command(address, request) for address, request in flow.waiting.items()), ())
 
 
