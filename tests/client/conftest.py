@@ -1,0 +1,8 @@
+"""The store's helper `holding` on the path of the tests of this folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))

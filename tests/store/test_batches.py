@@ -1,0 +1,213 @@
+"""Batches: what joins, what closes, what is fixed once somebody looked; many decisions in one call; grants and limits."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from holding import Held, hold
+
+from actum.errors import InvalidInput
+from actum.model.ids import new_id
+from actum.store.approvals import Ruled
+from actum.testing.harness import Harness
+
+
+async def join(actum: Harness, approval_id: UUID, **told: Any) -> UUID | None:
+    given: dict[str, Any] = {
+        "batch_id": new_id(), "rule": "small", "policy_hash": None, "key": "orders", "window": timedelta(minutes=30),
+        "max_items": 3, "max_sums": {"rows": 100}, "amounts": {"rows": 10}, **told,
+    }  # fmt: skip
+    return await actum.store.batches.join(approval_id, **given)
+
+
+async def ask_many(held: Held, count: int) -> list[UUID]:
+    return [await held.ask(f"door {number}") for number in range(count)]
+
+
+async def test_twelve_that_join_at_once_share_batches_of_three(actum: Harness) -> None:
+    approvals = await ask_many(await hold(actum), 12)
+    joined = await asyncio.gather(*(join(actum, one) for one in approvals))
+    assert [3, 3, 3, 3] == sorted(joined.count(one) for one in set(joined))
+    assert joined == [await join(actum, one) for one in approvals]
+    assert {"size"} == {one.close_reason for one in await actum.store.batches.list()}
+
+
+async def test_an_item_that_does_not_fit_opens_the_next_batch_or_stands_alone(actum: Harness) -> None:
+    one, two, three, four, five, six = await ask_many(await hold(actum), 6)
+    first = await join(actum, one, amounts={"rows": 60})
+    assert first != await join(actum, two, amounts={"rows": 60})
+    assert await join(actum, three, amounts={"rows": 101}) is None
+    assert await join(actum, four, amounts={}) is None
+    assert await join(actum, five, amounts={"rows": -1}) is None
+    assert first != await join(actum, six, key="customers")
+    closed = {row.id: row.close_reason for row in await actum.store.batches.list()}
+    assert first is not None
+    assert "sum" == closed[first]
+
+
+async def test_after_its_window_a_batch_is_joined_by_nothing(actum: Harness) -> None:
+    one, two = await ask_many(await hold(actum), 2)
+    actum.clock.advance("1s")
+    first = await join(actum, one)
+    actum.clock.advance("31m")
+    assert first != await join(actum, two)
+
+
+async def test_what_a_person_saw_is_what_they_decide_and_each_item_is_judged_alone(actum: Harness) -> None:
+    held = await hold(actum)
+    one, two, three = await ask_many(held, 3)
+    batch_id = await join(actum, one)
+    await join(actum, two)
+    assert batch_id is not None
+    shown = await actum.reviewer.approvals.show_batch(batch_id)
+    assert [one, two] == [row.id for row in shown]
+    assert batch_id != await join(actum, three)
+    assert shown == await actum.reviewer.approvals.show_batch(batch_id)
+    verdicts = [
+        Ruled(two, "rejected", "not this one", shown[1].action_hash),
+        Ruled(one, "approved", "fine", shown[0].action_hash),
+        Ruled(three, "approved", "never seen", b"another card"),
+        Ruled(uuid4(), "approved", "fine"),
+    ]
+    answers = await actum.reviewer.approvals.decide_many(verdicts, seen_ms=5000)
+    assert ["decided", "decided", "stale_card", "not_found"] == [answer.answer for _, answer in answers]
+    states = {row.id: row.state for row in await actum.store.approvals.list_of([held.id])}
+    assert {one: "approved", two: "rejected", three: "pending"} == states
+    assert batch_id not in {row.id for row in await actum.store.batches.list()}
+    again = await actum.reviewer.approvals.decide_many(verdicts[:2])
+    assert ["repeated", "repeated"] == [answer.answer for _, answer in again]
+
+
+async def test_many_decisions_that_lack_a_reason_change_nothing(actum: Harness) -> None:
+    one, two = await ask_many(await hold(actum), 2)
+    with pytest.raises(InvalidInput, match="needs its reason"):
+        await actum.reviewer.approvals.decide_many(
+            [Ruled(one, "approved", "fine"), Ruled(two, "approved", " ")]
+        )
+    assert 2 == len((await actum.inbox())[0])
+
+
+async def test_an_outlier_leaves_an_unseen_batch_for_tier_2_and_no_other(actum: Harness) -> None:
+    held = await hold(actum)
+    one, two = await ask_many(held, 2)
+    batch_id = await join(actum, one)
+    await join(actum, two)
+    assert await actum.store.batches.eject(one, "a check failed")
+    assert not await actum.store.batches.eject(one, "a check failed")
+    row = await actum.store.approvals.get(one)
+    assert row is not None
+    assert (None, 2) == (row.batch_id, row.tier)
+    assert batch_id is not None
+    assert [two] == [row.id for row in await actum.reviewer.approvals.show_batch(batch_id)]
+    assert not await actum.store.batches.eject(two, "too late")
+    assert ["ejected"] == [one.ruling for one in await actum.store.approvals.list_decisions(held.id)]
+
+
+async def test_a_batch_closes_once_with_the_reason_that_was_given(actum: Harness) -> None:
+    one, two = await ask_many(await hold(actum), 2)
+    batch_id = await join(actum, one)
+    assert batch_id is not None
+    (row,) = await actum.store.batches.list()
+    assert not row.all_parked
+    assert [batch_id] == await actum.store.batches.close([(batch_id, "parked")])
+    assert [] == await actum.store.batches.close([(batch_id, "window")])
+    assert batch_id != await join(actum, two)
+
+
+# Grants and limits.
+
+
+async def give(actum: Harness, by: str = "user:reviewer", **told: Any) -> UUID:
+    client = await actum.acting(by)
+    given: dict[str, Any] = {"uses": 2, "lasts": "1h", "reason": "a busy hour", **told}
+    return await client.grants.give(given.pop("matcher", {"kind": "open"}), **given)
+
+
+async def test_a_grant_approves_as_its_giver_until_it_is_spent_ended_or_taken_back(actum: Harness) -> None:
+    held = await hold(actum)
+    actum.clock.advance("1s")
+    one, two, three = await ask_many(held, 3)
+    grant_id = await give(actum)
+    assert "granted" == await actum.store.grants.use(grant_id, one, amounts={})
+    row = await actum.store.approvals.get(one)
+    assert row is not None
+    assert ("approved", "user:reviewer") == (row.state, row.ruled_by)
+    (decision,) = await actum.store.approvals.list_decisions(held.id)
+    assert (f"grant:{grant_id}", "a busy hour") == (decision.rule, decision.rationale)
+    await actum.reviewer.grants.revoke(grant_id)
+    assert "ended" == await actum.store.grants.use(grant_id, two, attempt=2, amounts={})
+    later = await give(actum)
+    actum.clock.advance("2h")
+    assert "ended" == await actum.store.grants.use(later, three, amounts={})
+
+
+@pytest.mark.parametrize(
+    ("by", "told", "said"),
+    [
+        ("user:author", {}, "self_approval"),
+        ("user:reviewer", {"matcher": {"kind": "mail.send"}}, "not_covered"),
+        ("user:reviewer", {"matcher": {"kind": "open", "contract": "other"}}, "not_covered"),
+        ("user:reviewer", {"matcher": {"kind": "open", "team": "web"}}, "not_covered"),
+        ("user:reviewer", {"max_sums": {"rows": 100}}, "spent"),
+    ],
+)
+async def test_a_grant_covers_nothing_of_its_givers_own_and_nothing_it_does_not_name(
+    actum: Harness, by: str, told: dict[str, Any], said: str
+) -> None:
+    approval_id = await (await hold(actum)).ask()
+    grant_id = await give(actum, by, **told)
+    assert said == await actum.store.grants.use(grant_id, approval_id, amounts={"rows": 101})
+    assert [] == await actum.reviewer.grants.list_uses(grant_id)
+
+
+async def test_one_persons_grant_is_no_quorum_of_two(actum: Harness) -> None:
+    approval_id = await (await hold(actum)).ask()
+    async with actum.store.pool.connection() as connection:
+        await connection.execute(
+            'update actum.approvals set requirements = \'[{"group": "dba", "by": [], "quorum": 2}]\''
+        )
+    assert "not_covered" == await actum.store.grants.use(await give(actum), approval_id, amounts={})
+
+
+async def test_a_use_that_never_started_is_given_back_and_can_no_longer_be_used(actum: Harness) -> None:
+    held = await hold(actum)
+    one, two = await ask_many(held, 2)
+    grant_id = await give(actum, uses=1)
+    await actum.store.grants.use(grant_id, one, amounts={})
+    assert "released" == await actum.store.grants.settle(grant_id, held.id, "1", 1, "released")
+    assert "refused: approval" == await held.intend("door 0", tier=2, approval_id=one)
+    assert "granted" == await actum.store.grants.use(grant_id, two, attempt=2, amounts={})
+    assert "written" == await held.intend("door 1", tier=2, approval_id=two)
+    assert "charged" == await actum.store.grants.settle(grant_id, held.id, "1", 2, "released")
+    assert "charged" == await actum.store.grants.settle(grant_id, held.id, "1", 2, "released")
+
+
+async def test_any_limit_is_taken_exactly_and_an_attempt_finds_its_own_again(actum: Harness) -> None:
+    held, limit = await hold(actum), uuid4()
+
+    async def take(number: int) -> str:
+        return await actum.store.grants.reserve(
+            limit, held.id, f"{number}", 1, amounts={"cents": 30}, max_uses=None, max_sums={"cents": 100}
+        )
+
+    answers = await asyncio.gather(*map(take, range(12)))
+    assert ["reserved"] * 3 + ["spent"] * 9 == sorted(answers)
+    taken = answers.index("reserved")
+    assert "repeated" == await take(taken)
+    assert "released" == await actum.store.grants.settle(limit, held.id, f"{taken}", 1, "released")
+    assert "reserved" == await take(taken)
+
+
+async def test_a_grant_says_what_it_would_have_matched(actum: Harness) -> None:
+    held = await hold(actum)
+    one, _ = await ask_many(held, 2)
+    await actum.reviewer.reject(one, "no")
+    found = await actum.reviewer.grants.preview({"kind": "open"})
+    assert (2, 2, 0, 1) == (found.asked, found.matched, found.approved, found.rejected)
+    assert 0 == (await actum.reviewer.grants.preview({"kind": "open", "rows": {"le": 5}})).matched
+    with pytest.raises(InvalidInput, match="rows"):
+        await actum.reviewer.grants.preview({"kind": "open", "rows": {"about": 5}})
