@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from policy_making import make_policy
@@ -110,6 +111,29 @@ def test_an_approval_carries_what_its_group_says_and_the_shortest_time_counts() 
     assert {"group": "dba", "expires": 14400.0, "on_expiry": "reject"}.items() <= dba.as_data().items()
 
 
+HOLD = '[approvers.hold]\nby = ["user:dana"]\nexpires = "2h"\non_expiry = "hold"\nremind = 0.5'
+
+
+@pytest.mark.parametrize(
+    ("rules", "expires", "end", "escalated"),
+    [
+        ([SMALL, PROD], 1, OnExpiry.REJECT, ""),  # dba rejects, so nothing escalates
+        ([PROD], 1, OnExpiry.ESCALATE, "dba"),
+        ([PROD, rule("held", more=by("hold"))], 1, OnExpiry.ESCALATE, "dba hold"),
+        ([rule("held", more=by("hold"))], 2, OnExpiry.HOLD, ""),
+        ([rule("held", more=by("hold")), SMALL], 2, OnExpiry.REJECT, ""),
+        ([], None, OnExpiry.REJECT, ""),
+    ],
+)
+def test_a_request_ends_at_the_shortest_time_in_the_strictest_way(
+    rules: list[str], expires: int | None, end: OnExpiry, escalated: str
+) -> None:
+    ruling = make_policy([HOLD, *rules]).rule(OPERATION)
+    assert (expires and timedelta(hours=expires), end) == (ruling.expires, ruling.on_expiry)
+    assert escalated.split() == [one.group for one in ruling.escalation]
+    assert ruling.remind == (0.5 if any("held" in one for one in rules) else 0.8)
+
+
 def batched(name: str, batch: str, match: str = "{}") -> str:
     return rule(name, match, 1, f"batch = {{ {batch} }}")
 
@@ -209,12 +233,18 @@ def test_a_ruling_tells_each_clause_and_why_it_is_unknown() -> None:
         (None, "null"),
         ("3", "str, and not int"),
         (float("nan"), "nan, which is no number"),
+        (Decimal("sNaN"), "sNaN, which is no number"),
         (3.0, "float, and not int"),
     ],
 )
 def test_a_trace_says_why_a_fact_is_unknown(given: object, reason: str) -> None:
     (looked,) = make_policy([SMALL]).trace(replace(OPERATION, facts={"rows": given}))[0].clauses
     assert reason in looked.reason
+
+
+def test_a_number_of_any_length_is_ruled_and_explained() -> None:
+    ruling = make_policy([SMALL]).rule(replace(OPERATION, facts={"rows": 10**5000}))
+    assert (2, "too long to write" in ruling.explain()) == (ruling.tier, True)
 
 
 def test_activation_may_need_a_second_person() -> None:

@@ -6,12 +6,28 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from actum.machine.policy.rules import ANYBODY, Document, Group, Rule, Sort
-from actum.machine.policy.ruling import OWNER, Batch, Requirement
+from actum.machine.policy.ruling import OWNER, Batch, OnExpiry, Requirement, strictest_end
 
 
 def resolve(document: Document, names: Iterable[str], team: str | None) -> tuple[Requirement, ...]:
     """Return the requirement of each group named, sorted by name, for a contract of `team`."""
     return tuple(require(document, name, team) for name in sorted(set(names)))
+
+
+def escalate(
+    document: Document, approvals: tuple[Requirement, ...], team: str | None
+) -> tuple[Requirement, ...]:
+    """Return what takes the place of `approvals` on escalation; empty if they do not escalate.
+
+    Each group that escalates gives way to the one it names, and the others stay.
+    """
+    if strictest_end(approvals) is not OnExpiry.ESCALATE:
+        return ()
+    names = [
+        one.escalate_to if one.on_expiry is OnExpiry.ESCALATE and one.escalate_to else one.group
+        for one in approvals
+    ]
+    return resolve(document, names, team)
 
 
 def require(document: Document, name: str, team: str | None) -> Requirement:

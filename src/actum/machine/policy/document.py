@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from hashlib import sha256
 from types import MappingProxyType
@@ -98,13 +98,15 @@ def _read_calendars(top: Table) -> Mapping[str, Calendar]:
 
 def _read_zone(top: Table) -> tzinfo:
     name = top.text("timezone")
+    if name is None:
+        return UTC
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         top.blame(
             "timezone", f"there is no time zone {name!r} on this machine: write one such as Europe/Berlin"
         )
-        return ZoneInfo("UTC")
+        return UTC
 
 
 def _read_calendar(name: str, table: Table, zone: tzinfo) -> Calendar:

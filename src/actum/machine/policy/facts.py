@@ -139,13 +139,19 @@ def make_reader(fact: Fact) -> Reader:
     return read_known
 
 
+def _is_no_number(given: object) -> bool:
+    if isinstance(given, Decimal):
+        return not given.is_finite()
+    return isinstance(given, float) and not math.isfinite(given)
+
+
 def why_unknown(fact: Fact, given: object, *, is_there: bool) -> str:
     """Return in words why `given` leaves `fact` unknown."""
     if not is_there:
         return f"{fact.name} is missing"
     if given is None:
         return f"{fact.name} is null"
-    if isinstance(given, float | Decimal) and not math.isfinite(given):
+    if _is_no_number(given):
         return f"{fact.name} is {given}, which is no number to compare"
     if _READERS[fact.type](given) is None:
         return f"{fact.name} is {type(given).__name__}, and not {fact.type} as declared"

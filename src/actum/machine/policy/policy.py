@@ -52,6 +52,7 @@ class Policy:
             found.batch,
             found.editable,
             self.policy_hash,
+            found.escalation,
             partial(self.trace, operation),
         )
 

@@ -19,7 +19,8 @@ when `possible` grows:
     approvals   each group that a possible rule or floor names, whatever its tier: another rule adds a group, and never
                 replaces one. The owner's team is asked as well where a possible rule names nobody, where no rule is
                 certain, and where a possible floor names nobody while no rule above tier 0 is certain.
-    expiry      belongs to each approval; of several the shortest ends the request
+    expiry      the shortest time of all approvals, ended in the strictest way that one with a time asks for: rejected
+                before escalated before held. Each that escalates gives way to the group it names, the others stay
     batch       at tier 1 only, if a rule of tier 1 is certain and every possible one has a batch: the union of their
                 keys and the smallest of each limit. Otherwise the operation is asked alone.
     editable    the parameters that every possible rule above tier 0 lets be edited, while one of them is certain
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, TypeAlias
 
-from actum.machine.policy.approvers import combine_batches, resolve
+from actum.machine.policy.approvers import combine_batches, escalate, resolve
 from actum.machine.policy.clauses import Clause, Test, make_test
 from actum.machine.policy.facts import Fact, Reader, Value, make_reader
 from actum.machine.policy.rules import Document, Rule, Sort
@@ -63,6 +64,7 @@ class Combination:
     approvals: tuple[Requirement, ...]
     batch: Batch | None
     editable: tuple[str, ...]
+    escalation: tuple[Requirement, ...]
 
 
 class Program:
@@ -122,7 +124,7 @@ class Program:
         may = [rule for bit, rule in enumerate(document.rules) if possible >> bit & 1]
         denies = [rule for rule in may if rule.sort is Sort.DENY]
         if denies:
-            return Combination(STRICTEST, True, *_reasons(denies, sure), (), None, ())
+            return Combination(STRICTEST, True, *_reasons(denies, sure), (), None, (), ())
         has_default = not any(rule.sort is Sort.RULE for rule in sure)
         tiers = [rule.tier for rule in may] + [document.default_tier] * has_default
         tier = max(tiers)
@@ -131,14 +133,16 @@ class Program:
         if has_default and document.default_tier == tier:
             rules = (*rules, DEFAULT)
             whys = (*whys, f"No rule certainly speaks about this, so it has the default tier {tier}.")
+        approvals = resolve(document, _groups(sure, may, has_default=has_default, tier=tier), team)
         return Combination(
             tier,
             False,
             rules,
             whys,
-            resolve(document, _groups(sure, may, has_default=has_default, tier=tier), team),
+            approvals,
             combine_batches(sure, may) if tier == 1 else None,
             _editable(sure, may),
+            escalate(document, approvals, team),
         )
 
 

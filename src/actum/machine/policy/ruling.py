@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ NEVER: Final = ("requester", "contract_author")
 
 
 class OnExpiry(StrEnum):
-    """What happens when nobody decided in time; approving is not among it."""
+    """What happens when nobody decided in time, the strictest first; approving is not among it."""
 
     REJECT = "reject"
     ESCALATE = "escalate"
@@ -103,7 +103,8 @@ class Ruling:
     """What holds for one operation. Denied: nothing may happen, whoever asks, and `approvals` is empty.
 
     `rules` are the ids that decided the tier, sorted, and `whys` their reasons. Each of `approvals` must be reached.
-    `batch` is None for what is asked alone; `editable` are the parameters an approver may change.
+    `batch` is None for what is asked alone; `editable` are the parameters an approver may change. `escalation` is what
+    takes the place of `approvals` when `on_expiry` is `escalate`, and empty otherwise.
     """
 
     tier: int
@@ -114,6 +115,7 @@ class Ruling:
     batch: Batch | None = None
     editable: tuple[str, ...] = ()
     policy_hash: bytes | None = None
+    escalation: tuple[Requirement, ...] = ()
     tracer: Callable[[], tuple[Considered, ...]] = field(default=_nothing, compare=False, repr=False)
 
     @property
@@ -135,6 +137,16 @@ class Ruling:
     def expires(self) -> timedelta | None:
         """The shortest time to decide among the approvals; None where none has a limit."""
         return min((one.expires for one in self.approvals if one.expires is not None), default=None)
+
+    @property
+    def on_expiry(self) -> OnExpiry:
+        """What happens then: the strictest of what the approvals with a limit say, `reject` where none has one."""
+        return strictest_end(self.approvals)
+
+    @property
+    def remind(self) -> float:
+        """The share of that time after which to remind: the earliest any approval asks for."""
+        return min((one.remind for one in self.approvals), default=0.8)
 
     @property
     def trace(self) -> tuple[Considered, ...]:
@@ -161,6 +173,12 @@ class Ruling:
         if self.tier > other.tier:
             return True
         return not all(any(given.implies(one) for given in other.approvals) for one in self.approvals)
+
+
+def strictest_end(approvals: Iterable[Requirement]) -> OnExpiry:
+    """Return what happens when the time for all of `approvals` has passed."""
+    said = {one.on_expiry for one in approvals if one.expires is not None}
+    return next((end for end in OnExpiry if end in said), OnExpiry.REJECT)
 
 
 def rule_without_policy(team: str | None) -> Ruling:

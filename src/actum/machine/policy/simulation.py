@@ -168,7 +168,7 @@ class _Tally:
     def _joins(self, ruling: Ruling, operation: Operation) -> bool:
         """Put an operation on a card that is open, or open one; return whether there was one."""
         batch, policy, at = ruling.batch, self._policy, operation.at
-        if batch is None or policy is None or at is None:
+        if batch is None or policy is None or at is None or at.utcoffset() is None:
             return False
         place = policy.place(batch, operation)
         if place is None:

@@ -78,7 +78,10 @@ def all_of(values: Iterable[Truth]) -> Truth:
 
 def shown(value: object) -> str:
     """Return a fact's value in one short line."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number too long to write"
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
 
 
