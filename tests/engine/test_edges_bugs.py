@@ -96,7 +96,7 @@ async def push(actum: Harness) -> None:
         ("child", ChildExecution, "start"),
         ("effect", EffectExecution, "start"),
         ("effect", EffectExecution, "decided"),
-        ("effect", EffectExecution, "_intend"),
+        ("effect", EffectExecution, "intend"),
         ("effect", EffectExecution, "intended"),
         ("effect", EffectExecution, "_begin"),
         ("effect", EffectExecution, "_tried"),
