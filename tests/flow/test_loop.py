@@ -134,9 +134,9 @@ def test_all_tasks_leaves_out_what_is_done_and_iterates_alike_in_any_company() -
         await asyncio.gather(*tasks)
         return names
 
-    alone = [run(body, seed=seed) for seed in range(40)]
+    alone = [run(body, seed=seed) for seed in range(20)]
     company = [open_flow(lambda: step("x"), seed) for seed in range(500)]
-    assert [run(body, seed=seed) for seed in range(40)] == alone
+    assert [run(body, seed=seed) for seed in range(20)] == alone
     assert {"root", "1", "2", "3", "4", "5"} == set(cast(list[str], alone[0]))
     for flow in company:
         flow.close()

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True, max_examples=100, stateful_step_count=40, deadline=None)
+settings.register_profile("ci", derandomize=True, max_examples=60, stateful_step_count=40, deadline=None)

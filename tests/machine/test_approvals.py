@@ -48,13 +48,13 @@ def asked(
     )
 
 
-@pytest.mark.parametrize(("state", "after"), list(product(A, A)))
-def test_a_move_is_made_if_it_is_designed_and_raises_otherwise(state: A, after: A) -> None:
-    if f"{state} {after}" in LEGAL:
-        assert after is move(state, after)
-    else:
-        with pytest.raises(IllegalTransition, match=f"is {state} cannot become {after}"):
-            move(state, after)
+def test_a_move_is_made_if_it_is_designed_and_raises_otherwise() -> None:
+    for state, after in product(A, A):
+        if f"{state} {after}" in LEGAL:
+            assert after is move(state, after)
+        else:
+            with pytest.raises(IllegalTransition, match=f"is {state} cannot become {after}"):
+                move(state, after)
 
 
 def test_only_pending_and_approved_have_anything_after_them() -> None:

@@ -55,13 +55,13 @@ def test_the_table_holds_exactly_the_designed_moves() -> None:
     assert sorted(LEGAL) == sorted(f"{state} {after}" for state, row in TABLE.items() for after in row)
 
 
-@pytest.mark.parametrize(("state", "after"), list(product(E, E)))
-def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise(state: E, after: E) -> None:
-    if f"{state} {after}" in LEGAL:
-        assert after is move(state, after)
-    else:
-        with pytest.raises(IllegalTransition, match=f"is {state} cannot become {after}"):
-            move(state, after)
+def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise() -> None:
+    for state, after in product(E, E):
+        if f"{state} {after}" in LEGAL:
+            assert after is move(state, after)
+        else:
+            with pytest.raises(IllegalTransition, match=f"is {state} cannot become {after}"):
+                move(state, after)
 
 
 @pytest.mark.parametrize("state", [state for state in E if state is not E.STARTED])

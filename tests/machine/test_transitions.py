@@ -28,10 +28,10 @@ def test_a_workflow_is_born_pending() -> None:
     assert S.PENDING is next_status(None, K.WORKFLOW_STARTED) is BORN
 
 
-@pytest.mark.parametrize("kind", [kind for kind in K if kind is not K.WORKFLOW_STARTED])
-def test_no_other_kind_begins_a_workflow(kind: K) -> None:
-    with pytest.raises(IllegalTransition, match=r"begins with workflow\.started"):
-        next_status(None, kind)
+def test_no_other_kind_begins_a_workflow() -> None:
+    for kind in set(K) - {K.WORKFLOW_STARTED}:
+        with pytest.raises(IllegalTransition, match=f"^{kind.value} .* begins with workflow.started"):
+            next_status(None, kind)
 
 
 @pytest.mark.parametrize("status", S)
@@ -45,12 +45,11 @@ def test_final_is_final(status: S) -> None:
     assert [pair for pair in TABLE if pair[0] is status] == []
 
 
-@pytest.mark.parametrize(("status", "kind"), [pair for pair in product(S, K) if pair not in TABLE])
-def test_an_absent_pair_raises_and_names_both_sides(status: S, kind: K) -> None:
-    with pytest.raises(IllegalTransition) as caught:
-        next_status(status, kind)
-    assert (status.value, kind.value) == (caught.value.state, caught.value.move)
-    assert f"{kind.value} cannot follow {status.value}" in str(caught.value)
+def test_an_absent_pair_raises_and_names_both_sides() -> None:
+    for status, kind in set(product(S, K)) - set(TABLE):
+        with pytest.raises(IllegalTransition, match=f"{kind.value} cannot follow {status.value}") as caught:
+            next_status(status, kind)
+        assert (status.value, kind.value) == (caught.value.state, caught.value.move)
 
 
 def test_the_table_cannot_be_changed() -> None:
