@@ -15,8 +15,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from actum import Approved, Happened, NotHappened, Preview, Retry, Signal, attempt, contract, effect, step
-from actum.authoring.approval import request_approval
+from actum import (
+    Approved,
+    Happened,
+    NotHappened,
+    Preview,
+    Retry,
+    RollBack,
+    Signal,
+    WorkflowFailed,
+    attempt,
+    contract,
+    effect,
+    request_approval,
+    step,
+)
+from actum.sql import Database, connection
 
 FOLDER = "ACTUM_TEST_CRASH"
 """The environment variable that names the folder of a test's files."""
@@ -327,6 +341,65 @@ async def oversized(name: str, size: int) -> int:
     return len(await enormous(name, size))
 
 
+# transactional effects, here and in another database
+
+BILLS = "ACTUM_TEST_BILLS"
+"""The environment variable that names the other database; a file of this name in the test's folder holds it."""
+bills = Database("bills", env=BILLS)
+
+
+@effect("order.place", transactional=True, retry=Retry(attempts=5, first="20ms"))
+async def order(name: str) -> str:
+    note("begin", name, "order")
+    await connection().execute("insert into orders (name) values ($1)", name)
+    note("end", name, "order")
+    return f"order of {name}"
+
+
+@order.undo
+async def _unorder(result: str, name: str) -> None:
+    await connection().execute("insert into orders (name) values ($1)", f"undo {name}")
+
+
+@effect("bill.write", transactional=bills, retry=Retry(attempts=5, first="20ms"))
+async def bill(name: str) -> str:
+    note("begin", name, "bill")
+    await connection().execute("insert into bills (name) values ($1)", name)
+    note("end", name, "bill")
+    return f"bill of {name}"
+
+
+@bill.undo
+async def _unbill(result: str, name: str) -> None:
+    await connection().execute("insert into bills (name) values ($1)", f"undo {name}")
+
+
+@contract(on_failure="fail")
+async def purchase(name: str) -> list[str]:
+    async def chain() -> str:
+        for number in range(6):
+            await stage(name, number)
+        return "staged"
+
+    return list(await asyncio.gather(order(name), chain(), bill(name)))
+
+
+@contract(on_failure="rollback")
+async def regretted(name: str) -> None:
+    await order(name)
+    await bill(name)
+    raise RollBack("not wanted")
+
+
+@contract(on_failure="fail")
+async def regret(name: str) -> str:
+    try:
+        await regretted(name)
+    except WorkflowFailed as failed:
+        return failed.status
+    return "kept"
+
+
 CONTRACTS = {
     one.name: one
     for one in (
@@ -340,5 +413,8 @@ CONTRACTS = {
         poisoned_mail,
         oversized,
         killer,
+        purchase,
+        regretted,
+        regret,
     )
 }

@@ -22,12 +22,13 @@ from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from crash_contracts import CONTRACTS, FOLDER, append, place
+from crash_contracts import BILLS, CONTRACTS, FOLDER, append, place
 
 from actum import Client, Worker
 from actum.settings import Settings
 from actum.store.messages import Messages
 from actum.store.records import _HEAD, Records
+from actum.store.transactions import Transaction
 from actum.store.workers import Workers
 from actum.store.workflows import Workflows
 
@@ -47,7 +48,7 @@ class Order:
     lease: float = 5.0
     concurrency: int = 50
     at: str | None = None
-    """The boundary at which the process kills itself: `flush`, `park`, `claim`, `rescue` or `declare`."""
+    """The boundary at which the process kills itself: `flush`, `park`, `claim`, `rescue`, `declare` or `commit`."""
     number: int = 0
     when: str = "before"
 
@@ -65,6 +66,7 @@ def arm(order: Order) -> None:
         "claim": (Workflows, "claim", lambda given, found: bool(found)),
         "rescue": (Workflows, "rescue", lambda given, found: True),
         "declare": (Workers, "stop", lambda given, found: True),
+        "commit": (Transaction, "commit", lambda given, found: True),
     }
     count = 0
     owner, method, counts = boundaries[order.at]
@@ -158,6 +160,8 @@ async def _watch(worker: Worker, name: str) -> None:
 def live(order: Order) -> int:
     """Be the process that an order asks for; return its exit status."""
     os.environ[FOLDER] = order.folder
+    if place(BILLS).exists():
+        os.environ[BILLS] = place(BILLS).read_text()
     log = os.open(place(f"log-{order.name}"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

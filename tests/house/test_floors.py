@@ -10,7 +10,7 @@ FLOORS = {
     0: {"model", "errors", "settings", "outcomes", "version"},
     1: {"machine", "flow"},
     2: {"store", "authoring"},
-    3: {"engine"},
+    3: {"engine", "sql", "sqlalchemy"},
     4: {"client"},
     5: {"cli", "console", "effects", "integrations", "testing"},
 }

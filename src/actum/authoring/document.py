@@ -72,6 +72,9 @@ def _step(one: Step[..., Any] | Contract[..., Any]) -> dict[str, Any]:
             "kind": one.kind,
             "in_doubt": one.in_doubt,
             "way_out": one.way_out,
+            "transactional": one.transactional
+            if isinstance(one.transactional, bool)
+            else one.transactional.name,
             "reversibility": one.reversibility,
             "not_done": _names(one.not_done),
             "settle_after": _seconds(one.settle_after),

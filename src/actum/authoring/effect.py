@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
+from actum.authoring.database import Database
 from actum.authoring.hooks import HookName
 from actum.authoring.names import check_kind
 from actum.authoring.step import Step, as_timeout
@@ -37,7 +38,7 @@ class Effect(Step[P, R]):
         kind: str,
         in_doubt: Literal["ask", "repeat"] = "ask",
         not_done: Sequence[type[BaseException]] = (),
-        transactional: bool = False,
+        transactional: bool | Database = False,
         editable: Sequence[str] = (),
         settle_after: Duration = DEFAULT_SETTLE_AFTER,
         timeout: Duration | Timeout | None = None,
@@ -51,11 +52,8 @@ class Effect(Step[P, R]):
         self.not_done = _checked_types(self.name, not_done)
         self.editable = self._checked_editable(editable)
         self.settle_after = parse_duration(settle_after)
-        self.transactional = transactional
-        if transactional:
-            raise InvalidContract(
-                f"{self.name}: transactional effects are not offered yet: leave it out, and attach a probe instead"
-            )
+        self.transactional: bool | Database = transactional
+        self._check_transactional(transactional)
 
     def key(self, function: Callable[P, str]) -> Callable[P, str]:
         """Attach the operation key, a plain function of the arguments; without it: origin workflow and address."""
@@ -131,6 +129,23 @@ class Effect(Step[P, R]):
             )
         super()._attach(name, function)
 
+    def _check_transactional(self, transactional: object) -> None:
+        if not isinstance(transactional, bool | Database):
+            raise InvalidContract(
+                f"{self.name}: transactional={transactional!r} is no database: write True for the engine's own, or "
+                "actum.sql.Database(…) for another Postgres"
+            )
+        if not transactional:
+            return
+        if not self.is_async:
+            raise InvalidContract(
+                f"{self.name} is transactional and a plain function: write `async def`, its connection is asynchronous"
+            )
+        if self.in_doubt == "repeat":
+            raise InvalidContract(
+                f"{self.name} is transactional, so its outcome commits with its rows: leave in_doubt out"
+            )
+
     def _checked_editable(self, editable: Sequence[str]) -> tuple[str, ...]:
         if isinstance(editable, str):
             raise InvalidContract(
@@ -158,7 +173,7 @@ def effect(
     *,
     in_doubt: Literal["ask", "repeat"] = "ask",
     not_done: Sequence[type[BaseException]] = (),
-    transactional: bool = False,
+    transactional: bool | Database = False,
     editable: Sequence[str] = (),
     settle_after: Duration = DEFAULT_SETTLE_AFTER,
     timeout: Duration | Timeout | None = None,
@@ -169,6 +184,8 @@ def effect(
 
     `in_doubt="repeat"` says that the other side honours the key, so repeating is safe; otherwise a probe decides
     where one is attached, else a person. `not_done` lists exceptions after which it certainly did not happen.
+    `transactional` has the body's rows and its outcome commit together: True in the engine's own database, or a
+    `actum.sql.Database`; the body writes through `actum.sql.connection()`, and whatever it raises has not happened.
     `settle_after` is how long after its time-out a request may still arrive (30 seconds by default). `editable`
     names the parameters an approver may change. `timeout` is per attempt, 1 minute when omitted. Raises
     InvalidContract for anything that cannot be meant.

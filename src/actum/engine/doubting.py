@@ -75,20 +75,26 @@ class DoubtfulExecution(StepExecution):
             body = orjson.dumps(
                 {"message": f"it happened, and its result cannot be kept: {error}", "path": error.path}
             )
+        record = self.outcome(kind, settled or (None if word == "completed" else word), snapshot, body)
+        self.progress.is_started = self.progress.is_in_doubt = False
+        self.deliver(record, word, body)
+
+    def outcome(self, kind: EventKind, outcome: str | None, snapshot: str, body: bytes) -> Record:
+        """Return the record that it happened, with the move of its ledger entry."""
         now = self.runner.now()
-        record = Record(
+        return Record(
             kind,
             now,
+            step=self.name,
+            address=self.address,
             attempt=self.attempts,
-            outcome=settled or (None if word == "completed" else word),
+            outcome=outcome,
             data=f'{{"us":{max(now - self.progress.started_at, 0)}}}',
             snapshot=snapshot,
             argument_hash=self.request.argument_hash,
             body=body,
             ended=self._ended("succeeded", body),
         )
-        self.progress.is_started = self.progress.is_in_doubt = False
-        self.deliver(record, word, body)
 
     # doubt
 

@@ -23,7 +23,7 @@ from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
 from actum.engine.reaching import Reaching
 from actum.engine.steps import reason_of, retry_after_of
-from actum.errors import NotDone
+from actum.errors import Fatal, NotDone
 from actum.machine.keys import action_hash, outside_key
 from actum.machine.policy import STRICTEST
 from actum.machine.retry import Again, decide
@@ -74,13 +74,17 @@ class EffectExecution(DoubtfulExecution):
         elif progress.is_in_doubt:
             self._resolve_doubt()
         elif progress.is_started:
-            self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it executed")
+            self.found_started()
         elif progress.again_at is not None and progress.again_at > self.runner.now():
             self.due, self._then = progress.again_at, self.intend
         else:
             if progress.attempts:
                 self.mode = "again"
             self.decided()
+
+    def found_started(self) -> None:
+        """Go on from an intent that an earlier process left without an outcome."""
+        self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it executed")
 
     def act(self) -> None:
         self.due = None
@@ -293,7 +297,7 @@ class EffectExecution(DoubtfulExecution):
             attempt=self.tries,
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason,
-            is_final=isinstance(error, self.effect.retry.never) if self.effect.retry.never else False,
+            is_final=isinstance(error, (Fatal, *self.effect.retry.never)),
             retry_after=retry_after_of(error),
             jitter=runner.jitter(),
         )

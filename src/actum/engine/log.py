@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from actum.model.events import EventKind
+from actum.store.records import Flush, Records
+from actum.store.rows import Answer
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -69,6 +71,7 @@ class Record:
 
     `current_step`, `attempt_count`, `status` and `cause` are the row's values from this record on. `then` is called
     once the record is durable. `extras` are rows of other tables, by the name the statement knows them under.
+    A record with a `carrier` is written alone, in that transaction.
     """
 
     kind: EventKind
@@ -94,6 +97,7 @@ class Record:
     current_step: str | None = None
     attempt_count: int = 0
     is_final: bool = False
+    carrier: Carrier | None = None
     then: list[Callable[[], None]] | None = None
 
 
@@ -103,6 +107,30 @@ class Park:
 
     seen_wake: int
     run_at: datetime
+
+
+class Carrier(Protocol):
+    """A transaction of the author's in which one record is written, last of all; then both are durable, or neither.
+
+    `error` is why they are not, where that is certain.
+    """
+
+    error: BaseException | None
+
+    async def close_body(self) -> None:
+        """See that the body left the transaction as it was given."""
+
+    async def append(self, records: Records, instance: UUID, flush: Flush) -> list[Answer]:
+        """Write the record inside the transaction."""
+
+    async def commit(self) -> None:
+        """Commit."""
+
+    async def roll_back(self) -> None:
+        """Undo everything."""
+
+    def abandon(self) -> None:
+        """Give the connection up: the server rolls back."""
 
 
 class Writer(Protocol):
@@ -134,6 +162,7 @@ class Log:
         "discarded",
         "epoch",
         "id_bytes",
+        "is_away",
         "is_queued",
         "next_seq",
         "park",
@@ -173,3 +202,5 @@ class Log:
         self.discarded: list[int] = []
         self.pending: deque[Record] = deque()
         self.is_queued = False
+        self.is_away = False
+        """Whether a record of it is being written by a transaction of its own: until then it is in no flush."""

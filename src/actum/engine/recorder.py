@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from actum.engine.log import Log, Record, to_datetime
+from actum.engine.log import Carrier, Log, Record, to_datetime
 from actum.errors import DatabaseUnavailable
 from actum.machine.chain import link, payload_hash
 from actum.store.poison import REPEAT, SAID_BY_SERVER, is_poison
@@ -30,6 +30,8 @@ logger = logging.getLogger("actum.recorder")
 
 MOST_ROWS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
+NOT_COMMITTED = "not committed"
+"""Why a record is refused whose transaction did not commit."""
 PATIENCE = 30.0
 """Seconds a flush may take before its connection is given up; the flush is then sent again, never cancelled."""
 
@@ -56,6 +58,7 @@ class Recorder:
         self._queue: list[Log] = []
         self._awake = asyncio.Event()
         self._is_stopping = False
+        self._away: set[asyncio.Task[None]] = set()
         self._connection: Any = None
         self.flushes = 0
         self.rows = 0
@@ -63,7 +66,7 @@ class Recorder:
 
     def queue(self, log: Log) -> None:
         """Have the log's pending records, or its park, written with the next flush. Called by its runner."""
-        if not log.is_queued:
+        if not log.is_queued and not log.is_away:
             log.is_queued = True
             self._queue.append(log)
             self._awake.set()
@@ -79,7 +82,7 @@ class Recorder:
             while True:
                 await self._awake.wait()
                 if not self._queue:
-                    if self._is_stopping:
+                    if self._is_stopping and not self._away:
                         return
                     self._awake.clear()
                     continue
@@ -109,7 +112,9 @@ class Recorder:
                 break
             seen.add(log.workflow_id)
             log.is_queued = False
-            if log.pending or log.park is not None:
+            if log.pending and log.pending[0].carrier is not None:
+                self._send_away(log)
+            elif log.pending or log.park is not None:
                 self._take_one(batch, log)
         return batch
 
@@ -119,7 +124,7 @@ class Recorder:
         flush = batch.flush
         while log.pending and batch.rows < MOST_ROWS:
             record = log.pending[0]
-            if record.intent is not None and _clashes(record, taken):
+            if taken and (record.carrier is not None or _clashes(record, taken)):
                 break
             log.pending.popleft()
             taken.append(record)
@@ -127,7 +132,7 @@ class Recorder:
             seq += 1
             batch.rows += 1
             batch.size += len(record.body or b"") + 512
-            if record.intent is not None:
+            if record.intent is not None or record.carrier is not None:
                 break
         tail = taken[-1] if taken else log.tail
         park = log.park if not log.pending else None
@@ -287,12 +292,17 @@ class Recorder:
             answer = answers.get(log.workflow_id)
             if answer is None and was_sent:
                 answer = await self._read_back(log, seq, head)
-            try:
-                self._tell_one(log, taken, seq, head, answer)
-            except Exception:
-                logger.exception("what became of a flush could not be told to workflow %s", log.workflow_id)
-            if log.pending:
-                self.queue(log)
+            self._tell_guarded(log, taken, seq, head, answer)
+
+    def _tell_guarded(
+        self, log: Log, taken: list[Record], seq: int, head: bytes, answer: Answer | None
+    ) -> None:
+        try:
+            self._tell_one(log, taken, seq, head, answer)
+        except Exception:
+            logger.exception("what became of a flush could not be told to workflow %s", log.workflow_id)
+        if log.pending:
+            self.queue(log)
 
     def _tell_one(self, log: Log, taken: list[Record], seq: int, head: bytes, answer: Answer | None) -> None:
         if answer is None:
@@ -307,11 +317,14 @@ class Recorder:
             log.writer.written(taken, answer.wake or 0, answer.released)
 
     async def _read_back(self, log: Log, seq: int, head: bytes) -> Answer | None:
-        """After a lost reply, let the row say whether the first sending was written: as I would have left it?"""
+        """After a lost reply, let the row say whether it was written: is it as I would have left it?
+
+        Read with its lock, so once whatever is still being committed has been.
+        """
         row = None
         while True:
             try:
-                row = await self._store.workflows.get(log.workflow_id)
+                row = await self._store.workflows.get_settled(log.workflow_id)
                 break
             except DatabaseUnavailable as error:
                 await self._wait_out(error, 0.2)
@@ -320,6 +333,56 @@ class Recorder:
         if row.instance not in (self._instance, None):
             return None
         return Answer(log.workflow_id, row.wake, row.instance is None, None)
+
+    # transactions of authors
+
+    def _send_away(self, log: Log) -> None:
+        """Have the log's first record written by the transaction that carries it; the log is in no flush until then."""
+        batch = _Batch()
+        log.is_away = True
+        self._take_one(batch, log)
+        task = asyncio.get_running_loop().create_task(self._carry(batch), name="recorder: a transaction")
+        self._away.add(task)
+        task.add_done_callback(self._came_back)
+
+    def _came_back(self, task: asyncio.Task[None]) -> None:
+        self._away.discard(task)
+        self._awake.set()
+
+    async def _carry(self, batch: _Batch) -> None:
+        log, taken, seq, head = batch.taken[0]
+        carrier = taken[0].carrier
+        assert carrier is not None, "only what has a carrier is sent away"  # noqa: S101  # narrows the type
+        try:
+            answer = await self._commit(carrier, batch, log, seq, head)
+        finally:
+            log.is_away = False
+        self.flushes += 1
+        self.rows += batch.rows
+        self._tell_guarded(log, taken, seq, head, answer)
+
+    async def _commit(
+        self, carrier: Carrier, batch: _Batch, log: Log, seq: int, head: bytes
+    ) -> Answer | None:
+        """Write and commit; say what became of it, reading the row where the reply was lost."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await carrier.close_body()
+                answers = await carrier.append(self._store.records, self._instance, batch.flush)
+                if answers:
+                    await carrier.commit()
+                    return answers[0]
+                await carrier.roll_back()
+                return None
+        except LOST as error:
+            carrier.error = error
+            carrier.abandon()
+        except (
+            Exception
+        ) as error:  # the server's word on what the author wrote, or on its commit: it is not there
+            carrier.error = error
+            await carrier.roll_back()
+        return await self._read_back(log, seq, head) or Answer(log.workflow_id, None, False, NOT_COMMITTED)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

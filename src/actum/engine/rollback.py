@@ -21,7 +21,7 @@ import orjson
 from actum.authoring.effect import Effect
 from actum.engine.execution import as_data
 from actum.engine.log import Record
-from actum.engine.undoing import UndoExecution
+from actum.engine.transactional_undo import undo_of
 from actum.errors import NotFound
 from actum.flow import Command
 from actum.machine.ledger import EffectState
@@ -230,7 +230,9 @@ class Rollback:
             effect, row.arguments, row.result or b"null", digest, entry["key"], entry["generation"]
         )
         address = entry["address"]
-        execution = UndoExecution(runner, Command(address, request), runner.history.at(address))
+        execution = undo_of(effect.transactional)(
+            runner, Command(address, request), runner.history.at(address)
+        )
         execution.begins_undo = row.state != EffectState.UNDOING
         execution.on_done = self._undone
         execution.on_failed = self._stop

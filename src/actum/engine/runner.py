@@ -38,6 +38,7 @@ from actum.engine.reopening import as_edited, ask_again
 from actum.engine.replaying import stand_up
 from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution, reason_of
+from actum.engine.transactional import execution_of
 from actum.engine.undoing import UndoExecution
 from actum.errors import DatabaseUnavailable, InvalidInput
 from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started, Timer
@@ -143,8 +144,8 @@ class Runner:
 
     @property
     def is_intending(self) -> bool:
-        """Whether an intent waits for the database's answer: until then nothing else is taken in."""
-        return self._intent is not None
+        """Whether an intent waits for the database's answer, or what came meanwhile waits to be taken in."""
+        return self._intent is not None or bool(self._inbox)
 
     @property
     def is_stuck(self) -> bool:
@@ -422,7 +423,7 @@ class Runner:
         if isinstance(subject, Contract):
             return ChildExecution(self, command, progress)
         if isinstance(subject, Effect):
-            return EffectExecution(self, command, progress)
+            return execution_of(subject.transactional)(self, command, progress)
         return StepExecution(self, command, progress)
 
     def _note_current(self) -> None:
@@ -480,7 +481,10 @@ class Runner:
             for action in record.then:
                 self.when_durable(action)
         if self.executions.get(execution.address) is execution:
-            self.guarded(lambda: self.when_going(lambda: execution.refused(why)))
+            if record.carrier is not None:  # nothing of it is there, paused or not
+                self.guarded(execution.refused, why)
+            else:
+                self.guarded(lambda: self.when_going(lambda: execution.refused(why)))
         self.guarded(self._drain_inbox)
         self.guarded(self.consider)
 
@@ -527,10 +531,14 @@ class Runner:
     # intents
 
     def _next_intent(self) -> None:
-        if self._intent is not None or self.is_over or self.is_ending or self.is_stopped or self.is_draining:
+        """Queue the next record that may be refused; one whose transaction is open goes first, and whatever stopped."""
+        if self._intent is not None or self.is_over or self.is_ending:
             return
-        while self._intents:
-            execution, record = self._intents.popleft()
+        is_held_back = self.is_stopped or self.is_draining
+        for execution, record in sorted(self._intents, key=lambda intent: intent[1].carrier is None):
+            if is_held_back and record.carrier is None:
+                return
+            self._intents.remove((execution, record))
             if self.executions.get(execution.address) is execution:
                 self._intent = execution, record
                 self._note_current()

@@ -27,6 +27,8 @@ from actum.outcomes import Unusable
 
 def reason_of(error: BaseException) -> Reason:
     """Return the word of the closed list that fits an exception."""
+    if isinstance(error, InvalidInput):
+        return Reason.SCHEMA_INVALID
     names = [kind.__name__ for kind in type(error).__mro__]
     code = getattr(error, "status_code", None) or getattr(
         getattr(error, "response", None), "status_code", None
@@ -107,7 +109,7 @@ class StepExecution(Execution):
         self._decoded = step.codec.decode_arguments(self.request.arguments)
         args, kwargs = self._decoded
         self._run(
-            step.function,
+            self.body(),
             args,
             kwargs,
             is_async=step.is_async,
@@ -115,6 +117,10 @@ class StepExecution(Execution):
             limit_name=name,
             done=self._tried,
         )
+
+    def body(self) -> Callable[..., Any]:
+        """Return what an attempt runs."""
+        return self.step.function
 
     def _limit(self) -> tuple[float | None, str]:
         limits = Limits.of(self.step)

@@ -59,11 +59,15 @@ class UndoExecution(Execution):
         if self.progress.is_in_doubt:
             self._resolve()
         elif self.progress.is_started:
-            self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it was undone")
+            self.found_started()
         elif self.progress.again_at is not None and self.progress.again_at > self.runner.now():
             self.due, self._then = self.progress.again_at, self._intend
         else:
             self._intend()
+
+    def found_started(self) -> None:
+        """Go on from an intent that an earlier process left without an outcome."""
+        self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it was undone")
 
     def act(self) -> None:
         self.due = None
@@ -139,9 +143,12 @@ class UndoExecution(Execution):
         hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
         result = self.effect.codec.decode_result(self.request.result)
-        self._run(
-            hook.function, (result, *args), kwargs, key="/undo", is_async=hook.is_async, done=self._tried
-        )
+        body = self.body(hook.function)
+        self._run(body, (result, *args), kwargs, key="/undo", is_async=hook.is_async, done=self._tried)
+
+    def body(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what an attempt runs."""
+        return function
 
     def _run(
         self,
@@ -208,7 +215,17 @@ class UndoExecution(Execution):
         original: str | None,
         message: MessageRow | None,
     ) -> None:
-        """Record one move of the undo's own ledger entry, and of the entry it undoes."""
+        self.record(self.moved(kind, outcome, state, original, message))
+
+    def moved(
+        self,
+        kind: EventKind,
+        outcome: str | None,
+        state: str,
+        original: str | None,
+        message: MessageRow | None,
+    ) -> Record:
+        """Return the record of one move of the undo's own ledger entry, and of the entry it undoes."""
         record = Record(
             kind,
             self.runner.now(),
@@ -221,7 +238,8 @@ class UndoExecution(Execution):
         )
         if original is not None:
             record.also_ended = self._original(original)
-        self.record(record)
+        record.address, record.step = self.address, self.name
+        return record
 
     def _original(self, state: str) -> Ended:
         return Ended(self.effect.kind, self.request.key, self.request.generation, state, self.request.result)

@@ -26,6 +26,7 @@ from actum.engine.admission import require_ownership, with_children
 from actum.engine.alone import Isolator
 from actum.engine.claimer import Claimer
 from actum.engine.clock import DatabaseClock, monotonic_us
+from actum.engine.databases import Databases
 from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
 from actum.engine.loop import Loop
 from actum.engine.recorder import Recorder
@@ -145,6 +146,7 @@ class Worker:
         _filter_replays()
         self.hints = Hints(self.store, is_on=self.settings.hints)
         self.recorder = Recorder(self.store, self.instance)
+        self.databases = Databases(self.store)
         self.heartbeat = Heartbeat(
             self.store,
             self.instance,
@@ -203,6 +205,7 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.databases.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
         if self._opened is not None:
             await self._opened.close()

@@ -155,6 +155,11 @@ class Workflows:
         rows = await self._pool.fetch(self._named("get"), id=workflow_id)
         return WorkflowRow(**rows[0]) if rows else None
 
+    async def get_settled(self, workflow_id: UUID) -> WorkflowRow | None:
+        """Return one row, or None, once every transaction that was writing it has ended."""
+        rows = await self._pool.fetch(self._named("get_settled"), id=workflow_id)
+        return WorkflowRow(**rows[0]) if rows else None
+
     async def find(self, suffix: str) -> list[UUID]:
         """Return up to ten ids that end in the hexadecimal digits `suffix`, newest first."""
         rows = await self._pool.fetch(self._named("find"), suffix=suffix)

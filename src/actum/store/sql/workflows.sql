@@ -187,6 +187,21 @@ select w.id, w.contract, w.key, w.shape_hash, w.document_hash, w.python, w.chang
   from actum.workflows w
  where w.id = :id::uuid;
 
+-- name: get_settled
+-- One workflow's row, once whoever is writing it has committed or not. Called by the Recorder after a lost reply.
+-- The columns are the locking part's own: any other part would show the row as it was before the wait.
+with settled as materialized (
+    select w.id, w.contract, w.key, w.shape_hash, w.document_hash, w.python, w.changes, w.team, w.origin, w.requester,
+           w.parent, w.parent_address, w.salt, w.status, w.cause, w.current_step, w.attempt_count, w.next_seq,
+           w.chain_head, w.deadline, w.epoch, w.wake, w.crash_count, w.created_at, w.queue, w.tags::text as tags,
+           w.updated_at, w.finished_at, w.run_at, w.instance
+      from actum.workflows w
+     where w.id = :id::uuid
+       for update
+)
+select s.*
+  from settled s;
+
 -- name: find
 -- Workflows whose id ends in these digits, newest first. Called by the command line for short names.
 select w.id

@@ -1,0 +1,123 @@
+"""The keys table in another Postgres, where effects are transactional: the truth about what happened there.
+
+A claim is a short transaction of its own; the author's transaction then holds the key's row and completes it. If the
+process dies in between, the next claim waits for that row, and finds it done or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from actum.errors import DatabaseMismatch, NotDone
+from actum.store.pool import conceal
+from actum.store.statements import Statement, load
+from actum.store.transactions import Transaction, Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt at one operation: `key` as the outside sees it, and the numbers that fence it."""
+
+    kind: str
+    key: str
+    workflow_id: UUID
+    epoch: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It has happened already, with this result as encoded."""
+
+    result: bytes
+
+
+class OperationKeys:
+    """The operations of one other database. The keys table is made when first needed."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._transactions = Transactions(dsn)
+        self._is_ready = False
+
+    async def begin(self, claim: Claim) -> Transaction | Done:
+        """Claim the key and begin the transaction that will complete it; or return what was done under it.
+
+        Raises NotDone where a newer holder of the workflow has claimed it, DatabaseMismatch where the keys table is
+        missing and may not be made, and the driver's errors: nothing was done by this attempt then.
+        """
+        await self._prepare()
+        found = await self._take(claim)
+        if found is not None:
+            return found
+        transaction = await self._transactions.begin()
+        try:
+            if not await _fetch(transaction.connection, "hold", claim, fenced=True):
+                raise NotDone(f"another attempt has claimed the key {claim.key!r} of {claim.kind}")
+        except BaseException:
+            await transaction.roll_back()
+            raise
+        return transaction
+
+    async def complete(self, transaction: Transaction, claim: Claim, result: bytes) -> None:
+        """Write the result beside what the body wrote; the commit is still to come."""
+        await transaction.close_body()
+        await _fetch(transaction.connection, "complete", claim, result=result)
+
+    async def close(self) -> None:
+        """Close every connection; what is open is rolled back."""
+        await self._transactions.close()
+
+    async def _take(self, claim: Claim) -> Done | None:
+        transaction = await self._transactions.begin()
+        try:
+            taken = await _fetch(transaction.connection, "claim", claim, fenced=True)
+            rows = [] if taken else await _fetch(transaction.connection, "read", claim)
+            await transaction.close_body()
+            await transaction.commit()
+        except BaseException:
+            await transaction.roll_back()
+            raise
+        if taken:
+            return None
+        if rows and rows[0]["is_done"]:
+            return Done(rows[0]["result"] or b"null")
+        raise NotDone(f"a newer holder of the workflow has claimed the key {claim.key!r} of {claim.kind}")
+
+    async def _prepare(self) -> None:
+        if self._is_ready:
+            return
+        transaction = await self._transactions.begin()
+        connection = transaction.connection
+        try:
+            if not await connection.fetchval(_statement("find_table").text):
+                await connection.execute(_statement("make_schema").text)
+                await connection.execute(_statement("make_table").text)
+            await transaction.close_body()
+            await transaction.commit()
+        except asyncpg.InsufficientPrivilegeError as error:
+            await transaction.roll_back()
+            raise DatabaseMismatch(
+                f"the database at {conceal(self._dsn)} has no table actum.operation_keys, and this account may not make "
+                f"it ({error}): have its owner make it, as the reference of transactional effects shows"
+            ) from error
+        except BaseException:
+            await transaction.roll_back()
+            raise
+        self._is_ready = True
+
+
+def _statement(name: str) -> Statement:
+    return load("keys")[name]
+
+
+async def _fetch(connection: Any, name: str, claim: Claim, *, fenced: bool = False, **values: object) -> Any:
+    statement = _statement(name)
+    values = {**values, "kind": claim.kind, "key": claim.key}
+    if fenced:
+        values |= {"workflow_id": claim.workflow_id, "epoch": claim.epoch, "attempt": claim.attempt}
+    return await connection.fetch(statement.text, *statement.order(values))
