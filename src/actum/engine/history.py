@@ -5,7 +5,7 @@ A pure reading of rows: the same records give the same in every process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -82,6 +82,8 @@ class Progress:
     """Its outcome is one that the replay left aside: the body has not seen it."""
     kept: Outcome | None = None
     """An outcome that a replay left aside, and that the body asks for again."""
+    past: Mapping[tuple[str, bytes], Outcome] = field(default_factory=dict)
+    """What calls of this address came to that a replay left aside, by name and argument hash."""
     budget_from: int = 0
     """The attempts made before a person reopened it: its retry counts from there."""
     edit: bytes | None = None
@@ -108,10 +110,17 @@ class Progress:
         """
         before = self.outcome
         known = (before.name, before.argument_hash) if before else (self.name, self.argument_hash)
+        past = dict(self.past)
+        if before is not None and not is_failure(before):
+            past[before.name, before.argument_hash] = before
+        kept = past.get((name, known[1] or b"" if argument_hash is None else argument_hash))
         if known[0] != name or argument_hash not in (known[1], None):
-            attempts = self.attempts if self.has_started else 0
-            return Progress(attempts=attempts, budget_from=attempts, mark=mark if self.has_started else "")
-        self.kept = before if before is not None and not is_failure(before) else None
+            has_entry = self.has_started or self.mark != ""
+            attempts = self.attempts if has_entry else 0
+            other = Progress(attempts=attempts, budget_from=attempts, mark=mark if has_entry else "")
+            other.past, other.kept = past, kept
+            return other
+        self.past, self.kept = past, kept
         asked, preview, child_id = self.asked, self.preview, self.child_id
         self.reopen()
         if not self.has_started:
