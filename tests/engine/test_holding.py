@@ -26,6 +26,8 @@ from actum import (
 )
 from actum.client.handle import Handle
 from actum.errors import InvalidInput, NotPossible
+from actum.store.records import Flush
+from actum.store.rows import Answer
 from actum.testing.harness import Harness
 
 replied = Signal("replied", str)
@@ -607,3 +609,49 @@ async def test_once_its_end_was_asked_for_or_its_deadline_passed_a_held_workflow
     await actum.run_until_idle()
     assert await handle.status() == "cancelled"
     assert (await held(actum, late))["address"] == "1"
+
+
+async def test_a_retry_that_comes_before_the_held_workflow_was_let_go_is_carried_out_at_once(
+    actum: Harness, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await actum.worker([alone])
+    world.broken.add("odd")
+    real, sent = worker.recorder._send, list[int]()
+    handle = await actum.start(alone("odd"))
+
+    async def send(flush: Flush) -> list[Answer]:
+        answers = await real(flush)
+        if not sent and (await handle.row()).cause == "held":
+            sent.append((await handle.row()).wake)
+            world.broken.clear()
+            await handle.retry(reason="seen at once")
+        return answers
+
+    monkeypatch.setattr(worker.recorder, "_send", send)
+    assert await handle.result(10) == 11
+    assert (len(sent), world.ran["odd"]) == (1, 3)
+
+
+async def test_code_that_does_not_fit_what_came_before_the_failure_cannot_be_retried(
+    actum: Harness, world: World
+) -> None:
+    @contract(on_failure="hold")
+    async def changing() -> int:
+        if "new code" in world.ran:
+            await report("something else")
+        else:
+            await work("before")
+        return await work("odd")
+
+    await actum.worker([changing])
+    world.broken.add("odd")
+    handle = await actum.start(changing())
+    await held(actum, handle)
+    world.ran["new code"] = 1
+    await handle.retry(reason="with new code")
+    assert "the code asks for report" in (await held(actum, handle))["refused"]
+    del world.ran["new code"]
+    world.broken.clear()
+    await handle.retry(reason="with the old code")
+    assert await handle.result(10) == 1
+    assert world.ran == {"before": 1, "odd": 3}
