@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import click
 
 from actum.cli import options
+from actum.cli.anchoring import Anchor, compare_anchors, read_anchors
 from actum.cli.exits import Exit
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out, open_client
@@ -16,22 +18,38 @@ from actum.cli.printing import BAD, GOOD, say, say_json
 from actum.cli.text import neutral
 from actum.client import Client
 from actum.errors import ActumError
-from actum.machine.chain import Edited, Gap, Intact, LostTail, Reordered, Verdict, payload_hash, verify
+from actum.machine.chain import (
+    GENESIS,
+    Edited,
+    Gap,
+    Intact,
+    LostTail,
+    Reordered,
+    Verdict,
+    payload_hash,
+    verify,
+)
+from actum.machine.decisions import Decision, verify_decisions
 from actum.machine.fold import fold
 from actum.model.events import Event
 from actum.model.ids import short
-from actum.store.rows import SnapshotRow, WorkflowRow
+from actum.store.rows import DecisionRow, SnapshotRow, WorkflowRow
 
 PAGE = 200
 PATIENCE = 20
 """How often a workflow that moves while it is read is read again."""
 
-PLACES = {"verify": Place("auditing:verify_logs", "Commands", "Verify logs, rows, payloads and the ledger.")}
+PLACES = {
+    "verify": Place(
+        "auditing:verify_logs", "Commands", "Verify logs, decisions, rows, payloads and the ledger."
+    ),
+    "anchor": Place("anchoring:anchor", "Commands", "Write the heads of all chains to a file elsewhere."),
+}
 
 
 @click.group(cls=LazyGroup, places=PLACES)
 def audit() -> None:
-    """Verify the logs."""
+    """Verify the logs, and keep their heads elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +62,45 @@ class Fault:
 
 @click.command("verify")
 @click.argument("workflows", metavar="[WORKFLOW]...", nargs=-1)
+@click.option(
+    "--against",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Compare with what `actum audit anchor` wrote there.",
+)
 @options.as_json
-def verify_logs(workflows: tuple[str, ...], is_json: bool) -> int:
-    """Verify the logs of workflows, all of them unless named: hash chain, payloads, rows, and the ledger.
+def verify_logs(workflows: tuple[str, ...], against: Path | None, is_json: bool) -> int:
+    """Verify the logs of workflows, all of them unless named: chains of events and decisions, payloads, rows, ledger.
 
-    Exit code 1 when anything is wrong. A chain made anew from its first event together with its row is found only by
-    comparing heads that are kept outside the database.
+    Exit code 1 when anything is wrong. A chain made anew from its first link together with its head is found only by
+    comparing heads that are kept outside the database: `actum audit anchor` writes them.
     """
-    return carry_out(_verify(workflows, is_json))
+    return carry_out(_verify(workflows, read_anchors(against) if against else {}, is_json))
 
 
-async def _verify(names: Sequence[str], is_json: bool) -> int:
+async def _verify(names: Sequence[str], anchors: Mapping[UUID, Sequence[Anchor]], is_json: bool) -> int:
     faults: list[Fault] = []
-    count = 0
+    seen: set[UUID] = set()
     async with open_client() as client:
         wanted = [await client.find(name) for name in names]
         async for workflow_id in _each(client, wanted):
-            count += 1
-            faults += await find_faults(client, workflow_id)
+            seen.add(workflow_id)
+            faults += await find_faults(client, workflow_id, anchors.get(workflow_id, ()))
+        for workflow_id in () if wanted else anchors:
+            if workflow_id not in seen:
+                faults.append(Fault(workflow_id, "it was anchored, and there is no such workflow any more"))
         for workflow_id, address, violation in await client.store.effects.find_violations():
             if not wanted or workflow_id in wanted:
                 faults.append(Fault(workflow_id, f"{violation}, at {address}"))
     if is_json:
         said = [{"workflow": str(fault.workflow_id), "fault": fault.sentence} for fault in faults]
-        say_json({"verified": count, "faults": said})
+        say_json({"verified": len(seen), "faults": said})
     else:
         for fault in faults:
             say(f"{short(fault.workflow_id)}: {neutral(fault.sentence)}", BAD)
-        noun = "workflow" if count == 1 else "workflows"
+        noun = "workflow" if len(seen) == 1 else "workflows"
         say(
-            f"{count} {noun} verified, {len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}",
+            f"{len(seen)} {noun} verified, {len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}",
             BAD if faults else GOOD,
         )
     return Exit.FAILED if faults else Exit.FINE
@@ -92,7 +119,7 @@ async def _each(client: Client, wanted: Sequence[UUID]) -> AsyncIterator[UUID]:
         last = page[-1].id
 
 
-async def find_faults(client: Client, workflow_id: UUID) -> list[Fault]:
+async def find_faults(client: Client, workflow_id: UUID, anchors: Sequence[Anchor] = ()) -> list[Fault]:
     """Return what is wrong with one workflow's log; one that moves meanwhile is read again."""
     row, events, snapshots = await _read(client, workflow_id)
     for _ in range(PATIENCE):
@@ -103,6 +130,10 @@ async def find_faults(client: Client, workflow_id: UUID) -> list[Fault]:
     sentences = [said] if (said := _say(verdict)) else []
     sentences += _compare(row, events) if not sentences else []
     sentences += _payload_faults(row, events, snapshots)
+    decisions, verdict = await _verify_decisions(client, workflow_id)
+    if said := _say(verdict, "decision"):
+        sentences.append(said)
+    sentences += compare_anchors(anchors, events, decisions)
     return [Fault(workflow_id, sentence) for sentence in sentences]
 
 
@@ -114,18 +145,31 @@ async def _read(
     return row, events, await client.store.records.read_snapshots(workflow_id)
 
 
-def _say(verdict: Verdict) -> str:
+async def _verify_decisions(client: Client, workflow_id: UUID) -> tuple[Sequence[DecisionRow], Verdict]:
+    """Verify a workflow's chain of decisions; one that grows meanwhile is read again."""
+    store = client.store.approvals
+    for _ in range(PATIENCE):
+        heads = await store.list_decision_heads(workflow_id)
+        rows = await store.list_decisions(workflow_id)
+        if heads == await store.list_decision_heads(workflow_id):
+            break
+    _, count, head = heads[0] if heads else (workflow_id, 0, GENESIS)
+    decisions = [Decision(**{name: getattr(row, name) for name in Decision.__slots__}) for row in rows]
+    return rows, verify_decisions(decisions, head, count)
+
+
+def _say(verdict: Verdict, noun: str = "event") -> str:
     match verdict:
         case Intact():
             return ""
         case Edited(seq):
-            return f"event {seq} is not the one that was written there"
+            return f"{noun} {seq} is not the one that was written there"
         case Gap(seq):
-            return f"event {seq} is missing"
+            return f"{noun} {seq} is missing"
         case Reordered(seq):
-            return f"another event stands at {seq}"
+            return f"another {noun} stands at {seq}"
         case LostTail(seq):
-            return f"event {seq} and all after it are missing"
+            return f"{noun} {seq} and all after it are missing"
 
 
 def _compare(row: WorkflowRow, events: Sequence[Event]) -> list[str]:

@@ -56,6 +56,9 @@ async def _decide(ruling: str, name: str, reason: str, who: str | None, dry_run:
         decided = await (client.approve if ruling == "approved" else client.reject)(
             row.id, reason, seen_hash=row.action_hash
         )
+    if decided.state == "pending":
+        say(f"counted for {neutral(client.actor)}, and others have to approve too: {headline(row)}")
+        return Exit.FINE
     again = " already" if decided.answer == "repeated" else ""
     say(f"{ruling}{again} by {neutral(decided.ruled_by)}: {headline(row)}")
     return Exit.FINE
