@@ -18,30 +18,26 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from actum.authoring.approval import ApprovalRequest
 from actum.authoring.contract import Contract
-from actum.authoring.effect import Effect
 from actum.authoring.failures import encode_failure
-from actum.authoring.question import Question
 from actum.engine.asking import ApprovalExecution
-from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
-from actum.engine.execution import Execution, TimerExecution, as_data
+from actum.engine.execution import Execution, as_data
 from actum.engine.history import History, misfit, read_history
-from actum.engine.holding import Holding, KeptExecution
+from actum.engine.holding import Holding
 from actum.engine.journal import Journal
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
+from actum.engine.making import make_execution
 from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
-from actum.engine.reopening import as_edited, ask_again
+from actum.engine.reopening import ask_again
 from actum.engine.replaying import stand_up
 from actum.engine.rollback import Rollback
-from actum.engine.steps import StepExecution, reason_of
-from actum.engine.transactional import execution_of
+from actum.engine.steps import reason_of
 from actum.engine.undoing import UndoExecution
 from actum.errors import DatabaseUnavailable, InvalidInput
-from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started, Timer
+from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started
 from actum.model.events import EventKind, Reason
 from actum.model.ids import short
 from actum.model.workflow import Cause, Status
@@ -329,7 +325,7 @@ class Runner:
         for address, request in flow.abandoned.items():
             progress = self.history.progress.get(address)
             if progress is not None and (progress.child_id or progress.asked or progress.is_asked):
-                self._make(Command(address, request)).stop()
+                make_execution(self, Command(address, request)).stop()
 
     def _note_rescues(self) -> None:
         for crash in range(self.history.rescues, self.row.crash_count):
@@ -379,7 +375,7 @@ class Runner:
             if mismatch is not None:
                 self._mismatched(mismatch)
                 return
-            execution = self.executions[command.address] = self._make(command)
+            execution = self.executions[command.address] = make_execution(self, command)
             made.append(execution)
         for execution in made:
             if self.executions.get(execution.address) is execution and not self.is_over:
@@ -407,24 +403,6 @@ class Runner:
         for commands in stash:
             self._carry(commands)
         self._next_intent()
-
-    def _make(self, command: Command) -> Execution:
-        request, progress = command.request, self.history.at(command.address)
-        if progress.kept is not None:
-            return KeptExecution(self, command, progress)
-        command = as_edited(self.history, command)
-        if isinstance(request, Timer):
-            return TimerExecution(self, command, progress)
-        if isinstance(request, ApprovalRequest):
-            return ApprovalExecution(self, command, progress)
-        if isinstance(request, Question):
-            return QuestionExecution(self, command, progress)
-        subject = getattr(request, "subject", None)
-        if isinstance(subject, Contract):
-            return ChildExecution(self, command, progress)
-        if isinstance(subject, Effect):
-            return execution_of(subject.transactional)(self, command, progress)
-        return StepExecution(self, command, progress)
 
     def _note_current(self) -> None:
         flow = self._flow
