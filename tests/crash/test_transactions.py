@@ -148,7 +148,7 @@ async def test_under_a_storm_of_cuts_every_row_is_there_once(
 ) -> None:
     chance = random.Random(11)
     shop = await Shop.open(make_place, server, "storm")
-    names = [f"w{number}!" for number in range(60)]
+    names = [f"w{number}!" for number in range(40)]
     handles = await shop.place.requester.start_many([CONTRACTS["purchase"](name) for name in names])
     attending = [asyncio.create_task(Person(shop.place, handle).attend()) for handle in handles]
     with Proxy(shop.place.dsn) as own, Proxy(shop.bills) as other:
@@ -157,7 +157,7 @@ async def test_under_a_storm_of_cuts_every_row_is_there_once(
         async with Worker([CONTRACTS["purchase"]], name="storm", settings=settings, grace=0.0):
             ending = asyncio.gather(*(handle.result(60) for handle in handles))
             while not ending.done():
-                if own.cuts + other.cuts < 60:
+                if own.cuts + other.cuts < 40:
                     chance.choice((own, other)).cut_any(chance)
                 await asyncio.wait({ending}, timeout=0.02)
             for name, result in zip(names, await ending, strict=True):

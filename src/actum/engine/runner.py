@@ -254,7 +254,11 @@ class Runner:
         self._take_in(record, delivery)
 
     def show(self, delivery: Delivery) -> None:
-        """Let the body see what a record brings that is durable already."""
+        """Let the body see what a record brings that is durable already.
+
+        Whether to park is for the caller to consider, once what came meanwhile is taken in: a park that is queued
+        before it would give the workflow up behind its back.
+        """
         self._take_in(None, delivery)
 
     def intend(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
@@ -357,7 +361,7 @@ class Runner:
         if record is not None:
             self.journal.queue(record)
         self._carry(commands)
-        if not self.log.pending:
+        if record is not None and not self.log.pending:
             self.consider()
 
     def _carry(self, commands: Commands) -> None:
