@@ -200,7 +200,7 @@ def test_a_text_that_is_no_policy_gets_one_sentence(text: str) -> None:
 def test_a_mangled_file_is_read_or_refused_and_never_anything_else() -> None:
     chance = random.Random(30)
     refused = 0
-    for _ in range(1500):
+    for _ in range(500):
         text = list(GOOD)
         for _ in range(chance.choice([1, 1, 2, 4])):
             at = chance.randrange(len(text))
@@ -215,7 +215,7 @@ def test_a_mangled_file_is_read_or_refused_and_never_anything_else() -> None:
             lines = [one.line for one in error.mistakes]
             if not 1 <= min(lines) <= max(lines) <= mangled.count("\n") + 1:
                 pytest.fail(f"a mistake stands in no line of the file: {error}")
-    assert 500 < refused < 1500
+    assert 150 < refused < 500
 
 
 def test_the_hash_is_that_of_the_text_whatever_its_line_ends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -245,6 +246,25 @@ def test_a_trace_says_why_a_fact_is_unknown(given: object, reason: str) -> None:
 def test_a_number_of_any_length_is_ruled_and_explained() -> None:
     ruling = make_policy([SMALL]).rule(replace(OPERATION, facts={"rows": 10**5000}))
     assert (2, "too long to write" in ruling.explain()) == (ruling.tier, True)
+
+
+def test_what_is_unknown_says_so_among_the_reasons() -> None:
+    policy = make_policy([LOW, BUT])
+    assert ("but. (but counts because a fact it asks for is unknown.)",) == policy.rule(NO_TABLE).whys
+    assert ("but.",) == policy.rule(replace(OPERATION, facts={"table": "orders"})).whys
+
+
+def test_a_ruling_that_was_kept_is_compared_as_it_was() -> None:
+    for rules in ([SMALL, PROD], [HOLD, rule("held", more=by("hold"))], [deny("no")]):
+        ruling = make_policy(rules).rule(OPERATION)
+        kept = Ruling.from_data(json.loads(json.dumps(ruling.as_data())))
+        assert (ruling.approvals, ruling.rules, ruling.whys) == (kept.approvals, kept.rules, kept.whys)
+        assert (ruling.tier, ruling.is_denied, ruling.policy_hash) == (
+            kept.tier,
+            kept.is_denied,
+            kept.policy_hash,
+        )
+        assert [False, False] == [ruling.is_stricter_than(kept), kept.is_stricter_than(ruling)]
 
 
 def test_activation_may_need_a_second_person() -> None:

@@ -120,13 +120,13 @@ class UnknownMatches(Program):
 
 @pytest.mark.parametrize("wrong", [UnknownDoesNotMatch, UnknownMatches])
 def test_the_two_first_thoughts_are_caught_lowering(wrong: type[Program]) -> None:
-    found = campaign(21, 20, 100, lambda policy: wrong(policy.document).rule)
-    assert found.lowered["tier"] > 10
+    found = campaign(21, 12, 100, lambda policy: wrong(policy.document).rule)
+    assert found.lowered["tier"] > 5
 
 
 def test_the_order_of_rules_has_no_meaning() -> None:
     chance = random.Random(22)
-    for _ in range(60):
+    for _ in range(15):
         rules = make_rules(chance)
         one, other = make_policy(rules), make_policy(chance.sample(rules, len(rules)))
         for _ in range(20):
@@ -147,7 +147,7 @@ def shape(ruling: Ruling) -> object:
 def test_adding_a_restriction_never_lowers(added: str) -> None:
     chance = random.Random(23)
     changed = 0
-    for number in range(60):
+    for number in range(20):
         rules = make_rules(chance)
         before = make_policy(rules)
         after = make_policy([*rules, make_rule(chance, added, f"added-{number}", tier=2)])
@@ -156,4 +156,4 @@ def test_adding_a_restriction_never_lowers(added: str) -> None:
             was, now = before.rule(operation), after.rule(operation)
             assert "" == looser(was, now, named_only=added == "rule")
             changed += bool(looser(now, was))
-    assert changed > 50
+    assert changed > 20

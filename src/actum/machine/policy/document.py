@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 from actum.machine.policy.calendars import DAYS, Calendar, read_hours
 from actum.machine.policy.facts import SUMMABLE, Fact, FactType
-from actum.machine.policy.grammar import DEFAULT_REMIND, KEYS, SCHEMA, is_required, names_of
+from actum.machine.policy.grammar import KEYS, SCHEMA, is_required, names_of
 from actum.machine.policy.matches import read_facts, read_literal, read_match
 from actum.machine.policy.policy import Policy
 from actum.machine.policy.reading import Reading, Table, nearest, shown
 from actum.machine.policy.rules import ANYBODY, Document, Group, Rule, Sort
 from actum.machine.policy.ruling import (
     DEFAULT,
+    DEFAULT_REMIND,
     NEVER,
     NO_POLICY,
     OWNER,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from actum.machine.policy.ruling import DEFAULT_REMIND
+
 SCHEMA: Final = 1
-DEFAULT_REMIND: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from actum.machine.policy.tracing import Considered, describe
 
@@ -18,6 +18,7 @@ DEFAULT: Final = "default"
 """The name under which the default tier stands among the rules of a ruling."""
 NO_POLICY: Final = "no-policy"
 NEVER: Final = ("requester", "contract_author")
+DEFAULT_REMIND: Final = 0.8
 
 
 class OnExpiry(StrEnum):
@@ -60,7 +61,7 @@ class Requirement:
     expires: timedelta | None = None
     on_expiry: OnExpiry = OnExpiry.REJECT
     escalate_to: str | None = None
-    remind: float = 0.8
+    remind: float = DEFAULT_REMIND
 
     def implies(self, other: Requirement) -> bool:
         """Whether whoever satisfied this one satisfied `other` too: as many people, of no wider circle."""
@@ -79,6 +80,21 @@ class Requirement:
             "escalate_to": self.escalate_to,
             "remind": self.remind,
         }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Requirement:
+        """Return what `as_data` wrote; what is not there has its default."""
+        expires = data.get("expires")
+        return cls(
+            data["group"],
+            tuple(data["by"]),
+            data.get("quorum", 1),
+            tuple(data.get("never", NEVER)),
+            None if expires is None else timedelta(seconds=expires),
+            OnExpiry(data.get("on_expiry", OnExpiry.REJECT)),
+            data.get("escalate_to"),
+            data.get("remind", DEFAULT_REMIND),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +162,7 @@ class Ruling:
     @property
     def remind(self) -> float:
         """The share of that time after which to remind: the earliest any approval asks for."""
-        return min((one.remind for one in self.approvals), default=0.8)
+        return min((one.remind for one in self.approvals), default=DEFAULT_REMIND)
 
     @property
     def trace(self) -> tuple[Considered, ...]:
@@ -161,10 +177,35 @@ class Ruling:
         )
         return f"{first}, by {self.rule}: {self.why}{asked}\n{describe(self.trace)}".rstrip()
 
+    def as_data(self) -> dict[str, object]:
+        """Return what is to be kept of this as JSON values: all that `is_stricter_than` looks at, rules and reasons."""
+        return {
+            "tier": self.tier,
+            "denied": self.is_denied,
+            "rules": list(self.rules),
+            "whys": list(self.whys),
+            "approvals": [one.as_data() for one in self.approvals],
+            "policy_hash": None if self.policy_hash is None else self.policy_hash.hex(),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Ruling:
+        """Return a ruling that `as_data` wrote, to compare another with; it has no trace, batch or escalation."""
+        hashed = data.get("policy_hash")
+        return cls(
+            data["tier"],
+            tuple(data["rules"]),
+            tuple(data["whys"]),
+            tuple(Requirement.from_data(one) for one in data["approvals"]),
+            data["denied"],
+            policy_hash=None if hashed is None else bytes.fromhex(hashed),
+        )
+
     def is_stricter_than(self, other: Ruling) -> bool:
         """Whether what satisfied `other` does not satisfy this: by deny, tier, or an approval not yet given.
 
-        An approval given under `other` stands under this ruling exactly if this is False. Two rulings may each be
+        An approval asked for under `other` stands under this ruling exactly if this is False; `other` is the ruling as
+        it was when asked, since escalation and handing over change who decides and not what was needed. Two rulings may each be
         stricter than the other, where they ask different people. Reasons, rule ids and expiry do not matter: a
         reworded policy does not ask again, and an approval carries its own expiry.
         """
