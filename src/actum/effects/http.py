@@ -18,9 +18,11 @@ Needs httpx: `pip install "actum[http]"`; it is imported when the first request 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -282,7 +284,9 @@ class Service:
         if self.open_client is not None:
             return self.open_client()
         limit = parse_duration(self.timeout).total_seconds()
-        return httpx.AsyncClient(timeout=httpx.Timeout(limit, connect=min(LONGEST_CONNECT, limit / 2)))
+        return httpx.AsyncClient(
+            verify=_trusted(), timeout=httpx.Timeout(limit, connect=min(LONGEST_CONNECT, limit / 2))
+        )
 
     def _below(self, location: str | None) -> str | None:
         if location is None:
@@ -292,6 +296,14 @@ class Service:
         prefix = urlsplit(self.url).path
         is_local = location.startswith("/") and not location.startswith("//")
         return location[len(prefix) :] if is_local and location.startswith(prefix + "/") else location
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates to trust, loaded once: that takes longer than a request."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 async def _read(response: httpx.Response) -> tuple[bytes, bool]:
