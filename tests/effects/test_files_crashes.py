@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.crash
+
 PROGRAM = Path(__file__).with_name("files_process.py")
 
 

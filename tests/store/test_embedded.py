@@ -256,6 +256,7 @@ def test_holds_of_one_process_are_counted_apart(place: Place) -> None:
     second.close()
 
 
+@pytest.mark.crash
 def test_what_was_committed_outlives_sigkill_of_the_only_user(place: Place) -> None:
     user = place.user()
     ask(user.line(), "create table kept as select 7 as number")
@@ -266,6 +267,7 @@ def test_what_was_committed_outlives_sigkill_of_the_only_user(place: Place) -> N
         ask(server.dsn, "drop table kept")
 
 
+@pytest.mark.crash
 def test_killed_server_is_recovered_by_the_next_open_under_the_same_dsn(place: Place) -> None:
     dsn = place.user().line()
     ask(dsn, "create table survivor as select 8 as number")
@@ -275,6 +277,7 @@ def test_killed_server_is_recovered_by_the_next_open_under_the_same_dsn(place: P
         ask(dsn, "drop table survivor")
 
 
+@pytest.mark.crash
 def test_killed_watcher_never_leaves_an_unwatched_server(place: Place) -> None:
     dsn = place.user().line()
     first = place.server
@@ -285,6 +288,7 @@ def test_killed_watcher_never_leaves_an_unwatched_server(place: Place) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+@pytest.mark.crash
 def test_sigkill_of_everybody_but_the_server_ends_the_server_too(place: Place) -> None:
     user = place.user()
     user.line()
@@ -293,6 +297,7 @@ def test_sigkill_of_everybody_but_the_server_ends_the_server_too(place: Place) -
     assert eventually(place.is_silent)
 
 
+@pytest.mark.crash
 def test_sigkill_of_everybody_hinders_nobody(place: Place) -> None:
     user = place.user()
     user.line()
@@ -304,6 +309,7 @@ def test_sigkill_of_everybody_hinders_nobody(place: Place) -> None:
         assert ask(server.dsn, "select 1") == 1
 
 
+@pytest.mark.crash
 def test_opener_killed_while_it_makes_the_database_hinders_nobody(fresh: Place) -> None:
     first = fresh.user()
     assert eventually(lambda: any(fresh.house.glob("data.new-*")))
@@ -312,6 +318,7 @@ def test_opener_killed_while_it_makes_the_database_hinders_nobody(fresh: Place) 
         assert ask(server.dsn, "select 1") == 1
 
 
+@pytest.mark.crash
 def test_opener_killed_before_the_server_answers_leaves_nothing_running(place: Place) -> None:
     (place.house / "server.log").unlink()
     user = place.user()
@@ -340,6 +347,7 @@ def test_told_to_end_the_watcher_stops_the_server_cleanly(place: Place) -> None:
     assert "database system is shut down" in (place.house / "server.log").read_text()
 
 
+@pytest.mark.crash
 def test_forked_child_does_not_keep_the_hold(place: Place) -> None:
     user = place.user()
     user.line()
