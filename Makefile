@@ -13,7 +13,7 @@ READY_BENCH := .venv/.ready-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check crash bench docs clean
+.PHONY: help demo dev test quick pure check crash bench docs clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ dev: $(READY) ## Leave the main example running for you to play with: make dev R
 
 test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+quick: $(READY) ## Run all but the tests that kill processes or servers.
+	$(BIN)/pytest -n $(WORKERS) -m "not crash" $(ARGS)
+
+pure: $(READY) ## Run the tests of decisions: no database, no process, a few seconds.
+	$(BIN)/pytest tests/machine tests/flow -m "not campaign and not crash" $(ARGS)
 
 check: $(READY) ## Look at format, lint, types and the rules of the house.
 	$(BIN)/ruff format --check
