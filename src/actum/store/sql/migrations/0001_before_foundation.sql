@@ -572,7 +572,7 @@ create function actum.groups_of(a_person text) returns text[]
 language sql stable as $$
     select coalesce(array_agg(m.group_name), '{}')
       from actum.members m
-     where lower(m.identity) = lower(actum.identity(a_person))
+     where lower(m.identity) = (select lower(actum.identity(a_person)))  -- once, not for each row
        and m.removed_at is null
 $$;
 
@@ -587,7 +587,7 @@ create function actum.satisfied_by(approval actum.approvals, a_person text, inst
 language sql stable as $$
     select coalesce(array_agg(r.value ->> 'group'), '{}')
       from jsonb_array_elements(actum.requirements_of(approval)) r,
-           lateral (select actum.groups_of(a_person) as groups, actum.standing_of(a_person, instant) as standing) s
+           lateral (select actum.groups_of(a_person) as groups, actum.standing_of(a_person, instant) as standing offset 0) s
      where actum.may_decide(
                a_person, approval.requester, approval.author,
                array(select jsonb_array_elements_text(coalesce(r.value -> 'by', '[]'))),
@@ -607,13 +607,13 @@ language sql stable as $$
                 union all
                select lower(d.delegator), 1
                  from actum.delegations d
-                where lower(d.delegate) = lower(actum.identity(a_person))
+                where lower(d.delegate) = (select lower(actum.identity(a_person)))
                   and d.revoked_at is null
                   and d.since <= instant
                   and d.until > instant
                   and actum.standing_of(a_person, instant) not in ('disabled', 'roleless')
            ) p,
-           lateral (select actum.satisfied_by(approval, p.name, instant) as names) s
+           lateral (select actum.satisfied_by(approval, p.name, instant) as names offset 0) s  -- once, not for each use
      where cardinality(s.names) > 0
        and not exists (select from actum.votes v where v.approval_id = approval.id and v.counts_for = p.name)
      order by p.rank, p.name
