@@ -661,3 +661,74 @@ async def test_code_that_does_not_fit_what_came_before_the_failure_cannot_be_ret
     await handle.retry(reason="with the old code")
     assert await handle.result(10) == 1
     assert world.ran == {"before": 1, "odd": 3}
+
+
+async def test_an_approval_that_was_open_when_the_body_ended_is_asked_for_again(
+    actum: Harness, world: World
+) -> None:
+    @contract(on_failure="hold")
+    async def hasty() -> list[Any]:
+        return list(await asyncio.gather(work("first"), send("ana", "hello")))
+
+    world.broken.add("first")
+    handle = await actum.start(hasty())
+    await actum.worker([hasty])
+    await held(actum, handle)
+    assert (await actum.inbox())[0] == []
+    world.broken.clear()
+    await handle.retry(reason="mended")
+    await actum.approve(handle)
+    assert await handle.result(10) == [1, "hello to ana"]
+    assert world.done == [(f"{handle.workflow_id}/2.1", "hello to ana")]
+
+
+async def test_an_approval_given_before_the_failure_and_not_yet_used_still_permits_its_effect(
+    actum: Harness, world: World
+) -> None:
+    @contract(on_failure="hold")
+    async def careful() -> str:
+        call = send("ana", "hello")
+        await request_approval(call)
+        await work("odd")
+        return await call
+
+    await actum.worker([careful])
+    world.broken.add("odd")
+    handle = await actum.start(careful())
+    await actum.approve(handle)
+    await held(actum, handle)
+    world.broken.clear()
+    await handle.retry(reason="mended")
+    assert await handle.result(10) == "hello to ana"
+    assert ["used"] == [one.state for one in await actum.store.approvals.list_of([handle.workflow_id])]
+
+
+async def test_a_request_for_approval_that_failed_is_made_again_and_never_skipped(
+    actum: Harness, world: World
+) -> None:
+    @effect("door.open")
+    async def unlock(door: str) -> str:
+        return f"opened {door}"
+
+    @unlock.preview
+    async def _(door: str) -> Preview:
+        if door in WORLD.broken:
+            raise ValueError("the camera is off")
+        return Preview(f"Open {door}")
+
+    @contract(on_failure="hold")
+    async def opens() -> str:
+        call = unlock("front")
+        await request_approval(call)
+        return await call
+
+    await actum.worker([opens])
+    world.broken.add("front")
+    handle = await actum.start(opens())
+    assert (await held(actum, handle))["failed"][0]["step"] == "request_approval"
+    with pytest.raises(NotPossible, match="asks people, and only they can answer"):
+        await handle.skip(output={"by": ["user:author"]}, reason="r")
+    world.broken.clear()
+    await handle.retry(reason="it is on again")
+    await actum.approve(handle)
+    assert await handle.result(10) == "opened front"
