@@ -184,6 +184,7 @@ EDITS = {
     "a decision": "update actum.decisions set actor = 'user:nobody'",
     "forget a decision": "delete from actum.decisions",
     "forget all decisions": "truncate actum.decisions",
+    "that it was rejected": "update actum.approvals set closed = 'withdrawn' where ruling = 'rejected'",
     "a vote": "update actum.votes set voter = 'user:nobody'",
     "forget a vote": "delete from actum.votes",
 }
@@ -193,13 +194,14 @@ async def test_what_was_decided_cannot_be_edited_by_whoever_may_write_the_tables
     held = await hold(actum)
     approval_id = await held.ask()
     await vote(actum, approval_id, "user:reviewer")
+    await vote(actum, await held.ask("window"), "user:reviewer", "rejected")
     async with actum.store.pool.connection() as connection:
         for what, text in EDITS.items():
             with pytest.raises(asyncpg.PostgresError) as refusal:
                 await connection.execute(text)
             assert "AC002" == refusal.value.sqlstate, what
     assert "approved" == (await actum.store.approvals.get(approval_id)).state  # type: ignore[union-attr]
-    assert 1 == len(await actum.store.approvals.list_decisions(held.id))
+    assert 2 == len(await actum.store.approvals.list_decisions(held.id))
 
 
 DEEDS = {
@@ -216,6 +218,7 @@ DEEDS = {
     "read the tokens": "select hash from actum.tokens",
     "log a decision": "select actum.log_decision(d) from actum.decisions d",
     "put the head back": "update actum.decision_heads set count = 0",
+    "log a person's ruling": "select actum.log_ruling($1, '1', 'k', 'c', null, 2, 'approved', 'r', null, null, null, null, null)",
     "raise the quorum": "update actum.approvals set requirements = '[]' where id = $1",
 }
 
@@ -228,13 +231,47 @@ async def test_a_workers_database_role_decides_nothing(actum: Harness) -> None:
         for what, text in DEEDS.items():
             try:
                 await worker.execute(text.replace("$1", f"'{approval_id}'"))
-            except asyncpg.InsufficientPrivilegeError:
+            except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError):
                 continue
             allowed.append(what)
+        with pytest.raises(asyncpg.PostgresError, match="stays as it is"):
+            await worker.execute("update actum.approvals set used_at = now(), used_epoch = 1")
     finally:
         await worker.close()
     assert [] == allowed
     assert "pending" == (await actum.store.approvals.get(approval_id)).state  # type: ignore[union-attr]
+
+
+CONSOLE = (
+    "rule_approval(a, 'approved', 'user:x', 'x', null, now()) from actum.approvals a",
+    "log_decision(d) from actum.decisions d",
+    "log_ruling($1, '1', 'k', 'c', null, 0, 'automatic', 'r', null, null, null, null, null)",
+    "use_grant($1, $1, 1, '{}', null)",
+    "reserve($1, $1, '1', 1, $1, '{}', 1, '{}', null)",
+    "join_batch($1, $1, 'r', null, 'k', '1 hour', 1, '{}', '{}', null)",
+    "expire_approvals(1, null)",
+)
+
+
+async def test_the_consoles_database_role_decides_through_the_function_and_no_other_way(
+    actum: Harness,
+) -> None:
+    approval_id = await (await hold(actum)).ask()
+    console = await asyncpg.connect(f"{actum.dsn}&role=actum_console")
+    try:
+        for call in CONSOLE:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await console.execute(f"select actum.{call}".replace("$1", f"'{approval_id}'"))
+        for table in ("votes", "decisions", "decision_heads", "batches", "reservations"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await console.execute(f"insert into actum.{table} default values")
+        answer = await console.fetchrow(
+            "select * from actum.decide_approval($1, 'approved', 'user:reviewer', 'fine', null, null)",
+            approval_id,
+        )
+        assert "decided" == answer["answer"]
+    finally:
+        await console.close()
 
 
 async def test_a_stale_card_decides_nothing_not_even_a_rejection(actum: Harness) -> None:

@@ -150,7 +150,10 @@ async def test_the_broken_glass_decides_for_an_hour_not_for_oneself_and_is_liste
     await actum.client.accounts.break_glass(role="operator", incident="I-7", reason="mine")
     with pytest.raises(NotEntitled):
         await actum.client.approve(one, "mine")
-    assert "decided" == (await root.approve(one, "nobody answers")).answer
+    answer = await root.approve(one, "nobody answers")
+    assert answer.workflow_id is not None
+    (decision,) = await actum.store.approvals.list_decisions(answer.workflow_id)
+    assert ("decided", "break-glass") == (answer.answer, decision.rule)
     actum.clock.advance("61m")
     with pytest.raises(NotEntitled):
         await root.approve(two, "nobody answers")

@@ -169,6 +169,14 @@ async def test_a_reminder_is_due_once_when_four_fifths_of_the_time_are_over(actu
     assert [] == await actum.store.approvals.remind()
 
 
+async def test_an_approval_of_anybody_that_is_handed_over_still_finds_its_quorum(actum: Harness) -> None:
+    approval_id = await ask(await hold(actum), requirements=TWO_AND_ONE)
+    await (await actum.acting("user:ana")).approvals.hand_over(approval_id, "user:bo", "you know it")
+    assert "not_entitled" == (await decide(actum, approval_id, "user:ana")).answer
+    assert "voted" == (await decide(actum, approval_id, "user:bo")).answer
+    assert "decided" == (await decide(actum, approval_id, "user:cleo")).answer
+
+
 async def test_an_approval_is_taken_back_before_its_use_and_the_intent_is_refused(actum: Harness) -> None:
     held = await hold(actum)
     approval_id = await held.ask()
@@ -322,6 +330,18 @@ async def test_a_chain_of_decisions_is_verified_from_what_is_read_back(actum: Ha
     decisions, head, count = await read_chain(actum, held.id)
     assert Intact() == verify_decisions(decisions, head, count)
     assert [1200, 1201, 1202] == [one.seen_ms for one in decisions]
+
+
+async def test_what_policy_ruled_by_itself_stands_in_the_same_chain(actum: Harness) -> None:
+    held = await three_decisions(actum)
+    for ruling in ("automatic", "denied"):
+        await actum.store.approvals.log_ruling(
+            held.id, address="7", kind="open", contract="errand", team=None, tier=0, ruling=ruling, rule="small",
+            rationale="few rows", facts='{"rows": 1}', policy_hash=b"p", action_hash=b"a",
+        )  # fmt: skip
+    decisions, head, count = await read_chain(actum, held.id)
+    assert Intact() == verify_decisions(decisions, head, count)
+    assert ["automatic", "denied"] == [one.ruling for one in decisions[3:]]
 
 
 SPOILT: dict[str, tuple[Sequence[str], object]] = {

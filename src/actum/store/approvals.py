@@ -183,6 +183,40 @@ class Approvals:
         )
         return rows[0] if rows else None
 
+    async def log_ruling(
+        self,
+        workflow_id: UUID,
+        *,
+        address: str,
+        kind: str,
+        contract: str,
+        team: str | None,
+        tier: int,
+        ruling: str,
+        rule: str,
+        rationale: str | None,
+        facts: str | None,
+        policy_hash: bytes | None,
+        action_hash: bytes | None,
+    ) -> None:
+        """Log what policy ruled by itself, `automatic` or `denied`, as the next link of the workflow's chain."""
+        await self._pool.fetch(
+            self._pool.statement("approvals", "log_ruling"),
+            workflow_id=workflow_id,
+            address=address,
+            kind=kind,
+            contract=contract,
+            team=team,
+            tier=tier,
+            ruling=ruling,
+            rule=rule,
+            rationale=rationale,
+            facts=facts,
+            policy_hash=policy_hash,
+            action_hash=action_hash,
+            now=self._pool.now(),
+        )
+
     async def list_decisions(self, workflow_id: UUID) -> list[DecisionRow]:
         """Return the decisions taken for a workflow, in the order of their chain."""
         rows = await self._pool.fetch(self._pool.statement("approvals", "list_decisions"), id=workflow_id)

@@ -128,6 +128,12 @@ select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor
  where d.workflow_id = :id::uuid
  order by d.seq;
 
+-- name: log_ruling
+-- Logs what policy ruled without asking anybody. Called by the engine, where no flush does it itself.
+select actum.log_ruling(:workflow_id::uuid, :address::text, :kind::text, :contract::text, :team::text, :tier::int,
+                        :ruling::text, :rule::text, :rationale::text, :facts::text, :policy_hash::bytea,
+                        :action_hash::bytea, :now::timestamptz);
+
 -- name: list_decision_heads
 -- The heads of the chains of decisions, all of them or one workflow's. Called by audit.
 select h.workflow_id, h.count, h.head

@@ -705,6 +705,37 @@ begin
 end
 $$;
 
+-- Logs what policy ruled without asking anybody, `automatic` or `denied`; called in the flush that acts on it.
+create function actum.log_ruling(
+    a_workflow uuid, an_address text, a_kind text, a_contract text, a_team text, a_tier integer, a_ruling text,
+    a_rule text, a_rationale text, some_facts text, a_policy bytea, an_action bytea, a_now timestamptz
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    entry actum.decisions%rowtype;
+begin
+    if a_ruling is null or a_ruling not in ('automatic', 'denied') then
+        raise exception 'policy rules automatic or denied by itself, and % is for people', a_ruling using errcode = '22023';
+    end if;
+    perform 1 from actum.workflows w where w.id = a_workflow for update;
+    entry.workflow_id := a_workflow;
+    entry.address := an_address;
+    entry.kind := a_kind;
+    entry.contract := a_contract;
+    entry.team := a_team;
+    entry.tier := a_tier;
+    entry.ruling := a_ruling;
+    entry.rule := a_rule;
+    entry.actor := 'policy';
+    entry.rationale := a_rationale;
+    entry.facts := some_facts;
+    entry.policy_hash := a_policy;
+    entry.action_hash := an_action;
+    entry.decided_at := coalesce(a_now, clock_timestamp());
+    perform actum.log_decision(entry);
+end
+$$;
+
 -- Locks workflow, then approval, and returns the approval; all null when there is none.
 create function actum.lock_approval(an_approval uuid) returns actum.approvals
 language plpgsql as $$
@@ -909,6 +940,9 @@ begin
     is_last := a_ruling = 'rejected' or actum.has_quorum(approval);
     entry := actum.entry_about(approval, case when is_last then a_ruling else 'voted' end, an_actor, a_rationale, instant);
     entry.counts_for := nullif(judged.counts_for, lower(actum.identity(an_actor)));
+    if actum.standing_of(an_actor, instant) = 'break_glass' then
+        entry.rule := 'break-glass';
+    end if;
     entry.seen := a_seen;
     entry.seen_ms := a_seen_ms;
     perform actum.log_decision(entry);
@@ -1013,7 +1047,10 @@ begin
            set requirements = (
                    select jsonb_agg(case
                                         when r.value ->> 'group' = any(names) then r.value || jsonb_build_object(
-                                            'by', coalesce(r.value -> 'by', '[]') || to_jsonb(actum.identity(a_person)),
+                                            'by', case
+                                                when jsonb_array_length(coalesce(r.value -> 'by', '[]')) = 0 then '[]'
+                                                else r.value -> 'by' || to_jsonb(actum.identity(a_person))
+                                            end,
                                             'never', coalesce(r.value -> 'never', '[]') || to_jsonb(actum.identity(an_actor)))
                                         else r.value
                                     end)
@@ -1392,7 +1429,9 @@ begin
        is distinct from (new.ruling, new.ruled_at, new.ruled_by, new.rationale, new.edited, new.approvers,
             new.requirements, new.tier, new.rule, new.expires_at)
        or old.closed is not null and (old.closed, old.ruling) is distinct from (new.closed, new.ruling)
-       or old.used_at is not null and old.used_at is distinct from new.used_at then
+       or old.ruling = 'rejected' and new.closed is not null
+       or old.used_at is not null and (old.used_at, old.closed) is distinct from (new.used_at, new.closed)
+       or old.used_at is null and new.used_at is not null and old.state <> 'approved' then
         raise exception 'approval % is % and stays as it is', old.id, old.state using errcode = 'AC002';
     end if;
     return new;
@@ -1435,7 +1474,7 @@ begin
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract, actum.subject_hash,
-              actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
+              actum.log_ruling, actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation to actum_worker;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
