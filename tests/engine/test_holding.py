@@ -592,16 +592,20 @@ async def test_a_held_workflow_whose_edited_effect_succeeded_is_rolled_back_with
 async def test_once_its_end_was_asked_for_or_its_deadline_passed_a_held_workflow_goes_on_no_more(
     actum: Harness, world: World
 ) -> None:
-    @contract(on_failure="hold", deadline="1h")
+    @contract(on_failure="hold")
     async def stubborn() -> str:
         try:
             return await replied.wait()
         except asyncio.CancelledError:
             return str(await work("odd"))
 
-    await actum.worker([stubborn, alone])
+    @contract(on_failure="hold", deadline="1h")
+    async def timed() -> int:
+        return await work("odd")
+
+    worker = await actum.worker([stubborn, timed])
     world.broken.add("odd")
-    handle, late = await actum.start(stubborn()), await actum.start(alone("odd"))
+    handle, late = await actum.start(stubborn()), await actum.start(timed())
     await actum.run_until_idle()
     await handle.cancel("stop")
     await held(actum, handle)
@@ -611,6 +615,14 @@ async def test_once_its_end_was_asked_for_or_its_deadline_passed_a_held_workflow
     await actum.run_until_idle()
     assert await handle.status() == "cancelled"
     assert (await held(actum, late))["address"] == "1"
+    await worker.stop()
+    await late.retry(reason="in time, and nobody is there to hear it")
+    actum.clock.advance("2h")
+    with pytest.raises(NotPossible, match=r"the deadline of workflow .* has passed"):
+        await late.retry(reason="too late")
+    await actum.worker([stubborn, timed])
+    assert "its deadline has passed" in (await held(actum, late))["refused"]
+    assert world.ran["odd"] == 4
 
 
 async def test_a_retry_that_comes_before_the_held_workflow_was_let_go_is_carried_out_at_once(

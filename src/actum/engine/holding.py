@@ -16,7 +16,7 @@ from actum.authoring.failures import decode_failure
 from actum.authoring.question import Question
 from actum.engine.execution import Execution, as_data
 from actum.engine.history import History, is_failure, read_history
-from actum.engine.log import Record, to_datetime
+from actum.engine.log import Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Taking
 from actum.engine.reopening import edited
 from actum.engine.replaying import stand_up
@@ -109,6 +109,9 @@ class Holding:
         """Return the event of an intervention, and the body as it stands with it; raises Refused and Mismatch."""
         runner, verb = self._runner, Verb(message.kind)
         require_open(self.records)
+        deadline = runner.row.deadline
+        if deadline is not None and to_microseconds(deadline) <= runner.worker.clock.now():
+            raise NotPossible("its deadline has passed: roll it back, or cancel it")
         failure = choose(self.records, message.address) if message.address else None
         if failure is None:
             failure = Failure(int(message.name or 0), None, "", "raised", "", 1)
