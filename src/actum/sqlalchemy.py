@@ -19,4 +19,5 @@ def session() -> AsyncSession:
     its own `commit()` ends no more than a savepoint. Raises OutsideWorkflow anywhere but in the body or the undo of a
     transactional effect, and InvalidSettings where SQLAlchemy is not installed.
     """
-    return current_transaction().session()
+    found: AsyncSession = current_transaction().session()
+    return found

@@ -76,7 +76,7 @@ def test_the_pure_rooms_use_the_standard_library_only() -> None:
 
 
 def test_only_the_store_knows_the_driver_and_only_the_console_the_web() -> None:
-    known = {"store": DRIVERS, "console": WEB}
+    known = {"store": DRIVERS, "sqlalchemy": DRIVERS, "console": WEB}
     assert [] == [
         f"{module.place}:{one.line}: {one.name}"
         for module in INSIDE

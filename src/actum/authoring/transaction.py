@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from actum.errors import OutsideWorkflow
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Connection(Protocol):
@@ -45,7 +42,7 @@ class OpenTransaction(Protocol):
     def connection(self) -> Connection:
         """The driver's connection."""
 
-    def session(self) -> AsyncSession:
+    def session(self) -> Any:
         """A session of SQLAlchemy in the same transaction; the same one each time."""
 
 

@@ -13,13 +13,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from actum.engine.log import Carrier, Log, Record, to_datetime
+from actum.engine.batching import Batch
+from actum.engine.log import Carrier, Log, Record
 from actum.errors import DatabaseUnavailable
-from actum.machine.chain import link, payload_hash
 from actum.store.poison import REPEAT, SAID_BY_SERVER, is_poison
 from actum.store.pool import LOST
 from actum.store.records import Flush
@@ -28,22 +27,10 @@ from actum.store.store import Store
 
 logger = logging.getLogger("actum.recorder")
 
-MOST_ROWS = 1_000
-MOST_BYTES = 4 * 1024 * 1024
 NOT_COMMITTED = "not committed"
 """Why a record is refused whose transaction did not commit."""
 PATIENCE = 30.0
 """Seconds a flush may take before its connection is given up; the flush is then sent again, never cancelled."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What one statement carries: the logs, and for each the records taken and where its chain would stand."""
-
-    flush: Flush = field(default_factory=Flush)
-    taken: list[tuple[Log, list[Record], int, bytes]] = field(default_factory=list)
-    rows: int = 0
-    size: int = 0
 
 
 class Recorder:
@@ -101,13 +88,13 @@ class Recorder:
 
     # building
 
-    def _take(self, logs: list[Log]) -> _Batch:
-        batch = _Batch()
+    def _take(self, logs: list[Log]) -> Batch:
+        batch = Batch()
         seen: set[UUID] = set()
         for position, log in enumerate(logs):
             if log.workflow_id in seen:
                 continue
-            if batch.rows >= MOST_ROWS or batch.size >= MOST_BYTES:
+            if batch.is_full:
                 self._queue = logs[position:] + self._queue
                 break
             seen.add(log.workflow_id)
@@ -115,114 +102,12 @@ class Recorder:
             if log.pending and log.pending[0].carrier is not None:
                 self._send_away(log)
             elif log.pending or log.park is not None:
-                self._take_one(batch, log)
+                batch.take(log)
         return batch
-
-    def _take_one(self, batch: _Batch, log: Log) -> None:
-        taken: list[Record] = []
-        seq, head = log.next_seq, log.chain_head
-        flush = batch.flush
-        while log.pending and batch.rows < MOST_ROWS:
-            record = log.pending[0]
-            if taken and (record.carrier is not None or _clashes(record, taken)):
-                break
-            log.pending.popleft()
-            taken.append(record)
-            head = self._add(flush, log, record, seq, head)
-            seq += 1
-            batch.rows += 1
-            batch.size += len(record.body or b"") + 512
-            if record.intent is not None or record.carrier is not None:
-                break
-        tail = taken[-1] if taken else log.tail
-        park = log.park if not log.pending else None
-        flush.heads.append(
-            (
-                log.workflow_id,
-                log.epoch,
-                log.next_seq,
-                seq,
-                head,
-                tail.status,
-                tail.cause,
-                tail.current_step,
-                tail.attempt_count,
-                park.seen_wake if park else None,
-                park.run_at if park else None,
-                tail.is_final,
-                log.contract,
-                log.team,
-            )
-        )
-        flush.received.extend(log.discarded)
-        log.discarded.clear()
-        log.writer.taken(taken)
-        batch.taken.append((log, taken, seq, head))
-
-    def _add(self, flush: Flush, log: Log, record: Record, seq: int, head: bytes) -> bytes:
-        hashed = None
-        if record.snapshot is not None:
-            hashed = payload_hash(log.salt, record.argument_hash, record.body)
-        kind = record.kind.value
-        head = link(
-            head,
-            log.id_bytes,
-            seq,
-            record.at,
-            kind,
-            record.step,
-            record.address,
-            record.attempt,
-            record.outcome,
-            record.reason,
-            record.actor,
-            log.contract,
-            log.team,
-            record.tier,
-            record.current_step,
-            record.attempt_count,
-            hashed,
-            record.data,
-        )
-        flush.records.append(
-            (
-                log.workflow_id,
-                seq,
-                to_datetime(record.at),
-                kind,
-                record.step,
-                record.address,
-                record.attempt,
-                record.outcome,
-                record.reason,
-                record.actor,
-                record.tier,
-                record.current_step,
-                record.attempt_count,
-                hashed,
-                record.data,
-                head,
-                record.snapshot,
-                record.argument_hash,
-                record.body,
-            )
-        )
-        if record.intent is not None:
-            _add_intent(flush, log, record)
-        for ended in (record.ended, record.also_ended):
-            if ended is not None:
-                flush.ended.append(
-                    (log.workflow_id, ended.kind, ended.key, ended.generation, ended.state, ended.result)
-                )
-        for name, row in record.extras:
-            flush.extras.setdefault(name, []).append(row)
-        if record.received is not None:
-            flush.received.append(record.received)
-        return head
 
     # writing
 
-    async def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         """Send a batch until it is answered; on poison, halve it until the one workflow that carries it is found."""
         was_sent = False
         pause = 0.05
@@ -273,7 +158,7 @@ class Recorder:
         await asyncio.sleep(pause)
         return min(pause * 2, 2.0)
 
-    async def _halve(self, batch: _Batch, error: BaseException) -> None:
+    async def _halve(self, batch: Batch, error: BaseException) -> None:
         if len(batch.taken) == 1:
             log, taken, _, _ = batch.taken[0]
             log.writer.poisoned(taken, error)
@@ -287,7 +172,7 @@ class Recorder:
             if part.taken:
                 await self._write(part)
 
-    async def _tell(self, batch: _Batch, answers: dict[UUID, Answer], was_sent: bool) -> None:
+    async def _tell(self, batch: Batch, answers: dict[UUID, Answer], was_sent: bool) -> None:
         for log, taken, seq, head in batch.taken:
             answer = answers.get(log.workflow_id)
             if answer is None and was_sent:
@@ -338,9 +223,9 @@ class Recorder:
 
     def _send_away(self, log: Log) -> None:
         """Have the log's first record written by the transaction that carries it; the log is in no flush until then."""
-        batch = _Batch()
+        batch = Batch()
         log.is_away = True
-        self._take_one(batch, log)
+        batch.take(log)
         task = asyncio.get_running_loop().create_task(self._carry(batch), name="recorder: a transaction")
         self._away.add(task)
         task.add_done_callback(self._came_back)
@@ -349,7 +234,7 @@ class Recorder:
         self._away.discard(task)
         self._awake.set()
 
-    async def _carry(self, batch: _Batch) -> None:
+    async def _carry(self, batch: Batch) -> None:
         log, taken, seq, head = batch.taken[0]
         carrier = taken[0].carrier
         assert carrier is not None, "only what has a carrier is sent away"  # noqa: S101  # narrows the type
@@ -361,9 +246,7 @@ class Recorder:
         self.rows += batch.rows
         self._tell_guarded(log, taken, seq, head, answer)
 
-    async def _commit(
-        self, carrier: Carrier, batch: _Batch, log: Log, seq: int, head: bytes
-    ) -> Answer | None:
+    async def _commit(self, carrier: Carrier, batch: Batch, log: Log, seq: int, head: bytes) -> Answer | None:
         """Write and commit; say what became of it, reading the row where the reply was lost."""
         try:
             async with asyncio.timeout(PATIENCE):
@@ -389,38 +272,3 @@ class Recorder:
         if connection is not None:
             with suppress(*LOST, SAID_BY_SERVER):
                 connection.terminate()
-
-
-def _clashes(record: Record, taken: list[Record]) -> bool:
-    """Whether an intent would move a ledger row that an earlier record of the same statement moves already."""
-    intent = record.intent
-    return intent is not None and any(
-        before.ended is not None and (before.ended.kind, before.ended.key) == (intent.kind, intent.key)
-        for before in taken
-    )
-
-
-def _add_intent(flush: Flush, log: Log, record: Record) -> None:
-    intent = record.intent
-    if intent is None:
-        return
-    flush.intents.append(
-        (
-            log.workflow_id,
-            intent.mode,
-            intent.kind,
-            intent.key,
-            intent.generation,
-            intent.origin,
-            record.address,
-            intent.step,
-            intent.argument_hash,
-            intent.arguments,
-            intent.tier,
-            intent.approval_id,
-            intent.action_hash,
-            intent.policy_hash,
-            record.attempt,
-            intent.family,
-        )
-    )

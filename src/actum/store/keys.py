@@ -56,7 +56,7 @@ class OperationKeys:
             return found
         transaction = await self._transactions.begin()
         try:
-            if not await _fetch(transaction.connection, "hold", claim, fenced=True):
+            if not await _fetch(transaction, self.statement("keys", "hold"), claim, fenced=True):
                 raise NotDone(f"another attempt has claimed the key {claim.key!r} of {claim.kind}")
         except BaseException:
             await transaction.roll_back()
@@ -66,7 +66,11 @@ class OperationKeys:
     async def complete(self, transaction: Transaction, claim: Claim, result: bytes) -> None:
         """Write the result beside what the body wrote; the commit is still to come."""
         await transaction.close_body()
-        await _fetch(transaction.connection, "complete", claim, result=result)
+        await _fetch(transaction, self.statement("keys", "complete"), claim, result=result)
+
+    def statement(self, topic: str, name: str) -> Statement:
+        """Return a named statement: in another database the schema has its usual name."""
+        return load(topic)[name]
 
     async def close(self) -> None:
         """Close every connection; what is open is rolled back."""
@@ -75,8 +79,8 @@ class OperationKeys:
     async def _take(self, claim: Claim) -> Done | None:
         transaction = await self._transactions.begin()
         try:
-            taken = await _fetch(transaction.connection, "claim", claim, fenced=True)
-            rows = [] if taken else await _fetch(transaction.connection, "read", claim)
+            taken = await _fetch(transaction, self.statement("keys", "claim"), claim, fenced=True)
+            rows = [] if taken else await _fetch(transaction, self.statement("keys", "read"), claim)
             await transaction.close_body()
             await transaction.commit()
         except BaseException:
@@ -94,9 +98,9 @@ class OperationKeys:
         transaction = await self._transactions.begin()
         connection = transaction.connection
         try:
-            if not await connection.fetchval(_statement("find_table").text):
-                await connection.execute(_statement("make_schema").text)
-                await connection.execute(_statement("make_table").text)
+            if not await connection.fetchval(self.statement("keys", "find_table").text):
+                await connection.execute(self.statement("keys", "make_schema").text)
+                await connection.execute(self.statement("keys", "make_table").text)
             await transaction.close_body()
             await transaction.commit()
         except asyncpg.InsufficientPrivilegeError as error:
@@ -111,13 +115,10 @@ class OperationKeys:
         self._is_ready = True
 
 
-def _statement(name: str) -> Statement:
-    return load("keys")[name]
-
-
-async def _fetch(connection: Any, name: str, claim: Claim, *, fenced: bool = False, **values: object) -> Any:
-    statement = _statement(name)
+async def _fetch(
+    transaction: Transaction, statement: Statement, claim: Claim, *, fenced: bool = False, **values: object
+) -> Any:
     values = {**values, "kind": claim.kind, "key": claim.key}
     if fenced:
         values |= {"workflow_id": claim.workflow_id, "epoch": claim.epoch, "attempt": claim.attempt}
-    return await connection.fetch(statement.text, *statement.order(values))
+    return await transaction.connection.fetch(statement.text, *statement.order(values))
