@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from holding import Held, hold
+from holding import Held, claim, errand, hold
 
 from actum.errors import InvalidInput
 from actum.model.ids import new_id
@@ -80,6 +81,24 @@ async def test_what_a_person_saw_is_what_they_decide_and_each_item_is_judged_alo
     assert batch_id not in {row.id for row in await actum.store.batches.list()}
     again = await actum.reviewer.approvals.decide_many(verdicts[:2])
     assert ["repeated", "repeated"] == [answer.answer for _, answer in again]
+
+
+async def test_those_who_decide_many_in_opposite_orders_wait_for_each_other_and_never_in_a_circle(
+    actum: Harness,
+) -> None:
+    await actum.client.start_many([errand(str(number)) for number in range(6)])
+    approvals = [await held.ask() for held in await claim(actum.store, slots=6)]
+    for number, one in enumerate(approvals):
+        await join(actum, one, key=f"{number % 3}")
+
+    async def decide(actor: int) -> list[str]:
+        verdicts = [Ruled(one, "approved", "fine") for one in approvals]
+        random.Random(actor).shuffle(verdicts)
+        answers = await actum.store.approvals.decide_many(verdicts, actor=f"user:{actor}")
+        return [answer.answer for _, answer in answers]
+
+    said = await asyncio.gather(*map(decide, range(12)))
+    assert [["decided"] * 6, *([["not_pending"] * 6] * 11)] == sorted(said)
 
 
 async def test_many_decisions_that_lack_a_reason_change_nothing(actum: Harness) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from actum.errors import ActumError
 from actum.machine import chain
+from actum.machine.decisions import Decision, verify_decisions
 from actum.machine.fold import fold
 from actum.model.events import Event
 from actum.model.ids import short
@@ -30,7 +31,7 @@ async def audit(store: Store) -> list[str]:
         f"workflow {short(workflow_id)}, {address}: {violation}"
         for workflow_id, address, violation in await store.effects.find_violations()
     ]
-    return found
+    return found + await _compare_decisions(store)
 
 
 async def every_workflow(store: Store) -> AsyncIterator[WorkflowRow]:
@@ -83,3 +84,20 @@ async def _compare_payloads(store: Store, row: WorkflowRow, events: list[Event])
         elif event.payload_hash != chain.payload_hash(row.salt or b"", kept.argument_hash, kept.body):
             found.append(f"{name}: the payload of event {event.seq} is not the one that was hashed")
     return found + [f"{name}: payload {seq} belongs to no event" for seq in snapshots]
+
+
+async def _compare_decisions(store: Store) -> list[str]:
+    found, after = [], None
+    while heads := await store.approvals.list_decision_heads(after=after, count=PAGE):
+        for workflow_id, count, head in heads:
+            rows = await store.approvals.list_decisions(workflow_id)
+            decisions = [
+                Decision(**{name: getattr(row, name) for name in Decision.__slots__}) for row in rows
+            ]
+            verdict = verify_decisions(decisions, head, count)
+            if not isinstance(verdict, chain.Intact):
+                found.append(
+                    f"workflow {short(workflow_id)}: its chain of decisions is not intact: {verdict}"
+                )
+        after = heads[-1][0]
+    return found
