@@ -32,6 +32,8 @@ VOLATILE = {
     "grants.use": {"use_grant"},
     "grants.reserve": {"reserve"},
     "grants.settle": {"settle_reservation"},
+    "policies.activate": {"activate_policy"},
+    "policies.shadow": {"shadow_policy"},
     "contracts.register": {"register_contract"},
     "database.make_weeks": {"make_weeks"},
     "database.notify": {"pg_notify"},

@@ -1,7 +1,7 @@
 """Hints: something may be ready, something may have ended. Nothing depends on their arrival.
 
 A hint travels within the process at once, and between processes by NOTIFY, sent after the commit it speaks of, by a
-statement of its own, many in one. Payloads: `ready`, `people`, `wake:ID`, `ended:ID`.
+statement of its own, many in one. Payloads: `ready`, `people`, `policy`, `wake:ID`, `ended:ID`.
 """
 
 from __future__ import annotations

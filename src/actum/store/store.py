@@ -11,6 +11,7 @@ from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
 from actum.store.messages import Messages
+from actum.store.policies import Policies
 from actum.store.pool import Now, Pool, Row, _no_clock
 from actum.store.records import Records
 from actum.store.statements import SCHEMA
@@ -35,6 +36,7 @@ class Store:
         self.accounts = Accounts(pool)
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)
+        self.policies = Policies(pool)
         self.effects = Effects(pool)
         self.workers = Workers(pool)
         self.contracts = Contracts(pool)

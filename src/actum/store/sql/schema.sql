@@ -371,15 +371,28 @@ create table actum.reservations (
     primary key (limit_id, workflow_id, address, attempt)
 );
 
+-- The rules, each text once. One is active at most, and one at most is tried in its shadow. `activation` are the
+-- requirements for its activation, `requested_*` and `agreements` an activation that waits for others; all of it is history.
 create table actum.policies (
-    hash         bytea primary key,
-    name         text not null,
-    body         text not null,
-    registered_at timestamptz not null default now(),
-    registered_by text,
-    activated_at timestamptz,
-    retired_at   timestamptz
+    hash           bytea primary key,
+    name           text not null,
+    body           text not null,
+    activation     jsonb not null default '[]',
+    registered_at  timestamptz not null default now(),
+    registered_by  text,
+    requested_at   timestamptz,
+    requested_by   text,
+    request_reason text,
+    agreements     jsonb not null default '[]',
+    activated_at   timestamptz,
+    activated_by   text,
+    retired_at     timestamptz,
+    shadow_since   timestamptz,
+    shadow_by      text,
+    history        jsonb not null default '[]'
 );
+create unique index policies_active on actum.policies ((true)) where activated_at is not null and retired_at is null;
+create unique index policies_shadow on actum.policies ((true)) where shadow_since is not null;
 
 create table actum.freezes (
     id         uuid primary key,
@@ -1423,6 +1436,146 @@ begin
 end
 $$;
 
+-- Whether an account, or somebody on a database without accounts, may activate policies; `db:…` has the database's rights.
+create function actum.may_activate(an_actor text) returns boolean
+language sql stable as $$
+    select an_actor like 'db:%'
+        or not exists (select from actum.accounts)
+        or exists (
+               select from actum.accounts a
+                where lower(a.identity) = lower(actum.identity(an_actor))
+                  and a.disabled_at is null
+                  and a.roles && array['policy_owner', 'admin']
+           )
+$$;
+
+-- Whether somebody's agreement to an activation counts towards one of its requirements.
+create function actum.counts_towards(requirement jsonb, a_person text, a_requester text) returns boolean
+language sql stable as $$
+    select actum.may_activate(a_person)
+       and actum.may_decide(
+               a_person, a_requester, null,
+               array(select jsonb_array_elements_text(coalesce(requirement -> 'by', '[]'))),
+               array(select jsonb_array_elements_text(coalesce(requirement -> 'never', '[]'))
+                     except values ('requester'), ('contract_author')),
+               actum.groups_of(a_person),
+               case when exists (select from actum.accounts) then 'active' else 'open' end) is not null
+$$;
+
+-- One entry of a policy's history.
+create function actum.history_of(act text, an_actor text, a_reason text, instant timestamptz) returns jsonb
+language sql stable as $$
+    select jsonb_build_array(jsonb_build_object(
+               'act', act, 'by', an_actor, 'reason', a_reason, 'at', extract(epoch from instant)))
+$$;
+
+-- Activates a policy, or requests it, or agrees to the request: whichever is next by what it and the active one require.
+create function actum.activate_policy(a_hash bytea, an_actor text, a_reason text, a_now timestamptz) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    instant timestamptz;
+    policy actum.policies%rowtype;
+    needed jsonb;
+begin
+    perform pg_advisory_xact_lock(hashtext('actum.policies'), 0);
+    instant := coalesce(a_now, clock_timestamp());
+    select * into policy from actum.policies p where p.hash = a_hash;
+    if policy.hash is null then
+        return 'unknown';
+    elsif policy.activated_at is not null and policy.retired_at is null then
+        return 'already';
+    elsif not actum.may_activate(an_actor) then
+        return 'not_entitled';
+    end if;
+    select policy.activation || coalesce((
+               select p.activation from actum.policies p where p.activated_at is not null and p.retired_at is null
+           ), '[]') into needed;
+    if needed <> '[]' then
+        if policy.requested_at is null or policy.requested_at <= instant - (
+               select min((r.value ->> 'expires')::double precision) * interval '1 second'
+                 from jsonb_array_elements(needed) r
+           ) then
+            update actum.policies p
+               set requested_at = instant, requested_by = an_actor, request_reason = a_reason, agreements = '[]',
+                   history = p.history || actum.history_of('requested', an_actor, a_reason, instant)
+             where p.hash = a_hash;
+            return 'requested';
+        elsif actum.is_same(an_actor, policy.requested_by) then
+            return 'self';
+        elsif exists (
+               select from jsonb_array_elements(policy.agreements) a where actum.is_same(a.value ->> 'by', an_actor)
+           ) then
+            return 'repeated';
+        elsif not exists (
+               select from jsonb_array_elements(needed) r
+                where actum.counts_towards(r.value, an_actor, policy.requested_by)
+           ) then
+            return 'not_named';
+        end if;
+        update actum.policies p
+           set agreements = p.agreements || actum.history_of('agreed', an_actor, a_reason, instant),
+               history = p.history || actum.history_of('agreed', an_actor, a_reason, instant)
+         where p.hash = a_hash
+        returning p.* into policy;
+        if exists (
+               select from jsonb_array_elements(needed) r
+                where coalesce((r.value ->> 'quorum')::integer, 1) > (
+                          select count(*)
+                            from jsonb_array_elements(policy.agreements) a
+                           where actum.counts_towards(r.value, a.value ->> 'by', policy.requested_by)
+                      )
+           ) then
+            return 'agreed';
+        end if;
+    end if;
+    update actum.policies p
+       set retired_at = instant,
+           history = p.history || actum.history_of('retired', an_actor, a_reason, instant)
+     where p.activated_at is not null
+       and p.retired_at is null;
+    update actum.policies p
+       set requested_at = null, requested_by = null, request_reason = null, agreements = '[]'
+     where p.requested_at is not null
+       and p.hash <> a_hash;
+    update actum.policies p
+       set activated_at = instant, activated_by = an_actor, retired_at = null,
+           shadow_since = null, shadow_by = null,
+           history = p.history || actum.history_of('activated', an_actor, a_reason, instant)
+     where p.hash = a_hash;
+    return 'activated';
+end
+$$;
+
+-- Has a policy tried in the shadow of the active one, instead of any other; null ends it.
+create function actum.shadow_policy(a_hash bytea, an_actor text, a_now timestamptz) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    answer text;
+begin
+    perform pg_advisory_xact_lock(hashtext('actum.policies'), 0);
+    if not actum.may_activate(an_actor) then
+        return 'not_entitled';
+    end if;
+    select case
+               when a_hash is null then 'off'
+               when p.hash is null then 'unknown'
+               when p.activated_at is not null and p.retired_at is null then 'active'
+               when p.shadow_since is not null then 'already'
+               else 'shadowed'
+           end
+      into answer
+      from (select) one
+      left join actum.policies p on p.hash = a_hash;
+    if answer in ('off', 'shadowed') then
+        update actum.policies p set shadow_since = null, shadow_by = null where p.shadow_since is not null;
+        update actum.policies p
+           set shadow_since = coalesce(a_now, clock_timestamp()), shadow_by = an_actor
+         where p.hash = a_hash;
+    end if;
+    return answer;
+end
+$$;
+
 -- What is logged cannot be rewritten, and what was decided stands, whoever writes.
 create function actum.refuse_change() returns trigger
 language plpgsql as $$
@@ -1499,9 +1652,11 @@ begin
               actum.settle_reservation to actum_worker;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
-        grant insert, update on actum.messages, actum.questions, actum.freezes, actum.policies, actum.accounts,
+        grant insert, update on actum.messages, actum.questions, actum.freezes, actum.accounts,
               actum.members, actum.tokens, actum.delegations, actum.break_glass, actum.grants to actum_console;
         grant update (wake, run_at) on actum.workflows to actum_console;
+        grant insert (hash, name, body, activation, registered_at, registered_by) on actum.policies to actum_console;
+        grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
               actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity,
