@@ -208,6 +208,21 @@ async def test_freezes_name_what_is_in_flight_and_are_lifted_once(actum: Harness
             await actum.reviewer.freezes.freeze(scope, subject, reason="a fire")
 
 
+async def test_once_there_are_accounts_only_those_who_operate_freeze_and_lift(actum: Harness) -> None:
+    freeze_id, _ = await actum.client.freezes.freeze("everything", reason="a fire")
+    await actum.client.accounts.add("user:root", roles=["admin"])
+    root = await actum.acting("user:root")
+    await root.accounts.add("user:ana", roles=["approver"])
+    for actor in ("user:ana", "user:author"):
+        other = await actum.acting(actor)
+        with pytest.raises(NotEntitled, match="lift a freeze"):
+            await other.freezes.unfreeze(freeze_id)
+        with pytest.raises(NotEntitled, match="freeze anything"):
+            await other.freezes.freeze("everything", reason="a fire")
+    await root.freezes.unfreeze(freeze_id)
+    assert [] == await root.freezes.list()
+
+
 async def test_glass_cannot_be_broken_for_longer_than_an_hour_even_in_the_table(actum: Harness) -> None:
     async with actum.store.pool.connection() as connection:
         with pytest.raises(asyncpg.CheckViolationError):

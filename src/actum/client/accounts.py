@@ -17,7 +17,7 @@ from uuid import UUID
 from actum.errors import InvalidInput, NotEntitled, NotFound, NotPossible
 from actum.machine.approvals import identity, is_same
 from actum.model.contract import Duration, parse_duration
-from actum.model.ids import new_id
+from actum.model.ids import new_id, short
 from actum.store.accounts import AccountRow, BrokenGlassRow, DelegationRow, TokenRow
 
 if TYPE_CHECKING:
@@ -225,25 +225,28 @@ class Accounts:
     async def mend_glass(self, glass_id: UUID) -> None:
         """End a broken glass before its hour is over; twice changes nothing. Raises NotFound."""
         if not await self._store.mend_glass(glass_id):
-            raise NotFound(f"the glass {short_of(glass_id)} was never broken")
+            raise NotFound(f"the glass {short(glass_id)} was never broken")
 
-    async def _require_admin(self) -> None:
+    async def require_role(self, roles: Sequence[str], what: str) -> None:
+        """Raise NotEntitled unless this actor's account has one of `roles`; `what` is what it wants to do.
+
+        Nothing is asked of a database role (`db:…`), nor of anybody as long as there is no account.
+        """
         actor = self._client.actor
         if actor.startswith("db:") or not await self._store.list():
             return
         row = await self._store.get(actor)
-        if row is None or row.disabled_at is not None or "admin" not in row.roles:
-            raise NotEntitled(f"{actor} is no admin and cannot change accounts: ask an admin")
+        if row is None or row.disabled_at is not None or not set(roles) & set(row.roles):
+            named = " or ".join(role.replace("_", " ") for role in roles)
+            raise NotEntitled(f"{actor} is no {named} and cannot {what}: ask somebody who is")
+
+    async def _require_admin(self) -> None:
+        await self.require_role(("admin",), "change accounts")
 
 
 def hash_token(text: str) -> bytes:
     """Return what is kept of a token: SHA-256 is enough, because a token is 32 random bytes and nothing to guess."""
     return sha256(text.strip().encode("utf-8", "surrogatepass")).digest()
-
-
-def short_of(one: UUID) -> str:
-    """Return the last digits by which people know a row."""
-    return one.hex[-8:]
 
 
 def _random_text() -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SCOPES = ("everything", "contract", "kind", "environment")
 MODES = ("deny", "force_tier_2", "hold_starts")
+ROLES = ("operator", "policy_owner", "admin")
+"""Who may throw the switch, once there are accounts."""
 
 
 class Freezes:
@@ -30,7 +32,8 @@ class Freezes:
         """Throw the switch; return the freeze and the effects of its scope that it no longer reaches.
 
         Modes: `deny` refuses every intent, `force_tier_2` asks a person for each, `hold_starts` starts no workflow. It
-        holds for every intent whose statement begins after this returns, until `unfreeze`. Raises InvalidInput.
+        holds for every intent whose statement begins after this returns, until `unfreeze`. Raises InvalidInput, and
+        NotEntitled where there are accounts and this actor's is no operator, policy owner or admin.
         """
         if scope not in SCOPES or mode not in MODES:
             raise InvalidInput(
@@ -42,6 +45,7 @@ class Freezes:
             )
         if not reason.strip():
             raise InvalidInput("a freeze needs its reason: say in a few words why", path="reason")
+        await self._client.accounts.require_role(ROLES, "freeze anything")
         freeze_id = new_id()
         await self._store.freeze(
             freeze_id, scope=scope, subject=subject, mode=mode, actor=self._client.actor, reason=reason
@@ -49,7 +53,8 @@ class Freezes:
         return freeze_id, await self._store.list_in_flight(scope, subject)
 
     async def unfreeze(self, freeze_id: UUID) -> None:
-        """Lift a freeze; twice changes nothing. Raises NotFound."""
+        """Lift a freeze; twice changes nothing. Raises NotFound, and NotEntitled as `freeze` does."""
+        await self._client.accounts.require_role(ROLES, "lift a freeze")
         if not await self._store.unfreeze(freeze_id, actor=self._client.actor):
             raise NotFound(f"there is no freeze {freeze_id}: `actum freeze` lists those that hold")
         self._client.hints.send("ready")
