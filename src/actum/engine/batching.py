@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from actum.engine.log import Log, Record, to_datetime
+from actum.engine.log import Ended, Intent, Log, Record, to_datetime
 from actum.machine.chain import link, payload_hash
 from actum.store.records import Flush
 
 MOST_ROWS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
+_ASKED = {
+    "approvals": ("approval", "id"),
+    "closings": ("approval", "id"),
+    "questions": ("question", "address"),
+    "unasked": ("question", "address"),
+}
+"""Rows that people are asked with, by the name a statement knows them under: what they are, and what names one."""
 
 
 @dataclass(slots=True)
@@ -132,12 +139,27 @@ def _add(flush: Flush, log: Log, record: Record, seq: int, head: bytes) -> bytes
 
 
 def _clashes(record: Record, taken: list[Record]) -> bool:
-    """Whether an intent would move a ledger row that an earlier record of the same statement moves already."""
-    intent = record.intent
-    return intent is not None and any(
-        before.ended is not None and (before.ended.kind, before.ended.key) == (intent.kind, intent.key)
+    """Whether a record would move a row that an earlier record of the same statement writes or moves already.
+
+    One statement sees no row that it writes itself: what was asked and withdrawn in it would stay open for ever.
+    """
+    intent, asked = record.intent, _asked_of(record)
+    if intent is None and not asked:
+        return False
+    return any(
+        (intent is not None and before.ended is not None and _key_of(before.ended) == _key_of(intent))
+        or (asked and not asked.isdisjoint(_asked_of(before)))
         for before in taken
     )
+
+
+def _key_of(one: Intent | Ended) -> tuple[str, str]:
+    return one.kind, one.key
+
+
+def _asked_of(record: Record) -> frozenset[tuple[str, str]]:
+    """Return the approvals and questions that a record asks, asks again or closes."""
+    return frozenset((_ASKED[name][0], row[_ASKED[name][1]]) for name, row in record.extras if name in _ASKED)
 
 
 def _add_intent(flush: Flush, log: Log, record: Record) -> None:
