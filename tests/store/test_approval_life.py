@@ -106,6 +106,16 @@ async def test_while_a_question_is_open_time_stands_still(actum: Harness) -> Non
     assert ["asked", "answered", "approved"] == [ruling for ruling, _ in await rulings(actum, held)]
 
 
+async def test_whoever_decides_while_a_question_is_open_leaves_time_for_the_use(actum: Harness) -> None:
+    held = await hold(actum)
+    actum.clock.advance("1s")
+    approval_id = await ask(held, expires_at=in_hours(actum, 1))
+    await actum.reviewer.approvals.inquire(approval_id, "which door?")
+    actum.clock.advance("3h")
+    assert "decided" == (await decide(actum, approval_id, "user:reviewer")).answer
+    assert "written" == await held.intend(tier=2, approval_id=approval_id)
+
+
 async def test_the_time_left_after_the_answer_still_ends(actum: Harness) -> None:
     held = await hold(actum)
     actum.clock.advance("1s")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from holding import Held, claim, errand, hold
 
@@ -219,6 +221,30 @@ async def test_any_limit_is_taken_exactly_and_an_attempt_finds_its_own_again(act
     assert "repeated" == await take(taken)
     assert "released" == await actum.store.grants.settle(limit, held.id, f"{taken}", 1, "released")
     assert "reserved" == await take(taken)
+
+
+async def test_whoever_takes_the_last_of_a_limit_makes_the_next_wait_and_go_without(actum: Harness) -> None:
+    held, limit = await hold(actum), uuid4()
+    text = "select actum.reserve($1, $2, $3, 1, null, '{}', 1, '{}', null)"
+    one, other = await asyncpg.connect(actum.dsn), await asyncpg.connect(actum.dsn)
+    try:
+        async with one.transaction():
+            assert "reserved" == await one.fetchval(text, limit, held.id, "1")
+            taking = asyncio.create_task(other.fetchval(text, limit, held.id, "2"))
+            await until_blocked(one)
+        assert "spent" == await taking
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def until_blocked(connection: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not await connection.fetchval(
+        "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
+        " where not l.granted and a.datname = current_database()"
+    ):
+        assert time.monotonic() < deadline, "nobody waited"
 
 
 async def test_a_grant_says_what_it_would_have_matched(actum: Harness) -> None:
