@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
+
+from typing_extensions import TypeVar  # with a default, so that `Preview` needs no brackets
 
 R = TypeVar("R")
+F = TypeVar("F", default=Any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +86,17 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Generic[F]):
     """One look at the world before an effect: facts for policy, a card for the person.
 
+    `-> Preview[Facts]` names the type of the facts (a model, dataclass or TypedDict), for `actum policy facts`.
     `sentence` says verb, object, count and place. `relies_on` is a fingerprint of the state of the world that the
     effect relies on: when it has changed by the time the effect would run, the approval is stale.
     """
 
     sentence: str
     target: str = ""
-    facts: Mapping[str, Any] | Any = field(default_factory=dict)
+    facts: F | Mapping[str, Any] = field(default_factory=dict)
     diff: str = ""
     checks: Sequence[str] = ()
     blast_radius: str = ""
