@@ -7,6 +7,7 @@ from datetime import datetime
 from actum.store.accounts import Accounts
 from actum.store.approvals import Approvals, Questions
 from actum.store.batches import Batches
+from actum.store.cards import Cards
 from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
@@ -33,6 +34,7 @@ class Store:
         self.approvals = Approvals(pool)
         self.questions = Questions(pool)
         self.batches = Batches(pool)
+        self.cards = Cards(pool)
         self.accounts = Accounts(pool)
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)
