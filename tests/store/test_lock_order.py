@@ -19,6 +19,7 @@ from holding import Held, K, claim, errand, hold
 
 from actum.engine.log import Ended
 from actum.engine.recorder import Recorder
+from actum.store.approvals import Ruled
 from actum.testing.harness import Harness
 
 ROWS = {
@@ -94,6 +95,23 @@ async def decide(actum: Harness, held: Held, approval_id: UUID) -> Any:
     )
 
 
+async def decide_many(actum: Harness, held: Held, approval_id: UUID) -> Any:
+    return await actum.reviewer.approvals.decide_many([Ruled(approval_id, "approved", "yes")])
+
+
+async def hand_over(actum: Harness, held: Held, approval_id: UUID) -> Any:
+    return await actum.reviewer.approvals.hand_over(approval_id, "user:other", "you know it")
+
+
+async def inquire(actum: Harness, held: Held, approval_id: UUID) -> Any:
+    return await actum.reviewer.approvals.inquire(approval_id, "which door?")
+
+
+async def use_grant(actum: Harness, held: Held, approval_id: UUID) -> Any:
+    grant_id = await actum.reviewer.grants.give({"kind": "open"}, uses=1, lasts="1h", reason="busy")
+    return await actum.store.grants.use(grant_id, approval_id, amounts={})
+
+
 async def send(actum: Harness, held: Held, approval_id: UUID) -> Any:
     return await actum.client.send(held.id, "signal", name="go")
 
@@ -102,7 +120,9 @@ async def rescue(actum: Harness, held: Held, approval_id: UUID) -> Any:
     return await actum.store.workflows.wake([held.id])
 
 
-@pytest.mark.parametrize("deed", [intend_again, decide, send, rescue])
+@pytest.mark.parametrize(
+    "deed", [intend_again, decide, decide_many, hand_over, inquire, use_grant, send, rescue]
+)
 async def test_the_workflow_is_locked_before_anything_else(actum: Harness, deed: Deed) -> None:
     held, approval_id = await prepared(actum)
     async with locked(actum, "workflow", held.id):
@@ -113,7 +133,7 @@ async def test_the_workflow_is_locked_before_anything_else(actum: Harness, deed:
     await doing
 
 
-@pytest.mark.parametrize("deed", [intend_again, decide])
+@pytest.mark.parametrize("deed", [intend_again, decide, decide_many, hand_over, inquire, use_grant])
 async def test_the_approval_is_locked_after_the_workflow_and_before_the_effect(
     actum: Harness, deed: Deed
 ) -> None:

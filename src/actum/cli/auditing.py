@@ -148,11 +148,11 @@ async def _read(
 async def _verify_decisions(client: Client, workflow_id: UUID) -> tuple[Sequence[DecisionRow], Verdict]:
     """Verify a workflow's chain of decisions; one that grows meanwhile is read again."""
     store = client.store.approvals
+    heads, rows = await store.list_decision_heads(workflow_id), await store.list_decisions(workflow_id)
     for _ in range(PATIENCE):
-        heads = await store.list_decision_heads(workflow_id)
-        rows = await store.list_decisions(workflow_id)
-        if heads == await store.list_decision_heads(workflow_id):
+        if heads == (now := await store.list_decision_heads(workflow_id)):
             break
+        heads, rows = now, await store.list_decisions(workflow_id)
     _, count, head = heads[0] if heads else (workflow_id, 0, GENESIS)
     decisions = [Decision(**{name: getattr(row, name) for name in Decision.__slots__}) for row in rows]
     return rows, verify_decisions(decisions, head, count)
