@@ -17,6 +17,7 @@ from actum.engine.attempts import Tried, Try
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Ended, Record, to_datetime
 from actum.engine.steps import Limits
+from actum.errors import Fatal
 from actum.machine import doubt
 from actum.machine.keys import outside_key
 from actum.machine.retry import Again, GiveUp, Retrying, decide
@@ -247,7 +248,7 @@ class DoubtfulUndo(Execution):
                     f"{self.name} at {self.address} was tried {self.attempts} times, and it stands"
                 )
 
-    def _decide(self, reason: Reason | None = None) -> Retrying:
+    def _decide(self, reason: Reason | None = None, error: BaseException | None = None) -> Retrying:
         """Say whether its retry allows another attempt, after a failure or a doubt for `reason`."""
         now = self.runner.now()
         first = self.progress.first_started_at = self.progress.first_started_at or self.progress.started_at
@@ -256,7 +257,7 @@ class DoubtfulUndo(Execution):
             attempt=max(self.attempts, 1),
             elapsed=timedelta(microseconds=max(now - first, 0)),
             reason=reason or Reason(self.progress.failure_reason or Reason.OTHER.value),
-            is_final=False,
+            is_final=isinstance(error, (Fatal, *self.effect.retry.never)),
             jitter=self.runner.jitter(),
         )
 

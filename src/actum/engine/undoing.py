@@ -144,7 +144,7 @@ class UndoExecution(DoubtfulUndo):
 
     def _not_done(self, error: BaseException) -> None:
         now, reason = self.runner.now(), reason_of(error)
-        verdict = self._decide(reason)
+        verdict = self._decide(reason, error)
         body = encode_failure(self.name, reason.value, error, self.attempts)
         self.progress.is_started = False
         record = Record(
