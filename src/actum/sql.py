@@ -1,11 +1,12 @@
-"""For transactional effects: the connection their bodies write through, and the databases they may name."""
+"""For transactional effects: the connection their bodies write through, their previews' look, and the databases they may name."""
 
 from __future__ import annotations
 
 from actum.authoring.database import Database
+from actum.authoring.looking import look
 from actum.authoring.transaction import Connection, current_transaction
 
-__all__ = ["Connection", "Database", "connection"]
+__all__ = ["Connection", "Database", "connection", "look"]
 
 
 def connection() -> Connection:

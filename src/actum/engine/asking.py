@@ -21,6 +21,7 @@ from actum.engine.attempts import Tried, Try
 from actum.engine.execution import Execution, as_data
 from actum.engine.history import Asked, Progress
 from actum.engine.log import Record, to_datetime
+from actum.engine.looking import preview_of
 from actum.engine.steps import Limits
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
@@ -136,7 +137,7 @@ class Asking:
         hook = self.effect.hooks["preview"]
         args, kwargs = self.effect.codec.decode_arguments(self._call.arguments)
         running.start(
-            hook.function,
+            preview_of(hook, self.effect.transactional, runner.worker.databases),
             args,
             kwargs,
             Attempt(number=1, epoch=runner.epoch),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from actum.authoring.database import Database
 from actum.store.keys import OperationKeys
 from actum.store.store import Store
@@ -25,6 +28,21 @@ class Databases:
         if found is None:
             found = self._others[database] = OperationKeys(database.address())
         return found
+
+    @asynccontextmanager
+    async def look(self, transactional: bool | Database) -> AsyncIterator[Transaction]:
+        """Lend a transaction in the database that an effect names; it is rolled back in any case.
+
+        Raises InvalidSettings where that database's address is missing, and the driver's errors.
+        """
+        if isinstance(transactional, Database):
+            transaction = await self.keys_of(transactional).look()
+        else:
+            transaction = await self.begin()
+        try:
+            yield transaction
+        finally:
+            await transaction.roll_back()
 
     async def close(self) -> None:
         """Close every connection; what is open is rolled back."""

@@ -68,6 +68,10 @@ class OperationKeys:
         await transaction.close_body()
         await _fetch(transaction, self.statement("keys", "complete"), claim, result=result)
 
+    async def look(self) -> Transaction:
+        """Begin a transaction that no key is claimed for: to be rolled back. Raises the driver's errors."""
+        return await self._transactions.begin()
+
     def statement(self, topic: str, name: str) -> Statement:
         """Return a named statement: in another database the schema has its usual name."""
         return load(topic)[name]
