@@ -28,7 +28,7 @@ def test_the_page_shows_the_query_in_force_and_explains_each_violation() -> None
     named = re.findall(r"^select .*, '([^']+)'(?: as violation)?$", in_force(), re.MULTILINE)
     explained = re.findall(r"^\| (an? .*?|one .*?) \|", PAGE, re.MULTILINE)
     assert sorted(named) == sorted(explained)
-    assert 5 == len(named)
+    assert 6 == len(named)
 
 
 @effect("proof.act")
@@ -61,6 +61,7 @@ HARM = {
         "update actum.effects set approval_id = (select approval_id from actum.effects where address = '1')"
         " where address = '2'"
     ),
+    "a ruling without its decision": "update actum.approvals set ruled_by = 'user:nobody' where address = '1'",
 }
 
 

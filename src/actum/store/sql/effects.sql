@@ -56,7 +56,18 @@ select min(e.workflow_id::text)::uuid, min(e.address), 'one approval used twice'
   from actum.effects e
  where e.approval_id is not null
  group by e.approval_id
-having count(*) > 1;
+having count(*) > 1
+ union all
+select r.workflow_id, r.address, 'a ruling without its decision'
+  from actum.approvals r
+ where r.ruling is not null
+   and not exists (
+           select from actum.decisions d
+            where d.workflow_id = r.workflow_id
+              and d.approval_id = r.id
+              and d.ruling = r.ruling
+              and d.actor = r.ruled_by
+       );
 
 -- name: list_standing
 -- What workflows did and nobody undid, with what an undo needs. Called by the rollback.
