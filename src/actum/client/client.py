@@ -19,6 +19,7 @@ from actum.client.freezes import Freezes
 from actum.client.grants import Grants
 from actum.client.handle import Handle
 from actum.client.planning import plan_rollback
+from actum.client.policies import Policies
 from actum.client.starting import Tags, contract_of, prepare
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
@@ -59,6 +60,7 @@ class Client:
         self.accounts = Accounts(self)
         self.freezes = Freezes(self)
         self.grants = Grants(self)
+        self.policies = Policies(self)
         self._registered: dict[bytes, Registration] = {}
         self._listening: Any = None
 

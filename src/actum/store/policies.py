@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from actum.store.pool import Pool
+
+FIRST = (UUID(int=0), "")
+"""Before every workflow and address."""
 
 
 @dataclass(slots=True)
@@ -41,6 +45,22 @@ class PolicyRow:
     def is_active(self) -> bool:
         """Whether effects are ruled by this policy."""
         return self.activated_at is not None and self.retired_at is None
+
+
+@dataclass(slots=True)
+class OperationRow:
+    """One effect call that was ruled: `facts`, else the whole `preview`, are JSON text; None is not known."""
+
+    workflow_id: UUID
+    address: str
+    at: datetime
+    contract: str
+    team: str | None
+    kind: str | None
+    reversibility: str | None
+    environment: str | None
+    facts: str | None
+    preview: str | None
 
 
 class Policies:
@@ -122,3 +142,21 @@ class Policies:
         """Return the policies whose hash begins with these hexadecimal digits, ten at most."""
         rows = await self._pool.fetch(self._pool.statement("policies", "find"), digits=digits.lower())
         return [PolicyRow(**row) for row in rows]
+
+    async def list_operations(
+        self, since: datetime, *, after: tuple[UUID, str] = FIRST, count: int
+    ) -> Sequence[OperationRow]:
+        """Return a page of what was ruled since an instant, by workflow and address, after the one named."""
+        rows = await self._pool.fetch(
+            self._pool.statement("policies", "list_operations"),
+            since=since,
+            after_workflow=after[0],
+            after_address=after[1],
+            count=count,
+        )
+        return [OperationRow(*row.values()) for row in rows]
+
+    async def find_operation(self, approval_id: UUID) -> OperationRow | None:
+        """Return what was ruled when an approval was asked for, or None."""
+        rows = await self._pool.fetch(self._pool.statement("policies", "find_operation"), id=approval_id)
+        return OperationRow(*rows[0].values()) if rows else None

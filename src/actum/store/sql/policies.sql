@@ -39,3 +39,63 @@ select p.hash, p.name, p.body, p.activation, p.registered_at, p.registered_by, p
  where starts_with(encode(p.hash, 'hex'), :digits::text)
  order by p.hash
  limit 10;
+
+-- name: list_operations
+-- What policy ruled since an instant, each address once, as it was seen first; a page after the one named. Undos are not
+-- ruled. A preview that this server cannot read as JSON comes whole. Called by the client.
+with found as materialized (
+    select distinct on (o.workflow_id, o.address) o.*
+      from (
+               select e.workflow_id, e.address, e.at, e.contract, e.team, null::text as kind, null::text as facts,
+                      case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
+                 from actum.events e
+                where e.kind in ('approval.requested', 'effect.started')
+                  and e.at >= :since::timestamptz
+                  and e.workflow_id >= :after_workflow::uuid
+                  and (e.workflow_id, e.address) > (:after_workflow::uuid, :after_address::text)
+                  and e.address not like 'undo.%'
+                union all
+               select d.workflow_id, d.address, d.decided_at, d.contract, d.team, d.kind, d.facts, null
+                 from actum.decisions d
+                where d.ruling = 'denied'
+                  and d.decided_at >= :since::timestamptz
+                  and d.workflow_id >= :after_workflow::uuid
+                  and (d.workflow_id, d.address) > (:after_workflow::uuid, :after_address::text)
+           ) o
+     order by o.workflow_id, o.address, o.at
+     limit :count::int
+)
+select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(f.kind, a.kind, f.data ->> 'kind') as kind,
+       f.data ->> 'reversibility' as reversibility, f.data ->> 'environment' as environment,
+       coalesce(f.facts, case when strpos(p.shown, '\u0000') = 0 then (p.shown::json -> 'facts')::text end) as facts,
+       case when strpos(p.shown, '\u0000') > 0 then p.shown end as preview
+  from found f
+  left join actum.approvals a on a.id = (f.data ->> 'approval_id')::uuid
+  left join lateral (
+                select convert_from(s.body, 'UTF8') as body
+                  from actum.events e
+                  join actum.snapshots s on s.workflow_id = e.workflow_id and s.seq = e.seq
+                 where a.id is null
+                   and e.workflow_id = f.workflow_id
+                   and e.address = f.address
+                   and e.kind = 'preview.completed'
+                 order by e.seq
+                 limit 1
+            ) s on true
+ cross join lateral (select coalesce(a.preview, s.body) as shown) p
+ order by f.workflow_id, f.address;
+
+-- name: find_operation
+-- What policy ruled when it asked for one approval. Called by the client.
+select a.workflow_id, a.address, a.asked_at as at, a.contract, a.team, a.kind, d.data ->> 'reversibility' as reversibility,
+       d.data ->> 'environment' as environment, null::text as facts, a.preview
+  from actum.approvals a
+  left join lateral (
+                select case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
+                  from actum.events e
+                 where e.workflow_id = a.workflow_id
+                   and e.address = a.address
+                   and e.kind = 'approval.requested'
+                   and strpos(e.data, a.id::text) > 0
+            ) d on true
+ where a.id = :id::uuid;
