@@ -102,6 +102,24 @@ def test_a_grant_says_what_it_would_have_matched_before_it_is_given(own: Actum) 
     assert 3 == own("grant", "revoke", "ffffffff").code
 
 
+def test_an_approval_is_asked_about_handed_over_and_taken_back(own: Actum) -> None:
+    workflow_id, approval = asked(own)
+    assert "as question 1" in own.fine("inquire", approval, "which rows?").out
+    own.fine("reply", "1", "the old ones")
+    assert 1 == own("reply", "1", "the new ones").code
+    assert 3 == own("reply", "2", "the new ones").code
+    assert "nothing was done" in own.fine("hand-over", approval, "bo", "--reason", "away", "--dry-run").out
+    own.fine("approve", approval, "--reason", "it looks right")
+    own.fine("revoke", approval, "--reason", "it does not")
+    assert "revoked" == own.fine("inbox", approval, "--json").json["state"]
+    execute(own, ASKED, workflow_id, "another", [])
+    (second,) = [one["name"] for one in own.fine("inbox", "--json").json["approvals"]]
+    assert 4 == own("hand-over", second, "user:ana", "--reason", "it is hers").code
+    own.fine("hand-over", second, "bo", "--reason", "away")
+    done = own("approve", second, "--reason", "back again")
+    assert (4, 1) == (done.code, len(done.err.splitlines()))
+
+
 SPOILT = {
     "decision 1 is not the one that was written there": "update actum.decisions set rationale = 'no' where seq = 1",
     "decision 1 is missing": "delete from actum.decisions where seq = 1",
