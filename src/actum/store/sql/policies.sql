@@ -41,8 +41,8 @@ select p.hash, p.name, p.body, p.activation, p.registered_at, p.registered_by, p
  limit 10;
 
 -- name: list_operations
--- What policy ruled since an instant, each address once, as it was seen first; a page after the one named. Undos are not
--- ruled. A preview that this server cannot read as JSON comes whole. Called by the client.
+-- What policy ruled since an instant: a page of it, each address once, as it was seen first. Called by the client.
+-- Undos are not ruled. A preview that the server cannot take apart (it says \u0000) comes whole.
 with found as materialized (
     select distinct on (o.workflow_id, o.address) o.*
       from (
