@@ -33,11 +33,21 @@ def test_a_rollback_undoes_and_says_who_asked_and_why(served: Actum) -> None:
     until(lambda: "rolled_back" in served.fine("show", name, "--json").out, "the end")
     assert "booked green" == (served.folder / "green.freed").read_text()
     assert "double booking" in served.fine("show", name).out
+    told = served.fine("rollback", name, "--report").out
+    assert "It is **complete**: 1 undone." in told
+    assert "- Cause: operator: double booking" in told
+    report = served.fine("rollback", name, "--report", "--json").json
+    assert [("book", "undone")] == [(one["step"], one["outcome"]) for one in report["entries"]]
+    assert 2 == served("rollback", name, "--report", "--reason", "x").code
 
 
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
-    [((), 2, "--reason"), (("--resume",), 1, "no failed undo stops")],
+    [
+        ((), 2, "--reason"),
+        (("--resume",), 1, "no failed undo stops"),
+        (("--report",), 1, "was not rolled back: `actum rollback"),
+    ],
 )
 def test_a_rollback_without_a_reason_or_with_nothing_to_resume_is_refused(
     served: Actum, options: tuple[str, ...], code: int, sentence: str

@@ -8,9 +8,10 @@ import click
 import orjson
 
 from actum.cli import options
+from actum.cli.aftermath import as_markdown, read_aftermath
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import say
+from actum.cli.printing import say, say_all, say_json
 from actum.cli.text import neutral
 from actum.client.client import Client
 from actum.errors import InvalidInput, NotPossible
@@ -25,13 +26,25 @@ from actum.store.rows import WorkflowRow
 @options.reason
 @click.option("--to", metavar="ADDRESS", help="Undo only what was done after the step at ADDRESS ended.")
 @click.option("--resume", "resumes", is_flag=True, help="Go on with a plan that a failed undo stopped.")
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--report", "tells", is_flag=True, help="Only tell, in Markdown, what became of a rollback.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan, or the report, as JSON.")
 @options.acts_as(options.AUTHOR)
 @options.dry_run
 def rollback(
-    workflow: str, reason: str, to: str | None, resumes: bool, as_json: bool, who: str | None, dry_run: bool
+    workflow: str,
+    reason: str,
+    to: str | None,
+    resumes: bool,
+    tells: bool,
+    as_json: bool,
+    who: str | None,
+    dry_run: bool,
 ) -> int:
-    """Cancel a workflow and undo what it did, newest first; --dry-run shows the plan."""
+    """Cancel a workflow and undo what it did, newest first; --dry-run shows the plan, --report what came of it."""
+    if tells:
+        if reason.strip() or to or resumes or dry_run:
+            raise InvalidInput("--report only tells: leave --reason, --to, --resume and --dry-run out")
+        return carry_out(_report(workflow, as_json))
     if not (dry_run or resumes or reason.strip()):
         raise InvalidInput("a rollback needs its --reason: say in a few words why", path="reason")
     return carry_out(_rollback(workflow, reason, to, resumes, as_json, who, dry_run))
@@ -52,6 +65,17 @@ async def _rollback(
         say(
             f"asked to roll back {neutral(row.contract)} {short(row.id)}; `actum watch {short(row.id)}` follows it"
         )
+    return Exit.FINE
+
+
+async def _report(workflow: str, as_json: bool) -> int:
+    async with open_client() as client:
+        row = await client.get(await client.find(workflow))
+        found = read_aftermath(row, await client.store.records.read_events(row.id))
+    if as_json:
+        say_json(found.as_json())
+    else:
+        say_all(as_markdown(found))
     return Exit.FINE
 
 
