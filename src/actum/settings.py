@@ -21,6 +21,7 @@ class Settings:
 
     `database_url` is None for the embedded server in `home`. `lease` is in seconds. `hints` may be turned off: then
     everything is found by polling. `pooler` says that a transaction-mode pooler stands before the database.
+    `environment` is where the effects of this process happen, such as `prod`: a fact that policy rules by.
     """
 
     database_url: str | None
@@ -29,6 +30,7 @@ class Settings:
     lease: float = DEFAULT_LEASE
     hints: bool = True
     pooler: bool = False
+    environment: str | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -50,12 +52,14 @@ class Settings:
             lease=_seconds(env, "ACTUM_LEASE", DEFAULT_LEASE),
             hints=_switch(env, "ACTUM_HINTS", default=True),
             pooler=_switch(env, "ACTUM_POOLER", default=False),
+            environment=_environment(env),
         )
 
 
 _KNOWN = frozenset(
     {
         "ACTUM_DATABASE_URL",
+        "ACTUM_ENVIRONMENT",
         "ACTUM_HINTS",
         "ACTUM_HOME",
         "ACTUM_LEASE",
@@ -63,6 +67,15 @@ _KNOWN = frozenset(
         "ACTUM_SCHEMA",
     }
 )
+
+
+def _environment(env: Mapping[str, str]) -> str | None:
+    name = env.get("ACTUM_ENVIRONMENT") or None
+    if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise InvalidSettings(
+            f"ACTUM_ENVIRONMENT={name!r} cannot name an environment: use lower-case letters, digits, - and _, such as prod"
+        )
+    return name
 
 
 def check_url(url: str) -> str:

@@ -8,10 +8,11 @@ import time
 import pytest
 
 from actum import RollBack, Signal, WorkflowFailed, ask, contract, effect, request_approval, step
-from actum.engine.asking import ApprovalExecution, Asking
+from actum.engine.asking import Asking
 from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.execution import TimerExecution
+from actum.engine.requesting import ApprovalExecution
 from actum.engine.rollback import Rollback
 from actum.engine.steps import StepExecution
 from actum.engine.undoing import UndoExecution

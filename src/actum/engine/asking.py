@@ -1,4 +1,4 @@
-"""Asking for approval: one look at the world, one row for a person, and the wait for their word.
+"""Asking for approval: one look at the world, what policy says of it, one row for a person, and the wait for their word.
 
 A request is bound to its action: kind, target, full arguments, operation key and address. Row, event and parking go
 into one flush. If the worker dies before that flush, nobody was asked; after it, the row is found again and nobody is
@@ -8,7 +8,8 @@ asked twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,14 +19,14 @@ from actum.authoring.attempt import Attempt
 from actum.authoring.call import Call
 from actum.authoring.effect import Effect
 from actum.engine.attempts import Tried, Try
-from actum.engine.execution import Execution, as_data
-from actum.engine.history import Asked, Progress
+from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
 from actum.engine.looking import preview_of
+from actum.engine.progress import Asked, Progress
 from actum.engine.steps import Limits
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
-from actum.machine.policy import rule_without_policy
+from actum.machine.policy import Operation, Ruling
 from actum.model.events import EventKind
 from actum.model.ids import new_id
 from actum.outcomes import Preview
@@ -68,25 +69,36 @@ def preview_body(preview: Preview) -> bytes:
     return orjson.dumps(values, default=str)
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is called when asking comes to a word at once: it failed, policy lets it run, or forbids it."""
+
+    failed: Callable[[BaseException], None]
+    free: Callable[[Ruling], None]
+    denied: Callable[[str], None]
+    rejected: Callable[[str, str | None], None]
+
+
 class Asking:
-    """Brings one effect call before a person: previews it, then queues its approval row and event."""
+    """Brings one effect call before policy and, where policy wants it, before a person.
+
+    It looks at the world once, by the effect's preview, and has what was seen ruled. The approval row and its event
+    are queued; the rest of the answers come at once.
+    """
 
     def __init__(
-        self,
-        runner: Runner,
-        call: Call[Any],
-        address: str,
-        asked_by: str | None,
-        failed: Callable[[BaseException], None],
+        self, runner: Runner, call: Call[Any], address: str, asked_by: str | None, answers: Answers
     ) -> None:
         self._runner = runner
         self._call = call
         self._address = address
         self._asked_by = asked_by
-        self._failed = failed
+        self._answers = answers
         self._try: Try | None = None
         self.effect: Effect[..., Any] = call.subject  # type: ignore[assignment]  # request_approval takes no others
         self.progress: Progress = runner.history.at(address)
+        self.is_raised = False
+        """Whether a freeze has everything here decided at tier 2."""
 
     @property
     def is_active(self) -> bool:
@@ -94,42 +106,50 @@ class Asking:
         return self._try is not None
 
     def begin(self) -> None:
-        """Look, then ask. The look waits until everything it stands on is durable."""
-        hook = self.effect.hooks.get("preview")
-        if hook is None or self.progress.preview is not None:
-            self._ask()
+        """Look, have it ruled, then ask. The look waits until everything it stands on is durable."""
+        self.progress.preview = None
+        if "preview" not in self.effect.hooks:
+            self._rule_and_ask()
             return
-        self._try = Try(self._runner.loop, lambda tried: self._runner.guarded(self._previewed, tried), None)
-        self._runner.when_durable(self._preview)
+        self._look(self._previewed)
 
-    def look_again(self, done: Callable[[bool], None]) -> None:
-        """Look once more before the effect begins; `done` is told whether what the approval relies on is as it was."""
-        relied = orjson.loads(self.progress.preview or b"{}").get("relies_on")
-        if not relied:
-            done(True)
+    def look_again(self, done: Callable[[Ruling | None], None]) -> None:
+        """Look once more before an approved effect begins, and have what is seen ruled anew.
+
+        `done` is given the ruling, or None where the approval no longer stands: the world it relies on has changed,
+        or policy is stricter by now.
+        """
+        shown = self.shown()
+        if "preview" not in self.effect.hooks or not shown:
+            done(self._stands(shown))
             return
-        runner = self._runner
-        self._try = Try(
-            runner.loop, lambda tried: runner.guarded(self._looked_again, tried, relied, done), None
-        )
-        runner.when_durable(self._preview)
+        self._look(lambda preview: done(self._stands(_as_json(preview), shown.get("relies_on"))))
 
-    def _looked_again(self, tried: Tried, relied: str, done: Callable[[bool], None]) -> None:
-        self._try = None
-        if tried.was_stopped or self._runner.is_over:
-            self._runner.consider()
-        elif tried.error is not None or tried.limit is not None:
-            self._failed(tried.error or TimeoutError(f"the preview of {self.effect.name} took too long"))
-        else:
-            done(isinstance(tried.value, Preview) and tried.value.relies_on == relied)
-            self._runner.consider()
+    def rule_again(self) -> Ruling | None:
+        """Return the ruling for another attempt of what was approved, by what was seen; None where it is stricter."""
+        return self._stands(self.shown())
+
+    def shown(self) -> dict[str, Any]:
+        """Return what the preview showed, {} without one."""
+        return orjson.loads(self.progress.preview) if self.progress.preview else {}
 
     def leave(self) -> None:
         """Stop looking."""
         if self._try is not None:
             self._try.stop()
 
-    def _preview(self) -> None:
+    # looking
+
+    def _look(self, seen: Callable[[Preview], None]) -> None:
+        runner = self._runner
+
+        def ended(tried: Tried) -> None:
+            runner.guarded(self._looked, tried, seen)
+
+        self._try = Try(runner.loop, ended, None)
+        runner.when_durable(self._begin_look)
+
+    def _begin_look(self) -> None:
         running, runner = self._try, self._runner
         if running is None or runner.is_over or running.is_stopped:
             self._try = None
@@ -147,75 +167,97 @@ class Asking:
             executor=runner.executor,
         )
 
-    def _previewed(self, tried: Tried) -> None:
+    def _looked(self, tried: Tried, seen: Callable[[Preview], None]) -> None:
         self._try = None
-        runner = self._runner
+        runner, name = self._runner, self.effect.name
         if tried.was_stopped or runner.is_over:
             runner.consider()
-            return
-        if tried.error is not None or tried.limit is not None:
-            self._failed(tried.error or TimeoutError(f"the preview of {self.effect.name} took too long"))
-            return
-        if not isinstance(tried.value, Preview):
-            self._failed(
-                InvalidInput(f"{self.effect.name}.preview returned {tried.value!r}: return a Preview(…)")
+        elif tried.error is not None or tried.limit is not None:
+            self._answers.failed(tried.error or TimeoutError(f"the preview of {name} took too long"))
+        elif not isinstance(tried.value, Preview):
+            self._answers.failed(
+                InvalidInput(f"{name}.preview returned {tried.value!r}: return a Preview(…)")
             )
-            return
-        try:
-            body = preview_body(tried.value)
-        except TypeError as error:
-            self._failed(InvalidInput(f"{self.effect.name}.preview: its facts cannot be stored: {error}"))
-            return
-        self.progress.preview = body
-        self._runner.record(
-            Record(
-                K.PREVIEW_COMPLETED,
-                runner.now(),
-                step=self.effect.name,
-                address=self._address,
-                snapshot="preview",
-                argument_hash=self._call.argument_hash,
-                body=body,
-            )
-        )
-        runner.when_going(self._ask)
+        else:
+            seen(tried.value)
+            runner.consider()
 
-    def _ask(self) -> None:
+    def _previewed(self, preview: Preview) -> None:
+        try:
+            self.progress.preview = preview_body(preview)
+        except TypeError as error:
+            name = self.effect.name
+            self._answers.failed(InvalidInput(f"{name}.preview: its facts cannot be stored: {error}"))
+            return
+        self._runner.when_going(self._rule_and_ask)
+
+    # ruling
+
+    def _rule(self, shown: dict[str, Any]) -> Ruling:
+        runner = self._runner
+        operation = Operation(
+            kind=self.effect.kind,
+            contract=runner.row.contract,
+            team=runner.row.team,
+            reversibility=self.effect.reversibility,
+            environment=runner.worker.policing.environment,
+            facts=shown.get("facts") if isinstance(shown.get("facts"), dict) else None,
+            at=to_datetime(runner.now()),
+        )
+        return runner.worker.policing.rule(operation, is_raised=self.is_raised)
+
+    def _stands(self, shown: dict[str, Any], relied: object = None) -> Ruling | None:
+        """Return the ruling of what is seen now, unless the approval that was given does not stand any more."""
+        ruling, asked = self._rule(shown), self.progress.asked
+        if relied and shown.get("relies_on") != relied:
+            return None
+        if ruling.is_denied or asked is None or asked.terms is None:
+            return None if ruling.is_denied else ruling
+        return None if ruling.is_stricter_than(Ruling.from_data(asked.terms)) else ruling
+
+    def _rule_and_ask(self) -> None:
+        shown = self.shown()
+        ruling = self._rule(shown)
+        target = str(shown.get("target") or "")
+        subject = subject_hash(self.effect.kind, target, self._call.arguments)
+        earlier = self._runner.history.rejections.get(subject)
+        if ruling.is_denied:
+            self._answers.denied(f"{ruling.why} (rule {ruling.rule})")
+        elif ruling.tier == 0:
+            self._answers.free(ruling)
+        elif earlier is not None:
+            self._answers.rejected(earlier[1], earlier[0])
+        else:
+            self._ask(ruling, target, subject)
+
+    # asking
+
+    def _ask(self, ruling: Ruling, target: str, subject: bytes) -> None:
         runner, call, effect = self._runner, self._call, self.effect
         try:
             key = self.progress.key or key_of(runner, call, self._address)
         except Exception as error:  # the author's key function
-            self._failed(error)
+            self._answers.failed(error)
             return
-        shown: dict[str, Any] = orjson.loads(self.progress.preview) if self.progress.preview else {}
-        ruling = rule_without_policy(runner.row.team)
-        hashed = action_hash(effect.kind, shown.get("target", ""), call.arguments, key, self._address)
-        approval_id = new_id(runner.now() // 1000)
-        self.progress.key = key
-        self.progress.asked = Asked(approval_id, hashed, self._asked_by, effect.name)
-        now = to_datetime(runner.now())
-        row = {
-            "id": str(approval_id),
-            "workflow_id": str(runner.workflow_id),
-            "address": self._address,
-            "asked_by": self._asked_by,
-            "step": effect.name,
-            "kind": effect.kind,
-            "key": key,
-            "action_hash": hashed.hex(),
-            "arguments": call.arguments.hex(),
-            "preview": self.progress.preview.decode() if self.progress.preview else None,
-            "relies_on": shown.get("relies_on"),
-            "tier": ruling.tier,
-            "rule": ruling.rule,
-            "policy_hash": None,
-            "contract": runner.row.contract,
-            "team": runner.row.team,
-            "requester": runner.row.requester,
-            "approvers": list(ruling.approvers),
-            "asked_at": as_text(now),
-            "expires_at": None,
-        }
+        if self.progress.preview is not None:
+            runner.record(
+                Record(
+                    K.PREVIEW_COMPLETED,
+                    runner.now(),
+                    step=effect.name,
+                    address=self._address,
+                    snapshot="preview",
+                    argument_hash=call.argument_hash,
+                    body=self.progress.preview,
+                )
+            )
+        hashed = action_hash(effect.kind, target, call.arguments, key, self._address)
+        terms = ruling.as_data()
+        asked = Asked(
+            new_id(runner.now() // 1000), hashed, self._asked_by, effect.name, terms=terms, subject=subject
+        )
+        self.progress.key, self.progress.asked = key, asked
+        place = runner.worker.placing.prepare(asked.approval_id, ruling, self._operation_of(ruling))
         runner.record(
             Record(
                 K.APPROVAL_REQUESTED,
@@ -224,22 +266,85 @@ class Asking:
                 address=self._address,
                 tier=ruling.tier,
                 data=as_data(
-                    approval_id=str(approval_id),
+                    approval_id=str(asked.approval_id),
                     action_hash=hashed.hex(),
                     asked_by=self._asked_by,
                     arguments=call.argument_hash.hex(),
                     rule=ruling.rule,
+                    subject=subject.hex(),
+                    ruling=terms,
+                    reversibility=effect.reversibility,
+                    environment=runner.worker.policing.environment,
                 ),
-                extras=(("approvals", row),),
-                then=[runner.hint_people],
+                extras=(("approvals", self._row(asked, ruling, key)),),
+                then=[place, runner.hint_people],
             )
         )
+
+    def _operation_of(self, ruling: Ruling) -> dict[str, Any]:
+        """Return what grants and batches look at: Actum's own names, and the facts."""
+        own = {
+            "kind": self.effect.kind,
+            "contract": self._runner.row.contract,
+            "team": self._runner.row.team,
+            "reversibility": self.effect.reversibility,
+            "environment": self._runner.worker.policing.environment,
+        }
+        return {"own": own, "facts": self.shown().get("facts") or {}}
+
+    def _row(self, asked: Asked, ruling: Ruling, key: str) -> dict[str, Any]:
+        runner, effect = self._runner, self.effect
+        now = to_datetime(runner.now())
+        expires = ruling.expires
+        return {
+            "id": str(asked.approval_id),
+            "workflow_id": str(runner.workflow_id),
+            "address": self._address,
+            "asked_by": self._asked_by,
+            "step": effect.name,
+            "kind": effect.kind,
+            "key": key,
+            "action_hash": asked.action_hash.hex(),
+            "arguments": self._call.arguments.hex(),
+            "preview": self.progress.preview.decode() if self.progress.preview else None,
+            "relies_on": self.shown().get("relies_on"),
+            "tier": ruling.tier,
+            "rule": ruling.rule,
+            "policy_hash": ruling.policy_hash.hex() if ruling.policy_hash else None,
+            "contract": runner.row.contract,
+            "team": runner.row.team,
+            "requester": runner.row.requester,
+            "approvers": list(ruling.approvers),
+            "requirements": [one.as_data() for one in ruling.approvals],
+            "asked_at": as_text(now),
+            "expires_at": as_text(now + expires) if expires is not None else None,
+            "on_expiry": ruling.on_expiry.value,
+            "escalate_to": [one.as_data() for one in ruling.escalation] or None,
+            "remind_share": ruling.remind,
+        }
+
+
+def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
+    """Return what makes an action the same wherever in a workflow it is asked for: its kind, target and arguments."""
+    digest = sha256()
+    for part in (kind.encode(), target.encode("utf-8", "surrogatepass"), arguments):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _as_json(preview: Preview) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = orjson.loads(preview_body(preview))
+    except TypeError:  # facts that cannot be stored are not known
+        return {"relies_on": preview.relies_on}
+    return values
 
 
 def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> None:
     """Close an approval that is open or unused, because nobody wants its answer any more."""
     asked = progress.asked
-    if asked is None or asked.is_closed or asked.ruling == "rejected":
+    if asked is None or asked.is_closed or asked.ruling in ("rejected", "expired"):
         return
     asked.is_closed = True
     closed = "withdrawn" if asked.ruling is None else "stale"
@@ -255,90 +360,3 @@ def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> Non
             extras=(("closings", row),),
         )
     )
-
-
-class ApprovalExecution(Execution):
-    """`request_approval(*calls)`: asks for each call, and answers the body when every word is in."""
-
-    needs = "approval"
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._is_over = False
-        self._askings = [
-            Asking(self.runner, call, call.address, self.address, self._failed) for call in self.request.calls
-        ]
-
-    @property
-    def is_active(self) -> bool:  # type: ignore[override]  # derived here, a plain attribute elsewhere
-        """Whether a preview executes."""
-        return any(asking.is_active for asking in self._askings)
-
-    def start(self) -> None:
-        for asking in self._askings:
-            asked = asking.progress.asked
-            if (asked is None or asked.is_closed) and not self._is_over:
-                asking.progress.asked = asking.progress.preview = None
-                asking.begin()
-        self.decided()
-
-    def covers(self, address: str) -> bool:
-        """Whether this request asks for the call at `address`."""
-        return any(call.address == address for call in self.request.calls)
-
-    def decided(self) -> None:
-        """Answer the body if a word makes the answer certain."""
-        asked = [asking.progress.asked for asking in self._askings]
-        if self._is_over or any(one is None for one in asked):
-            return
-        rejected = [one for one in asked if one is not None and one.ruling == "rejected"]
-        if rejected:
-            self._withdraw_rest()
-            by = [one.by for one in rejected if one.by]
-            self._answer("rejected", {"reason": rejected[0].rationale or "", "by": by})
-        elif all(one is not None and one.ruling == "approved" for one in asked):
-            by = sorted({one.by for one in asked if one is not None and one.by})
-            rationale = "; ".join(
-                dict.fromkeys(one.rationale for one in asked if one is not None and one.rationale)
-            )
-            self._answer("approved", {"by": by, "rationale": rationale})
-
-    def stop(self) -> None:
-        self._is_over = True
-        self.leave()
-        self._withdraw_rest()
-        super().stop()
-
-    def leave(self) -> None:
-        for asking in self._askings:
-            asking.leave()
-
-    def waits(self) -> dict[str, Any]:
-        return {**super().waits(), "calls": [call.name for call in self.request.calls]}
-
-    def _answer(self, word: str, values: dict[str, Any]) -> None:
-        self._is_over = True
-        body = orjson.dumps(values)
-        record = Record(
-            K.STEP_COMPLETED,
-            self.runner.now(),
-            outcome=word,
-            snapshot="output",
-            argument_hash=self.request.argument_hash,
-            body=body,
-        )
-        self.deliver(record, word, body)
-
-    def _withdraw_rest(self) -> None:
-        for asking, call in zip(self._askings, self.request.calls, strict=True):
-            asked = asking.progress.asked
-            if asked is not None and asked.ruling is None:
-                withdraw(self.runner, asking.progress, call.address, call.name)
-
-    def _failed(self, error: BaseException) -> None:
-        if self._is_over:
-            return
-        self._is_over = True
-        self.leave()
-        self._withdraw_rest()
-        self.runner.fail_address(self, error)

@@ -16,7 +16,7 @@ import orjson
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.failures import encode_failure
-from actum.engine.asking import Asking, key_of, withdraw
+from actum.engine.asking import Answers, Asking, key_of, withdraw
 from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
@@ -25,12 +25,20 @@ from actum.engine.reaching import Reaching
 from actum.engine.steps import reason_of, retry_after_of
 from actum.errors import Fatal, NotDone
 from actum.machine.keys import action_hash, outside_key
-from actum.machine.policy import STRICTEST
+from actum.machine.policy import Ruling
 from actum.machine.retry import Again, decide
 from actum.model.events import EventKind, Reason
 from actum.outcomes import Approved
 
 K = EventKind
+REASONS = {
+    "rejected": Reason.HUMAN_REJECTED,
+    "expired": Reason.HUMAN_EXPIRED,
+    "key_conflict": Reason.CONFLICT,
+}
+"""Why a call ended that never began; everything else is a matter of permission."""
+TAKEN_BACK = 200_000
+"""Microseconds in which a message says why an approval does not permit any more, before it is asked for anew."""
 FROZEN = 5_000_000
 """Microseconds between two looks at a freeze."""
 
@@ -41,6 +49,10 @@ class EffectExecution(DoubtfulExecution):
     _asking: Asking | None = None
     _is_intending = False
     _is_busy = False
+    _ruling: Ruling | None = None
+    """What policy said of the attempt that is about to be intended."""
+    _is_raised = False
+    """Whether a freeze refused an intent below tier 2."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -110,46 +122,71 @@ class EffectExecution(DoubtfulExecution):
 
     def decided(self) -> None:
         """Go on from what is known about the approval."""
-        if self.progress.is_started or self._is_intending or self._reaching.is_joining or self.is_active:
-            return
+        if not (self.progress.is_started or self._is_under_way):
+            self._proceed()
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self._is_intending or self._reaching.is_joining or self.is_active
+
+    def _proceed(self) -> None:
+        """Have the call ruled, asked for or looked at once more, whichever comes next; then intend it."""
         asked = self.progress.asked
         self.needs = None
         if self.runner.is_asked_for(self.address):
             self.needs = "approval"
         elif asked is None or asked.is_closed:
-            self._asking = Asking(self.runner, self.request, self.address, None, self._could_not_ask)
             self.needs = "approval"
-            self._asking.begin()
+            self._new_asking().begin()
         elif asked.ruling is None:
             self.needs = "approval"
-        elif asked.ruling == "rejected":
-            self.end_unstarted(
-                "rejected", {"reason": asked.rationale or "", "by": [asked.by] if asked.by else []}
-            )
-        elif self.mode == "first":
-            self._asking = Asking(self.runner, self.request, self.address, None, self._could_not_ask)
-            self._asking.look_again(self._looked_again)
+        elif asked.ruling == "approved":
+            asking = self._new_asking()
+            if self.mode == "first":
+                asking.look_again(self._ruled_again)
+            else:
+                self._ruled_again(asking.rule_again())
+        elif asked.ruling == "expired":
+            self._expired(asked.rationale)
         else:
-            self.intend()
+            self._rejected(asked.rationale or "", asked.by)
 
-    def _looked_again(self, is_as_it_was: bool) -> None:
+    def _new_asking(self) -> Asking:
+        answers = Answers(self._could_not_ask, self._free, self._denied, self._rejected)
+        self._asking = Asking(self.runner, self.request, self.address, None, answers)
+        self._asking.is_raised = self._is_raised
+        return self._asking
+
+    def _free(self, ruling: Ruling) -> None:
+        """Policy lets it run: nobody is asked, and the ruling goes into the intent's event."""
+        self._ruling = ruling
+        self.needs = None
+        self.runner.when_going(self.intend)
+
+    def _ruled_again(self, ruling: Ruling | None) -> None:
         """The world was looked at once more: go on, or have what it is now decided anew."""
         self._asking = None
-        if is_as_it_was:
+        if ruling is not None:
+            self._ruling = ruling
             self.runner.when_going(self.intend)
             return
-        withdraw(self.runner, self.progress, self.address, self.name)
-        self.progress.asked = self.progress.preview = None
-        self.runner.when_going(self.decided)
+        self.runner.when_going(self._ask_anew)
+
+    def _denied(self, why: str) -> None:
+        self.end_unstarted("denied", {"reason": why})
+
+    def _rejected(self, reason: str, by: str | None) -> None:
+        self.end_unstarted("rejected", {"reason": reason, "by": [by] if by else []})
+
+    def _expired(self, why: str | None) -> None:
+        self.end_unstarted("expired", {"reason": why or "nobody decided in time"})
 
     def _could_not_ask(self, error: BaseException) -> None:
         self.runner.fail_address(self, error)
 
     def end_unstarted(self, word: str, values: dict[str, Any]) -> None:
         body = orjson.dumps(values)
-        reason = {"rejected": Reason.HUMAN_REJECTED, "key_conflict": Reason.CONFLICT}.get(
-            word, Reason.PERMISSION
-        )
+        reason = REASONS.get(word, Reason.PERMISSION)
         record = Record(
             K.STEP_FAILED,
             self.runner.now(),
@@ -168,7 +205,10 @@ class EffectExecution(DoubtfulExecution):
         is_gone = self.runner.executions.get(self.address) is not self
         if self._is_intending or self._reaching.is_joining or is_gone:
             return
-        progress, asked = self.progress, self.progress.asked
+        if self._ruling is None:
+            self._proceed()
+            return
+        progress = self.progress
         if progress.key is None:
             try:
                 progress.key = key_of(self.runner, self.request, self.address)
@@ -177,41 +217,52 @@ class EffectExecution(DoubtfulExecution):
                 return
         self._is_intending = True
         self.attempts += 1
+        self.runner.intend(self, self._intent(self._ruling, progress.key))
+
+    def _intent(self, ruling: Ruling, key: str) -> Record:
+        """Return the record that permits an attempt, with the ruling and, where nobody was asked, what was seen."""
+        progress, asked = self.progress, self.progress.asked
+        arguments, kind = self.request.arguments, self.effect.kind
         preview = orjson.loads(progress.preview) if progress.preview else {}
-        arguments = self.request.arguments
+        tier = asked.terms["tier"] if asked is not None and asked.terms is not None else ruling.tier
+        approval_id = asked.approval_id if asked is not None else None
         intent = Intent(
             mode=self.mode,
-            kind=self.effect.kind,
-            key=progress.key,
+            kind=kind,
+            key=key,
             generation=progress.generation,
             origin=self.runner.row.origin,
             step=self.name,
             argument_hash=self.argument_hash,
             arguments=arguments,
-            tier=STRICTEST,
-            approval_id=asked.approval_id if asked else None,
-            action_hash=action_hash(
-                self.effect.kind, preview.get("target", ""), arguments, progress.key, self.address
-            ),
-            policy_hash=None,
+            tier=tier,
+            approval_id=approval_id,
+            action_hash=action_hash(kind, str(preview.get("target") or ""), arguments, key, self.address),
+            policy_hash=ruling.policy_hash,
         )
-        record = Record(
+        rides = asked is None and progress.preview is not None
+        return Record(
             K.EFFECT_STARTED,
             self.runner.now(),
+            step=self.name,
+            address=self.address,
             attempt=self.attempts,
-            tier=STRICTEST,
+            tier=tier,
             data=as_data(
-                kind=intent.kind,
-                key=intent.key,
-                generation=intent.generation,
-                approval_id=str(asked.approval_id) if asked else None,
+                kind=kind,
+                key=key,
+                generation=progress.generation,
+                approval_id=str(approval_id) if approval_id is not None else None,
+                ruling={"tier": ruling.tier, "rules": ruling.rules, "why": ruling.whys},
+                policy=ruling.policy_hash.hex() if ruling.policy_hash else None,
+                reversibility=self.effect.reversibility,
+                environment=self.runner.worker.policing.environment,
             ),
-            snapshot="start",
+            snapshot="preview" if rides else "start",
             argument_hash=self.request.argument_hash,
+            body=progress.preview if rides else None,
             intent=intent,
         )
-        record.address, record.step = self.address, self.name
-        self.runner.intend(self, record)
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
@@ -219,6 +270,7 @@ class EffectExecution(DoubtfulExecution):
             self.show(record, "completed", record.body)
             return
         self._is_intending = False
+        self._ruling, self._is_raised = None, False
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started = True
         self.progress.is_in_doubt = False
@@ -240,12 +292,31 @@ class EffectExecution(DoubtfulExecution):
             case "key":
                 self._reaching.begin()
             case "frozen":
-                self.wait(FROZEN, "freeze", self.intend)
+                self._ruling = None
+                self.wait(FROZEN, "freeze", self._proceed)
+            case "policy":
+                self._ruling, self._is_busy = None, True
+                self.runner.spawn(self._learn_policy, "read the policy")
+            case "approval":  # it may have been taken back a moment ago: who did that is told first
+                self._ruling = None
+                self.runner.outsiders.read_anyway()
+                self.wait(TAKEN_BACK, "approval", self._ask_anew)
             case _:
-                withdraw(self.runner, self.progress, self.address, self.name)
-                self.progress.asked = None
-                self.progress.preview = None
-                self.decided()
+                self._ruling, self._is_raised = None, self._is_raised or why == "tier"
+                self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        withdraw(self.runner, self.progress, self.address, self.name)
+        self.progress.asked = self.progress.preview = None
+        self._proceed()
+
+    async def _learn_policy(self) -> None:
+        """Another policy is active than the one this was ruled under: have it ruled anew."""
+        await self.runner.worker.policing.refresh_once()
+        self._is_busy = False
+        if not self.runner.is_over and self.runner.executions.get(self.address) is self:
+            self.runner.when_going(self._proceed)
+            self.runner.consider()
 
     # attempt
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from actum.engine.history import Progress
 from actum.engine.log import Record
+from actum.engine.progress import Progress
 from actum.flow import Command, Outcome, Timer
 from actum.model.events import EventKind
 from actum.store.rows import MessageRow

@@ -15,9 +15,10 @@ from actum.authoring.effect import Effect
 from actum.authoring.failures import decode_failure
 from actum.authoring.question import Question
 from actum.engine.execution import Execution, as_data
-from actum.engine.history import History, is_failure, read_history
+from actum.engine.history import History, read_history
 from actum.engine.log import Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Taking
+from actum.engine.progress import is_failure
 from actum.engine.reopening import edited
 from actum.engine.replaying import stand_up
 from actum.errors import InvalidInput, NotPossible, Refused

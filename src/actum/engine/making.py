@@ -8,11 +8,11 @@ from actum.authoring.approval import ApprovalRequest
 from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
 from actum.authoring.question import Question
-from actum.engine.asking import ApprovalExecution
 from actum.engine.children import ChildExecution, QuestionExecution
 from actum.engine.execution import Execution, TimerExecution
 from actum.engine.holding import KeptExecution
 from actum.engine.reopening import as_edited
+from actum.engine.requesting import ApprovalExecution
 from actum.engine.steps import StepExecution
 from actum.engine.transactional import execution_of
 from actum.flow import Command, Timer

@@ -11,10 +11,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from actum.engine.asking import ApprovalExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_microseconds
+from actum.engine.requesting import ApprovalExecution
 from actum.flow import CancelRequested, SignalReceived
 from actum.model.events import EventKind, Reason
 from actum.model.workflow import Cause, Status
@@ -163,22 +163,25 @@ class Outsiders:
 
     def _take_decision(self, message: MessageRow) -> Taking:
         runner, address = self._runner, message.address or ""
-        asked = runner.history.at(address).asked
+        asked, outcome = runner.history.at(address).asked, message.outcome or ""
+        is_open = asked is not None and asked.ruling is None
+        is_taken_back = outcome == "revoked" and asked is not None and asked.ruling == "approved"
         if (
             asked is None
-            or asked.ruling is not None
+            or not (is_open or is_taken_back)
             or asked.is_closed
             or asked.approval_id != UUID(message.name or "")
         ):
             return Taking.NOBODY
-        asked.ruling, asked.by, asked.rationale = message.outcome, message.actor, message.reason
+        asked.decide(outcome, message.actor, message.reason)
+        runner.history.note_rejection(asked)
         runner.record(
             Record(
-                K.APPROVAL_DECIDED,
+                K.APPROVAL_EXPIRED if outcome == "expired" else K.APPROVAL_DECIDED,
                 runner.stamp_of(message),
                 step=asked.step,
                 address=address,
-                outcome=message.outcome,
+                outcome=None if outcome == "expired" else outcome,
                 actor=message.actor,
                 data=as_data(approval_id=message.name, rationale=message.reason),
                 received=message.id,

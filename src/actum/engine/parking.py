@@ -70,7 +70,7 @@ class Parking:
         elif runner.status in (Status.PENDING, Status.RUNNING):
             runner.record(Record(EventKind.WORKFLOW_PARKED, runner.now(), data=as_data(waits=waits)))
         if due is not None:
-            runner.worker.nudge_at(due)
+            runner.worker.alarm.set(due)
         run_at = to_datetime(NEVER if due is None else min(due, NEVER))
         runner.log.park = Park(runner.outsiders.seen_wake, run_at)
         runner.worker.recorder.queue(runner.log)

@@ -37,10 +37,16 @@ class Recorder:
     """Writes what runners queue. One for each worker; `run` is its loop."""
 
     def __init__(
-        self, store: Store, instance: UUID, *, on_trouble: Callable[[str], None] = logger.error
+        self,
+        store: Store,
+        instance: UUID,
+        *,
+        environment: str | None = None,
+        on_trouble: Callable[[str], None] = logger.error,
     ) -> None:
         self._store = store
         self._instance = instance
+        self._environment = environment
         self._on_trouble = on_trouble
         self._queue: list[Log] = []
         self._awake = asyncio.Event()
@@ -89,7 +95,7 @@ class Recorder:
     # building
 
     def _take(self, logs: list[Log]) -> Batch:
-        batch = Batch()
+        batch = Batch(Flush(environment=self._environment))
         seen: set[UUID] = set()
         for position, log in enumerate(logs):
             if log.workflow_id in seen:
@@ -223,7 +229,7 @@ class Recorder:
 
     def _send_away(self, log: Log) -> None:
         """Have the log's first record written by the transaction that carries it; the log is in no flush until then."""
-        batch = Batch()
+        batch = Batch(Flush(environment=self._environment))
         log.is_away = True
         batch.take(log)
         task = asyncio.get_running_loop().create_task(self._carry(batch), name="recorder: a transaction")

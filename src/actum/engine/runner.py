@@ -20,7 +20,6 @@ from uuid import UUID
 
 from actum.authoring.contract import Contract
 from actum.authoring.failures import encode_failure
-from actum.engine.asking import ApprovalExecution
 from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
 from actum.engine.execution import Execution, as_data
@@ -33,6 +32,7 @@ from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
 from actum.engine.reopening import ask_again
 from actum.engine.replaying import stand_up
+from actum.engine.requesting import ApprovalExecution
 from actum.engine.rollback import Rollback
 from actum.engine.steps import reason_of
 from actum.engine.undoing import UndoExecution

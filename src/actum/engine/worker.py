@@ -23,12 +23,16 @@ from actum.authoring.contract import Contract
 from actum.authoring.registration import register
 from actum.engine import process
 from actum.engine.admission import require_ownership, with_children
+from actum.engine.alarm import Alarm
 from actum.engine.alone import Isolator
+from actum.engine.attending import Attendant
 from actum.engine.claimer import Claimer
 from actum.engine.clock import DatabaseClock, monotonic_us
 from actum.engine.databases import Databases
 from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
 from actum.engine.loop import Loop
+from actum.engine.placing import Placing
+from actum.engine.policing import Policing
 from actum.engine.recorder import Recorder
 from actum.engine.rescuer import Rescuer
 from actum.engine.runner import Runner
@@ -47,8 +51,6 @@ logger = logging.getLogger("actum.worker")
 
 POLL_BUSY, POLL_IDLE = 0.02, 1.0
 THREADS = 32
-LONGEST_NUDGE = 3600.0
-"""Seconds ahead for which a parked workflow's instant is remembered; the poll finds later ones."""
 
 
 class Worker:
@@ -102,8 +104,6 @@ class Worker:
         self._loops: list[Loop] = []
         self._is_stopping = False
         self._has_held = False
-        self._nudge_due: int | None = None
-        self._nudge_handle: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
         self._ended = asyncio.Event()
         self.failure: str | None = None
@@ -145,7 +145,11 @@ class Worker:
         await self._register()
         _filter_replays()
         self.hints = Hints(self.store, is_on=self.settings.hints)
-        self.recorder = Recorder(self.store, self.instance)
+        environment = self.settings.environment
+        self.recorder = Recorder(self.store, self.instance, environment=environment)
+        self.policing = Policing(self.store, environment)
+        await self.policing.refresh_once()
+        self.placing = Placing(self)
         self.databases = Databases(self.store)
         self.heartbeat = Heartbeat(
             self.store,
@@ -162,6 +166,8 @@ class Worker:
         self.isolator = Isolator(self)
         self.heartbeat.start()
         self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
+        self.alarm = Alarm(self.clock, self._claiming.nudge)
+        self._ruling = Loop("policing", self.policing.refresh_once, busy=2.0, idle=2.0)
         self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0))
         self._loops = [
             self._claiming,
@@ -169,6 +175,8 @@ class Worker:
             Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
             self._comparing,
+            self._ruling,
+            Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
         self.hints.hear(self._heard)
@@ -334,26 +342,11 @@ class Worker:
         """Tell claimers, here and elsewhere, that something may be ready."""
         self.hints.send("ready")
 
-    def nudge_at(self, due: int) -> None:
-        """Look for ready workflows at this instant (microseconds): one parked here has a timer then. Only a hint."""
-        if self._nudge_due is not None and self._nudge_due <= due:
-            return
-        if self._nudge_handle is not None:
-            self._nudge_handle.cancel()
-        self._nudge_due = due
-        delay = max(due - self.clock.now(), 0) / 1e6
-        if delay < LONGEST_NUDGE:
-            self._nudge_handle = asyncio.get_running_loop().call_later(delay, self._nudge_now)
-        else:
-            self._nudge_due = None
-
-    def _nudge_now(self) -> None:
-        self._nudge_due = self._nudge_handle = None
-        self._claiming.nudge()
-
     def _heard(self, hint: str) -> None:
         if hint == "ready":
             self._claiming.nudge()
+        elif hint == "policy":
+            self._ruling.nudge()
         elif hint.startswith("wake:"):
             runner = self._runners.get(UUID(hint[5:]))
             if runner is None:

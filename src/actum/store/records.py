@@ -44,6 +44,7 @@ class Flush:
     ended: list[tuple[Any, ...]] = field(default_factory=list)
     extras: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     received: list[int] = field(default_factory=list)
+    environment: str | None = None
 
     @property
     def moves_ledger(self) -> bool:
@@ -79,6 +80,7 @@ class Records:
             values.update(_columns(_ENDED, flush.ended))
             values["extras"] = orjson.dumps(flush.extras).decode()
             values["received"] = flush.received
+            values["environment"] = flush.environment
         statement = self._pool.statement("records", name)
         rows = await connection.fetch(statement.text, *statement.order(values))
         return [Answer(row[0], row[1], row[2], row[3]) for row in rows]

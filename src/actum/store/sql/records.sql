@@ -169,11 +169,23 @@ judged as materialized (
                          where f.ended_at is null
                            and f.mode = 'deny'
                            and (f.scope = 'everything' or f.scope = 'kind' and f.subject = i.kind
-                                or f.scope = 'contract' and f.subject = h.contract)
+                                or f.scope = 'contract' and f.subject = h.contract
+                                or f.scope = 'environment' and f.subject = :environment::text)
                     ) then 'frozen'
-               when i.policy_hash is not null and not exists (
-                        select from actum.policies p where p.hash = i.policy_hash and p.retired_at is null
-                    ) then 'policy'
+               when i.mode <> 'join' and i.kind not like '%.undo' and (
+                        select p.hash
+                          from actum.policies p
+                         where p.activated_at is not null
+                           and p.retired_at is null
+                    ) is distinct from i.policy_hash then 'policy'
+               when i.mode <> 'join' and i.kind not like '%.undo' and i.tier < 2 and exists (
+                        select from actum.freezes f
+                         where f.ended_at is null
+                           and f.mode = 'force_tier_2'
+                           and (f.scope = 'everything' or f.scope = 'kind' and f.subject = i.kind
+                                or f.scope = 'contract' and f.subject = h.contract
+                                or f.scope = 'environment' and f.subject = :environment::text)
+                    ) then 'tier'
            end as refusal
       from intents i
       join heads h on h.id = i.id
@@ -313,16 +325,17 @@ ended as (
 ),
 asked as (
     insert into actum.approvals (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview,
-                                 relies_on, tier, rule, policy_hash, contract, team, requester, approvers, asked_at,
-                                 expires_at)
+                                 relies_on, tier, rule, policy_hash, contract, team, requester, approvers, requirements,
+                                 asked_at, expires_at, on_expiry, escalate_to, remind_share)
     select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, decode(a.action_hash, 'hex'),
            decode(a.arguments, 'hex'), a.preview, a.relies_on, a.tier, a.rule, decode(a.policy_hash, 'hex'), a.contract,
-           a.team, a.requester, a.approvers, a.asked_at, a.expires_at
+           a.team, a.requester, a.approvers, a.requirements, a.asked_at, a.expires_at, coalesce(a.on_expiry, 'reject'),
+           nullif(a.escalate_to, 'null'), coalesce(a.remind_share, 0.8)
       from jsonb_to_recordset(:extras::jsonb -> 'approvals') as a(
                id uuid, workflow_id uuid, address text, asked_by text, step text, kind text, key text,
                action_hash text, arguments text, preview text, relies_on text, tier smallint, rule text,
-               policy_hash text, contract text, team text, requester text, approvers text[], asked_at timestamptz,
-               expires_at timestamptz)
+               policy_hash text, contract text, team text, requester text, approvers text[], requirements jsonb,
+               asked_at timestamptz, expires_at timestamptz, on_expiry text, escalate_to jsonb, remind_share real)
      where a.workflow_id in (select id from accepted)
 ),
 closed as (

@@ -1,0 +1,94 @@
+"""Where an approval that was just asked for belongs: under a grant that covers it, in a batch, or alone before a person.
+
+Each is a short transaction of its own after the approval is durable. If the process dies before it, the approval
+stands alone, which is never less strict.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from actum.errors import DatabaseUnavailable
+from actum.machine.grants import covers
+from actum.machine.policy import Operation, Ruling
+from actum.model.ids import new_id
+
+if TYPE_CHECKING:
+    from actum.engine.worker import Worker
+
+logger = logging.getLogger("actum.placing")
+
+MOST_ITEMS = 50
+"""Items of a batch whose rule names no number: more than that nobody reads."""
+
+
+class Placing:
+    """Places the approvals that one worker asks for."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def prepare(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> Callable[[], None]:
+        """Return what is to be called once the approval is durable; `asked` has Actum's own names and the facts."""
+
+        def place() -> None:
+            self._worker.spawn(self._place(approval_id, ruling, asked), "place an approval")
+
+        return place
+
+    async def _place(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> None:
+        try:
+            if not await self._use_grant(approval_id, asked):
+                await self._join_batch(approval_id, ruling, asked)
+        except DatabaseUnavailable as error:
+            logger.warning("an approval stands alone, because the database is away: %s", error)
+
+    async def _use_grant(self, approval_id: UUID, asked: Mapping[str, Any]) -> bool:
+        worker = self._worker
+        for grant in worker.policing.grants:
+            if not covers(orjson.loads(grant.matcher), asked["own"], asked["facts"]):
+                continue
+            sums = orjson.loads(grant.max_sums)
+            answer = await worker.store.grants.use(
+                grant.id, approval_id, attempt=1, amounts=_amounts(sums, asked["facts"])
+            )
+            if answer in ("granted", "repeated"):
+                return True
+        return False
+
+    async def _join_batch(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> None:
+        worker, batch = self._worker, ruling.batch
+        policy = worker.policing.policy
+        if batch is None or ruling.tier != 1 or policy is None:
+            return
+        operation = Operation(**asked["own"], facts=asked["facts"])
+        place = policy.place(batch, operation)
+        if place is None:
+            return
+        await worker.store.batches.join(
+            approval_id,
+            batch_id=new_id(worker.clock.now() // 1000),
+            rule=ruling.rule,
+            policy_hash=ruling.policy_hash,
+            key="/".join(place.key),
+            window=batch.window or timedelta(0),
+            max_items=batch.max_items or MOST_ITEMS,
+            max_sums={name: float(most) for name, most in batch.max_sum},
+            amounts={name: float(value) for name, value in place.sums},  # type: ignore[arg-type]  # sums are numbers
+        )
+
+
+def _amounts(limits: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, float]:
+    """Return the facts that a grant limits; what is no number is left out, and then nothing fits."""
+    found = {name: facts.get(name) for name in limits}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

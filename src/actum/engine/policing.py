@@ -1,0 +1,66 @@
+"""The active policy as one worker knows it: it rules every effect.
+
+It is read at the start, every few seconds, on a hint, and at once when the database refuses an intent because another
+policy is active. Between those a worker may rule by an older policy, and no effect begins by it: each intent names
+the policy it was ruled under. If the process dies, nothing is lost: it holds no truth.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from actum.errors import PolicyError
+from actum.machine.policy import STRICTEST, Operation, Policy, Ruling, parse_policy, rule_without_policy
+from actum.store.grants import GrantRow
+from actum.store.store import Store
+
+logger = logging.getLogger("actum.policing")
+
+FROZEN_RULE = "freeze"
+
+
+class Policing:
+    """Rules the effects of one worker by the policy that is active in its database."""
+
+    def __init__(self, store: Store, environment: str | None) -> None:
+        self._store = store
+        self.environment = environment
+        """Where this worker's effects happen, such as `prod`; None where nobody said."""
+        self.policy: Policy | None = None
+        self.policy_hash: bytes | None = None
+        self.grants: list[GrantRow] = []
+
+    async def refresh_once(self) -> int:
+        """Read which policy and which grants are active; return 1 if the policy is another one than before.
+
+        A policy that this version cannot read rules nothing: every effect is then of the strictest tier.
+        """
+        active = await self._store.policies.read_active()
+        self.grants = await self._store.grants.list()
+        found = active.hash if active is not None else None
+        if found == self.policy_hash:
+            return 0
+        self.policy_hash, self.policy = found, None
+        if active is not None:
+            try:
+                self.policy = parse_policy(active.body, file=active.name)
+            except PolicyError as error:
+                logger.error("the active policy cannot be read, so everything is tier 2: %s", error)
+        return 1
+
+    def rule(self, operation: Operation, *, is_raised: bool = False) -> Ruling:
+        """Return the ruling for an operation; with `is_raised` at tier 2 whatever the rules say, because of a freeze."""
+        if self.policy is None:
+            return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
+        ruling = self.policy.rule(operation)
+        if not is_raised or ruling.is_denied or ruling.tier == STRICTEST:
+            return ruling
+        return replace(
+            ruling,
+            tier=STRICTEST,
+            rules=(*ruling.rules, FROZEN_RULE),
+            whys=(*ruling.whys, "a freeze has everything here decided one by one."),
+            approvals=ruling.approvals or rule_without_policy(operation.team).approvals,
+            batch=None,
+        )

@@ -1,0 +1,132 @@
+"""`request_approval`: a body asks for several effect calls at once, and goes on when every word is in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from actum.engine.asking import Answers, Asking, withdraw
+from actum.engine.execution import Execution
+from actum.engine.log import Record
+from actum.engine.progress import Asked
+from actum.machine.policy import Ruling
+from actum.model.events import EventKind
+
+K = EventKind
+
+
+class ApprovalExecution(Execution):
+    """`request_approval(*calls)`: asks for each call, and answers the body when every word is in."""
+
+    needs = "approval"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._is_over = False
+        self._free: set[str] = set()
+        self._askings = [
+            Asking(self.runner, call, call.address, self.address, self._answers_for(call.address))
+            for call in self.request.calls
+        ]
+
+    def _answers_for(self, address: str) -> Answers:
+        def free(_: Ruling) -> None:
+            self._free.add(address)
+            self.decided()
+
+        return Answers(self._failed, free, self._denied, self._rejected)
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]  # derived here, a plain attribute elsewhere
+        """Whether a preview executes."""
+        return any(asking.is_active for asking in self._askings)
+
+    def start(self) -> None:
+        for asking in self._askings:
+            asked = asking.progress.asked
+            if (asked is None or asked.is_closed) and not self._is_over:
+                asking.progress.asked = asking.progress.preview = None
+                asking.begin()
+        self.decided()
+
+    def covers(self, address: str) -> bool:
+        """Whether this request asks for the call at `address`."""
+        return any(call.address == address for call in self.request.calls)
+
+    def decided(self) -> None:
+        """Answer the body if a word makes the answer certain."""
+        if self._is_over:
+            return
+        asked = [one.progress.asked for one in self._askings if one.progress.asked is not None]
+        refused = next((one for one in asked if one.ruling in ("rejected", "expired")), None)
+        if refused is not None:
+            self._refuse(refused)
+        elif len(asked) + len(self._free) < len(self._askings):
+            return
+        elif not asked:
+            self._answer("not_needed", {})
+        elif all(one.ruling == "approved" for one in asked):
+            by = sorted({one.by for one in asked if one.by})
+            rationale = "; ".join(dict.fromkeys(one.rationale for one in asked if one.rationale))
+            self._answer("approved", {"by": by, "rationale": rationale})
+
+    def _refuse(self, refused: Asked) -> None:
+        if refused.ruling == "expired":
+            self._withdraw_rest()
+            self._answer("expired", {"reason": refused.rationale or "nobody decided in time"})
+        else:
+            self._rejected(refused.rationale or "", refused.by)
+
+    def stop(self) -> None:
+        self._is_over = True
+        self.leave()
+        self._withdraw_rest()
+        super().stop()
+
+    def leave(self) -> None:
+        for asking in self._askings:
+            asking.leave()
+
+    def waits(self) -> dict[str, Any]:
+        return {**super().waits(), "calls": [call.name for call in self.request.calls]}
+
+    def _rejected(self, reason: str, by: str | None) -> None:
+        if self._is_over:
+            return
+        self._withdraw_rest()
+        self._answer("rejected", {"reason": reason, "by": [by] if by else []})
+
+    def _denied(self, why: str) -> None:
+        if self._is_over:
+            return
+        self._withdraw_rest()
+        self._answer("denied", {"reason": why})
+
+    def _answer(self, word: str, values: dict[str, Any]) -> None:
+        self._is_over = True
+        self.leave()
+        body = orjson.dumps(values)
+        record = Record(
+            K.STEP_COMPLETED,
+            self.runner.now(),
+            outcome=word,
+            snapshot="output",
+            argument_hash=self.request.argument_hash,
+            body=body,
+        )
+        self.deliver(record, word, body)
+
+    def _withdraw_rest(self) -> None:
+        for asking, call in zip(self._askings, self.request.calls, strict=True):
+            asked = asking.progress.asked
+            if asked is not None and asked.ruling is None:
+                withdraw(self.runner, asking.progress, call.address, call.name)
+
+    def _failed(self, error: BaseException) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self.leave()
+        self._withdraw_rest()
+        self.runner.fail_address(self, error)
