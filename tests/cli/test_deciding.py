@@ -54,7 +54,10 @@ def test_the_card_says_what_why_how_it_can_be_put_back_and_checks_with_failures_
 
 
 def test_the_inbox_is_filtered_and_names_the_line_to_type(served: Actum, asked: tuple[str, str]) -> None:
-    assert f"actum approve {asked[1]} --reason '…'" in served.fine("inbox", "--contract", "change").out
+    assert (
+        f"actum approve {asked[1]} --confirm 'TARGET' --reason '…'"
+        in served.fine("inbox", "--contract", "change").out
+    )
     assert "nothing waits" in served.fine("inbox", "--contract", "greet").out
     assert "nothing waits" in served.fine("inbox", "--team", "nobody").out
     names = [one["name"] for one in served.fine("inbox", "--json").json["approvals"]]
@@ -70,7 +73,8 @@ def test_a_dry_run_shows_the_card_and_decides_nothing(served: Actum, asked: tupl
 def test_an_approved_action_runs_once_and_the_first_decision_stands(served: Actum) -> None:
     workflow, approval = ask(served, "approved", *ANA)
     assert (
-        "approved by db:actum: Write 1 file" in served.process("approve", approval, "--reason", "read it").out
+        "approved by db:actum: Write 1 file"
+        in served.process("approve", approval, "--confirm", "approved", "--reason", "read it").out
     )
     served.fine("watch", workflow)
     assert "approved already" in served.fine("approve", approval, "--reason", "read it").out
@@ -93,7 +97,7 @@ def test_a_rejected_action_never_runs_and_the_reason_is_told(served: Actum) -> N
 
 def test_whoever_asked_cannot_approve(served: Actum) -> None:
     workflow, approval = ask(served, "mine")
-    done = served.process("approve", approval, "--reason", "I trust myself")
+    done = served.process("approve", approval, "--confirm", "mine", "--reason", "I trust myself")
     assert (4, 1) == (done.code, len(done.err.splitlines()))
     assert "cannot approve it" in done.err
     served.fine("cancel", workflow)
@@ -129,7 +133,7 @@ def test_an_account_without_the_right_is_refused_with_exit_code_4(
     execute(served, "create role actum_cli_reader login in role actum_reader")
     dsn = served.environment["ACTUM_DATABASE_URL"].replace("actum@", "actum_cli_reader@")
     assert asked[1] in served("inbox", ACTUM_DATABASE_URL=dsn).out
-    for arguments in (["approve", asked[1], "--reason", "x"], ["cancel", asked[0]]):
+    for arguments in (["reject", asked[1], "--reason", "x"], ["cancel", asked[0]]):
         done = served(*arguments, ACTUM_DATABASE_URL=dsn)
         assert (4, 1) == (done.code, len(done.err.splitlines())), done.err
         assert "permission denied" in done.err

@@ -35,7 +35,7 @@ def test_accounts_close_the_database_to_those_whom_no_approval_names(own: Actum)
     own.fine("account", "add", "root", "--role", "admin", "--role", "approver")
     own.fine("account", "add", "service:lint")
     own.fine("account", "group", "group:dba", "service:lint")
-    done = own.process("approve", approval, "--reason", "it looks right")
+    done = own.process("approve", approval, "--confirm", "file.write", "--reason", "it looks right")
     assert 4 == done.code
     assert "ask group:dba" in done.err
     told = own.fine("account", "list", "--json").json
@@ -109,14 +109,14 @@ def test_an_approval_is_asked_about_handed_over_and_taken_back(own: Actum) -> No
     assert 1 == own("reply", "1", "the new ones").code
     assert 3 == own("reply", "2", "the new ones").code
     assert "nothing was done" in own.fine("hand-over", approval, "bo", "--reason", "away", "--dry-run").out
-    own.fine("approve", approval, "--reason", "it looks right")
+    own.fine("approve", approval, "--confirm", "file.write", "--reason", "it looks right")
     own.fine("revoke", approval, "--reason", "it does not")
     assert "revoked" == own.fine("inbox", approval, "--json").json["state"]
     execute(own, ASKED, workflow_id, "another", [])
     (second,) = [one["name"] for one in own.fine("inbox", "--json").json["approvals"]]
     assert 4 == own("hand-over", second, "user:ana", "--reason", "it is hers").code
     own.fine("hand-over", second, "bo", "--reason", "away")
-    done = own("approve", second, "--reason", "back again")
+    done = own("approve", second, "--confirm", "file.write", "--reason", "back again")
     assert (4, 1) == (done.code, len(done.err.splitlines()))
 
 
@@ -130,7 +130,7 @@ SPOILT = {
 @pytest.mark.parametrize("fault", SPOILT)
 def test_a_decision_that_was_edited_or_taken_away_is_found(own: Actum, fault: str) -> None:
     workflow_id, first = asked(own)
-    own.fine("approve", first, "--reason", "it looks right")
+    own.fine("approve", first, "--confirm", "file.write", "--reason", "it looks right")
     execute(own, ASKED, workflow_id, "another", [])
     names = [one["name"] for one in own.fine("inbox", "--json").json["approvals"]]
     own.fine("reject", names[0], "--reason", "it does not")
@@ -141,7 +141,7 @@ def test_a_decision_that_was_edited_or_taken_away_is_found(own: Actum, fault: st
 
 def test_a_chain_made_anew_is_found_by_a_head_kept_elsewhere(own: Actum) -> None:
     workflow_id, approval = asked(own)
-    own.fine("approve", approval, "--reason", "it looks right")
+    own.fine("approve", approval, "--confirm", "file.write", "--reason", "it looks right")
     assert "2 heads added" in own.fine("audit", "anchor", "heads.jsonl").out
     assert 0 == own("audit", "verify", "--against", "heads.jsonl").code
     execute(own, "update actum.decisions set rationale = 'no'")

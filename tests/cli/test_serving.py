@@ -109,8 +109,9 @@ def test_dev_serves_and_prints_the_lines_to_type(laptop: Actum, begin: Begin) ->
     line = re.search(r"actum approve (\w+)", dev.said)
     assert line is not None
     assert "\x1b" not in dev.said
-    assert 4 == laptop("approve", line[1], "--as", "author", "--reason", "mine").code
-    assert "by user:reviewer" in laptop.fine("approve", line[1], "--reason", "read it").out
+    typed = ("approve", line[1], "--confirm", "laptop")
+    assert 4 == laptop(*typed, "--as", "author", "--reason", "mine").code
+    assert "by user:reviewer" in laptop.fine(*typed, "--reason", "read it").out
     laptop.fine("watch", name)
     started = laptop.fine("show", name, "--json").json
     assert ("user:author", "laptop x 1") == (started["requester"], started["result"])

@@ -22,7 +22,7 @@ def doubt(served: Actum, amount: int) -> tuple[str, str]:
     name = served.start("spend", {"amount": amount}, "--requester", "user:ana")
     until(lambda: bool(served.fine("show", name, "--json").json["approvals"]), "an approval")
     approval: dict[str, Any] = served.fine("show", name, "--json").json["approvals"][0]
-    served.fine("approve", approval["name"], "--reason", "due today")
+    served.fine("approve", approval["name"], "--confirm", "bank.pay", "--reason", "due today")
     assert 5 == served("watch", name, "--until-person").code
     wait_until(served, name, "blocked")
     return name, approval["address"]

@@ -7,7 +7,7 @@ import orjson
 
 from actum.cli import options
 from actum.cli.as_json import facts_as_json
-from actum.cli.card import card
+from actum.cli.card import tell_card
 from actum.cli.exits import Exit
 from actum.cli.facts import Facts, read_facts
 from actum.cli.held import held_for
@@ -16,6 +16,7 @@ from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import HEADING, say, say_all, say_json
 from actum.cli.story import name_of, state_of, timeline
 from actum.cli.text import columns, fold, indent, local, neutral, neutral_lines, since
+from actum.client.cards import Card, read_cards
 from actum.model.ids import short
 
 SHOWN_EVENTS = 30
@@ -34,14 +35,15 @@ def show(workflow: str, is_full: bool, is_json: bool) -> int:
 async def _show(workflow: str, is_full: bool, is_json: bool) -> int:
     async with open_client() as client:
         facts = await read_facts(client, await client.find(workflow))
+        cards = await read_cards(client.store, facts.approvals)
     if is_json:
         say_json(facts_as_json(facts))
     else:
-        _tell(facts, columns(), is_full)
+        _tell(facts, cards, columns(), is_full)
     return Exit.FINE
 
 
-def _tell(facts: Facts, width: int, is_full: bool) -> None:
+def _tell(facts: Facts, cards: list[Card], width: int, is_full: bool) -> None:
     row = facts.row
     say(name_of(row), HEADING)
     say_all(indent(state_of(facts), "  ", "  ", width))
@@ -55,11 +57,10 @@ def _tell(facts: Facts, width: int, is_full: bool) -> None:
     _tell_payload("Input", facts.body_at(1), is_full)
     _section("Held for", held_for(facts, width))
     _section("Timeline", timeline(facts, width, None if is_full else SHOWN_EVENTS))
-    for approval in facts.approvals:
-        _section(
-            f"Approval {short(approval.id)}",
-            card(approval, facts.document, facts.now, width, is_full=is_full),
-        )
+    for card in cards:
+        say()
+        say(f"Approval {short(card.approval.id)}", HEADING)
+        tell_card(card, facts.now, width, is_full=is_full)
     _section("Effects", _ledger(facts, width))
     _section("Questions", _questions(facts, width))
     if row.finished_at is not None and row.status == "completed":

@@ -1,7 +1,8 @@
 """Text for a terminal: made harmless, wrapped to its width, with times and ages as people say them.
 
-What came from outside (inputs, messages, names, model output) may hold control characters, ANSI sequences or marks
-that turn the direction of writing: they are shown as escapes, so that a card cannot be made to say something else.
+What came from outside (inputs, messages, names, model output) may hold control characters, ANSI sequences, marks that
+turn the direction of writing, or characters that take no room: they are shown as escapes, so that a card cannot be made
+to say something else, nor to hide what it says.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 WIDTH = 80
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_UNSEEN = frozenset(
+    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))
+)
+"""Letters and marks that Unicode has ignored by default: fillers, joiners and variation selectors."""
+_SELECTORS = range(0xE0100, 0xE01F0)
 _WIDE = frozenset({"W", "F"})
 
 
@@ -32,9 +38,11 @@ def neutral_lines(text: object) -> list[str]:
 
 
 def _shown(char: str) -> str:
-    if (char.isascii() and char.isprintable()) or unicodedata.category(char) not in _HIDDEN:
+    if char.isascii() and char.isprintable():
         return char
     code = ord(char)
+    if unicodedata.category(char) not in _HIDDEN and code not in _UNSEEN and code not in _SELECTORS:
+        return char
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
@@ -91,6 +99,11 @@ def fold(lines: Sequence[str], most: int, way: str) -> list[str]:
     if len(lines) <= most:
         return list(lines)
     return [*lines[:most], f"… {len(lines) - most} more lines: {way}"]
+
+
+def cut(text: str, width: int) -> list[str]:
+    """Return text in pieces of at most `width` columns, cut where the width ends, for what is no prose."""
+    return list(_cut(text, width))
 
 
 def table(rows: Sequence[Sequence[str]], headings: Sequence[str], width: int) -> list[str]:

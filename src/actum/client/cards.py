@@ -71,6 +71,8 @@ class Card:
     editable: tuple[str, ...]
     input_schema: str
     has_preview: bool
+    is_first: bool
+    """Whether nothing of its kind was asked before."""
 
     @property
     def is_final(self) -> bool:
@@ -94,11 +96,6 @@ class Card:
     def amounts(self) -> dict[str, float]:
         """The numbers among its facts."""
         return {name: value for name, value in self.facts.items() if is_amount(value)}
-
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """What makes two approvals comparable: kind, contract, and the names of their facts."""
-        return (self.approval.kind, self.approval.contract, *sorted(self.facts))
 
     def as_data(self) -> dict[str, Any]:
         """Return as JSON values what a card adds to its approval's row."""
@@ -196,6 +193,7 @@ def _card(
         editable=tuple(str(one) for one in step.get("editable") or ()),
         input_schema=orjson.dumps(step.get("input") or {}).decode(),
         has_preview=row.preview is not None,
+        is_first=not alike,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from uuid import UUID
 
 from actum.errors import InvalidInput, NotFound
+from actum.store.batches import BatchRow
 from actum.store.store import Store
 
 _DIGITS = re.compile(r"[0-9a-f-]{4,36}")
@@ -41,6 +42,13 @@ async def find_approval(store: Store, name: str) -> UUID:
     return _one(await store.approvals.find(digits), name, "approval", "actum inbox")
 
 
+async def find_batch(store: Store, name: str) -> BatchRow:
+    """Return the batch that `name` means: its id or the last digits of it; raises as `find_workflow` does."""
+    digits = _digits(name, "batch", "actum inbox")
+    rows = {row.id: row for row in await store.cards.find_batches(digits)}
+    return rows[_one(list(rows), name, "batch", "actum inbox")]
+
+
 def _digits(name: str, noun: str, command: str) -> str:
     lowered = name.strip().lower()
     if not _DIGITS.fullmatch(lowered):
@@ -54,5 +62,7 @@ def _one(found: list[UUID], name: str, noun: str, command: str) -> UUID:
     if not found:
         raise NotFound(f"no {noun} ends in {name!r}: `{command}` shows those there are")
     if len(found) > 1:
-        raise InvalidInput(f"{len(found)} {noun}s end in {name!r}: give more of its digits")
+        raise InvalidInput(
+            f"{len(found)} {noun}{'es' if noun == 'batch' else 's'} end in {name!r}: give more of its digits"
+        )
     return found[0]
