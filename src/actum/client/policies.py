@@ -7,11 +7,11 @@ which alone knows who is asking and who agreed already.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -121,10 +121,6 @@ class Policies:
         """Return the policy by which effects are ruled, or None."""
         return await self._store.read_active()
 
-    async def list(self) -> Sequence[PolicyRow]:
-        """Return every policy that was registered, the newest first."""
-        return await self._store.list()
-
     async def get(self, name: str) -> PolicyRow:
         """Return the policy that `name` means: `active`, `shadow`, or the first digits of its hash, six or more.
 
@@ -182,15 +178,6 @@ class Policies:
             raise NotFound(f"there is no approval {approval}: `actum inbox` lists those that are open")
         return _past(row).operation
 
-    async def list_facts(self, since: datetime) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the facts that previews gave since an instant, by kind of effect."""
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        async for rows in self._pages(since):
-            for operation in (_past(row).operation for row in rows):
-                if operation.kind is not None and operation.facts:
-                    found.setdefault(operation.kind, []).append(operation.facts)
-        return found
-
     async def _pages(self, since: datetime) -> AsyncIterator[Sequence[OperationRow]]:
         after = FIRST
         while rows := await self._store.list_operations(since, after=after, count=PAGE):
@@ -198,6 +185,10 @@ class Policies:
             if len(rows) < PAGE:
                 return
             after = (rows[-1].workflow_id, rows[-1].address)
+
+    async def list(self) -> Sequence[PolicyRow]:
+        """Return every policy that was registered, the newest first."""
+        return await self._store.list()
 
     def _refuse(self, answer: str, row: PolicyRow, required: Sequence[Requirement]) -> None:
         who = " and ".join(", ".join(one.by) or "anybody else" for one in required)
