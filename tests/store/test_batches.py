@@ -194,6 +194,21 @@ async def test_one_persons_grant_is_no_quorum_of_two(actum: Harness) -> None:
     assert "not_covered" == await actum.store.grants.use(await give(actum), approval_id, amounts={})
 
 
+async def test_an_attempt_that_asks_anew_keeps_its_use_unless_it_was_used(actum: Harness) -> None:
+    held = await hold(actum)
+    one, two, three = await ask_many(held, 3)
+    grant_id = await give(actum, uses=1)
+    assert "granted" == await actum.store.grants.use(grant_id, one, amounts={})
+    assert "repeated" == await actum.store.grants.use(grant_id, one, amounts={})
+    assert "granted" == await actum.store.grants.use(grant_id, two, amounts={})
+    assert ["stale", "approved", "pending"] == [
+        row.state for row in await actum.store.approvals.list_of([held.id])
+    ]
+    assert 1 == len(await actum.reviewer.grants.list_uses(grant_id))
+    assert "written" == await held.intend("door 1", tier=2, approval_id=two)
+    assert "spent" == await actum.store.grants.use(grant_id, three, amounts={})
+
+
 async def test_a_use_that_never_started_is_given_back_and_can_no_longer_be_used(actum: Harness) -> None:
     held = await hold(actum)
     one, two = await ask_many(held, 2)

@@ -1356,6 +1356,28 @@ language sql stable as $$
       from jsonb_array_elements(actum.requirements_of(approval)) r
 $$;
 
+-- Asked anew, the same attempt keeps its use: the earlier approval, if it was not used, is closed for the new one.
+create function actum.rebind_reservation(
+    a_limit uuid, approval actum.approvals, an_attempt integer, instant timestamptz
+) returns text
+language plpgsql as $$
+declare
+    earlier uuid := (
+        select r.approval_id from actum.reservations r
+         where r.limit_id = a_limit and r.workflow_id = approval.workflow_id and r.address = approval.address
+           and r.attempt = an_attempt);
+begin
+    if exists (select from actum.approvals a where a.id = earlier and a.used_at is not null) then
+        return 'spent';
+    end if;
+    update actum.approvals a set closed = 'stale', closed_at = instant where a.id = earlier and a.state = 'approved';
+    update actum.reservations r set approval_id = approval.id
+     where r.limit_id = a_limit and r.workflow_id = approval.workflow_id and r.address = approval.address
+       and r.attempt = an_attempt;
+    return 'reserved';
+end
+$$;
+
 -- Approves an open approval by a grant, as a decision of the one who gave it, and takes one of its uses:
 -- granted | repeated | spent | ended | not_found | not_pending | expired | self_approval | not_covered.
 -- Kind, contract and team are compared here; the facts of the matcher are the engine's to compare.
@@ -1390,6 +1412,9 @@ begin
                 else actum.reserve(a_grant, approval.workflow_id, approval.address, an_attempt, an_approval, some_amounts,
                                    given.max_uses, given.max_sums, instant)
             end;
+    if word = 'repeated' and approval.state = 'pending' then
+        word := actum.rebind_reservation(a_grant, approval, an_attempt, instant);
+    end if;
     if word = 'reserved' then
         word := 'granted';
         insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at)
