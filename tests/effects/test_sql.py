@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 import actum.sql
-from actum import WorkflowFailed, contract
+from actum import Preview, WorkflowFailed, contract
 from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
 from actum.client.handle import Handle
 from actum.effects.changing import SHOWN
-from actum.effects.sql import Changed, Verb, sql_effect
+from actum.effects.sql import Change, Changed, Verb, sql_effect
 from actum.effects.statement import read_statement
 from actum.errors import InvalidContract, OutsideWorkflow
 from actum.sql import Database
@@ -48,6 +49,10 @@ create table named (name text unique not null, id int primary key);
 create table followers (name text references named (name) on update cascade);
 insert into named values ('x', 1);
 insert into followers values ('x');
+create table raw (id int primary key, data json);
+insert into raw values (1, '{"b": 1,  "a": 2}');
+create table wide (id int primary key, text text);
+insert into wide select n, '' from generate_series(1, 2) as n;
 """
 
 
@@ -86,6 +91,14 @@ def test_a_statement_says_what_it_does_to_which_table_with_which_values(
 def test_a_statement_that_is_anything_else_is_refused_when_it_is_declared(text: str, why: str) -> None:
     with pytest.raises(InvalidContract, match=why):
         sql_effect("k.k", text, Values)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")))
+def test_what_is_quoted_is_never_read(text: str) -> None:
+    literal, name = "'" + text.replace("'", "''") + "'", '"' + (text or "x").replace('"', '""') + '"'
+    read = read_statement("k.k", f"update {name} set a = {literal} where b = :x and {literal} = :y")
+    assert (name, ("x", "y")) == (read.table, read.names)
+    assert f"update {name} set a = {literal} where b = $1 and {literal} = $2" == read.text
 
 
 async def test_a_look_is_for_previews_alone() -> None:
@@ -261,6 +274,8 @@ async def test_an_undo_leaves_what_somebody_has_changed_since(
         ("update named set id = id + 100", 500, "keeps its primary key"),
         ("update named set name = 'y'", 500, "what named.name is, other tables follow"),
         ("delete from missing", 500, "there is no table missing"),
+        ("delete from raw", 500, "do not come back the same from what is kept"),
+        ("update wide set text = repeat('é', 300000)", 500, "bytes, more than the"),
     ],
 )
 async def test_what_could_not_be_put_back_is_refused_before_anybody_is_asked(
@@ -286,9 +301,8 @@ async def test_without_kept_rows_it_is_final_and_works_on_any_table_here_too(act
     assert Changed(Verb.UPDATE, "loose", 2) == await handle.result(10)
 
 
-def test_values_keep_their_types_on_the_way_to_the_database() -> None:
-    class At(BaseModel):
-        at: datetime
-
-    made: Effect[[At], Changed] = sql_effect("k.k", "delete from t where at < :at", At)
+def test_it_says_what_policy_and_rollback_want_to_know() -> None:
+    made: Effect[[Values], Changed] = sql_effect("k.k", "delete from t where id = any(:ids)", Values)
     assert "undoable" == made.reversibility
+    hints = get_type_hints(made.hooks["preview"].function)
+    assert Preview[Change] == hints["return"], "policy can read the facts"

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
+from actum.authoring.canonical import MAX_PAYLOAD
 from actum.authoring.transaction import Connection
 from actum.effects.answers import mask
 from actum.effects.statement import Statement, Verb
@@ -20,6 +21,10 @@ from actum.store.tables import Table, Touched
 
 SHOWN = 20
 """Rows whose change the preview shows."""
+LONGEST = 500
+"""Characters of one row that the preview shows."""
+LARGEST = MAX_PAYLOAD - 64 * 1024
+"""Bytes of images in one result."""
 
 
 class Unfit(NotDone):
@@ -32,7 +37,7 @@ class Change:
 
     table: str
     rows: int
-    verb: str
+    verb: Verb
     database: str
 
 
@@ -69,13 +74,18 @@ async def carry_out(connection: Connection, statement: Statement, values: BaseMo
     if statement.verb is Verb.INSERT:
         touched = await table.touch(arguments)
         _refuse_many(table, touched, keeps)
+        await _refuse_inexact(table, touched.images)
+        _refuse_large(table, touched.images)
         return Changed(statement.verb, table.name, touched.rows, (), tuple(touched.images))
     before = await _lock(table, statement, await table.try_out(arguments), keeps)
+    await _refuse_inexact(table, list(before.values()))
     touched = await table.touch(arguments)
     if {table.key_of(one) for one in touched.images} != set(before):
         raise NotDone(f"rows of {table.name} were changed by somebody else meanwhile")
     after = () if statement.verb is Verb.DELETE else tuple(touched.images)
+    await _refuse_inexact(table, after)
     _refuse_carried(table, before, after)
+    _refuse_large(table, [*before.values(), *after])
     return Changed(statement.verb, table.name, touched.rows, tuple(before.values()), after)
 
 
@@ -93,7 +103,7 @@ async def _lock(table: Table, statement: Statement, tried: Touched, keeps: int) 
     _refuse_many(table, tried, keeps)
     before = {table.key_of(image): image for image in await table.lock(tried.images)}
     if len(before) != tried.rows:
-        raise Unfit(
+        raise NotDone(
             f"not every row of {table.name} that the statement touches keeps its primary key, or somebody else is at "
             f"them: {_ways_out}"
         )
@@ -104,7 +114,7 @@ async def _lock(table: Table, statement: Statement, tried: Touched, keeps: int) 
     return before
 
 
-_ways_out = "say keeps=0, and attach an undo of your own or leave it final"
+_ways_out: Final = "say keeps=0, and attach an undo of your own or leave it final"
 
 
 def _refuse_many(table: Table, touched: Touched, keeps: int) -> None:
@@ -114,6 +124,24 @@ def _refuse_many(table: Table, touched: Touched, keeps: int) -> None:
         raise Unfit(
             f"{touched.rows:,} rows of {table.name} are more than the {keeps:,} that are kept for an undo: narrow the "
             f"statement, raise keeps=, or {_ways_out}"
+        )
+
+
+def _refuse_large(table: Table, images: Sequence[str]) -> None:
+    size = len(json.dumps(images, ensure_ascii=False).encode())
+    if size > LARGEST:
+        raise Unfit(
+            f"the rows of {table.name}, as they were and as they would be, are {size:,} bytes, more than the {LARGEST:,} "
+            f"that are kept: narrow the statement, or {_ways_out}"
+        )
+
+
+async def _refuse_inexact(table: Table, images: Sequence[str]) -> None:
+    """Refuse rows that would not be the same again if they were made from their images."""
+    if await table.compare(images):
+        raise Unfit(
+            f"rows of {table.name} do not come back the same from what is kept (a column of type json, or a trigger that "
+            f"changes them once more): {_ways_out}"
         )
 
 
@@ -154,7 +182,7 @@ async def take_back(connection: Connection, statement: Statement, changed: Chang
 
 async def show(
     connection: Connection, statement: Statement, values: BaseModel, keeps: int, database: str | None
-) -> Preview:
+) -> Preview[Change]:
     """Return the preview, having run the statement on a connection whose transaction is to be rolled back."""
     table = await _find(connection, statement, keeps or SHOWN)
     if keeps:
@@ -172,7 +200,7 @@ async def show(
     return Preview(
         f"{statement.verb.capitalize()} {count} {link} {table.name} in {place}",
         target=f"{place}.{table.name}",
-        facts=Change(table.name, changed.rows, statement.verb.value, place),
+        facts=Change(table.name, changed.rows, statement.verb, place),
         diff=_diff(table, changed),
         checks=_checks(table),
         blast_radius=f"{count} of {table.name}",
@@ -215,9 +243,10 @@ def _row(image: str | None) -> dict[str, Any]:
 
 
 def _text(row: Mapping[str, Any], hidden: set[str]) -> str:
-    return ", ".join(
-        f"{name} = {json.dumps(row[name], ensure_ascii=False)}" for name in row if name not in hidden
-    )
+    shown = [f"{name} = {json.dumps(row[name], ensure_ascii=False)}" for name in row if name not in hidden]
+    text = ", ".join(shown)
+    left = len(text) - LONGEST
+    return f"{text[:LONGEST]}… and {left:,} more characters" if left > 0 else text
 
 
 def _arguments(statement: Statement, values: BaseModel) -> list[object]:

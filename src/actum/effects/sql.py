@@ -57,8 +57,8 @@ def sql_effect(
     which its rows are known and locked as they are. An approval becomes stale when one of these rows has changed.
 
     Up to `keeps` rows stay in the result as they were, and the undo puts them back, or refuses where somebody has
-    changed one since; a statement that touches more, a table without a primary key, and rows whose deletion takes
-    others along are refused, before anybody is asked. With `keeps=0` the effect has no undo: attach your own, or
+    changed one since. What could not be put back is refused, before anybody is asked: more rows, a table without a
+    primary key, rows whose change takes rows of other tables along, values that JSON does not carry exactly. With `keeps=0` the effect has no undo: attach your own, or
     leave it final; its approval then relies on the number of rows alone. `timeout` is for one attempt.
     Raises InvalidContract for a statement that is anything else, and for names that do not match.
     """
@@ -70,7 +70,7 @@ def sql_effect(
     async def change(given: M) -> Changed:
         return await changing.carry_out(current_transaction().connection, read, given, keeps)
 
-    async def preview(given: M) -> Preview:
+    async def preview(given: M) -> Preview[Change]:
         async with look() as connection:
             shown = database.name if isinstance(database, Database) else None
             return await changing.show(connection, read, given, keeps, shown)
