@@ -46,7 +46,7 @@ select p.hash, p.name, p.body, p.activation, p.registered_at, p.registered_by, p
 with found as materialized (
     select distinct on (o.workflow_id, o.address) o.*
       from (
-               select e.workflow_id, e.address, e.at, e.contract, e.team, null::text as kind, null::text as facts,
+               select e.workflow_id, e.seq, e.address, e.at, e.contract, e.team, null::text as kind, null::text as facts,
                       case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
                  from actum.events e
                 where e.kind in ('approval.requested', 'effect.started')
@@ -55,7 +55,7 @@ with found as materialized (
                   and (e.workflow_id, e.address) > (:after_workflow::uuid, :after_address::text)
                   and e.address not like 'undo.%'
                 union all
-               select d.workflow_id, d.address, d.decided_at, d.contract, d.team, d.kind, d.facts, null
+               select d.workflow_id, null, d.address, d.decided_at, d.contract, d.team, d.kind, d.facts, null
                  from actum.decisions d
                 where d.ruling = 'denied'
                   and d.decided_at >= :since::timestamptz
@@ -71,18 +71,12 @@ select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(f.kind, a.ki
        case when strpos(p.shown, '\u0000') > 0 then p.shown end as preview
   from found f
   left join actum.approvals a on a.id = (f.data ->> 'approval_id')::uuid
-  left join lateral (
-                select convert_from(s.body, 'UTF8') as body
-                  from actum.events e
-                  join actum.snapshots s on s.workflow_id = e.workflow_id and s.seq = e.seq
-                 where a.id is null
-                   and e.workflow_id = f.workflow_id
-                   and e.address = f.address
-                   and e.kind = 'preview.completed'
-                 order by e.seq
-                 limit 1
-            ) s on true
- cross join lateral (select coalesce(a.preview, s.body) as shown) p
+  left join actum.snapshots s
+    on a.id is null
+   and s.workflow_id = f.workflow_id
+   and s.seq = f.seq
+   and s.kind = 'preview'
+ cross join lateral (select coalesce(a.preview, convert_from(s.body, 'UTF8')) as shown) p
  order by f.workflow_id, f.address;
 
 -- name: find_operation
