@@ -126,15 +126,16 @@ class Policies:
 
         Raises NotFound, and InvalidInput for digits that several begin with.
         """
-        if name in (ACTIVE, SHADOW):
-            found = [
-                row for row in await self.list() if (row.is_active if name == ACTIVE else row.shadow_since)
-            ]
-            if not found:
-                raise NotFound(
-                    f"no policy is {name}: `actum policy {'activate' if name == ACTIVE else name} FILE` makes one so"
-                )
-            return found[0]
+        if name == ACTIVE:
+            active = await self._store.read_active()
+            if active is None:
+                raise NotFound("no policy is active: `actum policy activate FILE` makes one so")
+            return active
+        if name == SHADOW:
+            for row in await self._store.list():
+                if row.shadow_since is not None:
+                    return row
+            raise NotFound("no policy is shadowed: `actum policy shadow FILE` marks one")
         if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},64}}", name.lower()):
             raise NotFound(
                 f"{name!r} is no policy: name a file, `{ACTIVE}`, `{SHADOW}`, or {SHORTEST} digits or more of a hash"

@@ -81,11 +81,11 @@ select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(f.kind, a.ki
 
 -- name: find_operation
 -- What policy ruled when it asked for one approval. Called by the client.
-select a.workflow_id, a.address, a.asked_at as at, a.contract, a.team, a.kind, d.data ->> 'reversibility' as reversibility,
-       d.data ->> 'environment' as environment, null::text as facts, a.preview
+select a.workflow_id, a.address, coalesce(d.at, a.asked_at) as at, a.contract, a.team, a.kind,
+       d.data ->> 'reversibility' as reversibility, d.data ->> 'environment' as environment, null::text as facts, a.preview
   from actum.approvals a
   left join lateral (
-                select case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
+                select e.at, case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
                   from actum.events e
                  where e.workflow_id = a.workflow_id
                    and e.address = a.address
