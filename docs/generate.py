@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from generate_keys import write_keys_table
 from generate_policy import write_policy_file
 
 from actum import errors
@@ -255,12 +256,18 @@ def write_policy() -> str:
     return "\n".join([NOTE, *write_policy_file()]).rstrip() + "\n"
 
 
+def write_keys() -> str:
+    """Return the page of the keys table of other databases."""
+    return "\n".join([NOTE, *write_keys_table()]).rstrip() + "\n"
+
+
 PAGES = {
     "reference/events.md": write_events,
     "reference/states.md": write_states,
     "reference/errors.md": write_errors,
     "reference/checks.md": write_checks,
     "reference/policy-file.md": write_policy,
+    "reference/operation-keys.md": write_keys,
 }
 
 
