@@ -22,7 +22,8 @@ async def request_approval(*calls: Call[Any]) -> ApprovalOutcome:
     """Ask now for exactly these effect calls, and return the answer; several make one card with rows.
 
     Each call's arguments and address are fixed here, so what is approved is what a later `await call` runs, without
-    a second prompt. Returns Approved, NotNeeded, Rejected or Expired; none of them is raised. Raises InvalidInput
+    a second prompt; where a person approved other values of parameters in `editable=`, `Approved.calls` shows them, and
+    those run. Returns Approved, NotNeeded, Rejected or Expired; none of them is raised. Raises InvalidInput
     for anything but calls of effects, NotPossible for a call that was already awaited, NotApproved where policy
     denies the calls whoever asks. After a crash the same request is found again, and nobody is asked twice.
     """
@@ -50,7 +51,11 @@ class ApprovalRequest:
         match outcome.word:
             case "approved":
                 values = orjson.loads(outcome.body or b"{}")
-                return Approved(tuple(values.get("by") or ()), values.get("rationale") or "", self.calls)
+                edits: dict[str, Any] = values.get("edits") or {}
+                calls = tuple(
+                    call.edited(edits[call.address]) if call.address in edits else call for call in self.calls
+                )
+                return Approved(tuple(values.get("by") or ()), values.get("rationale") or "", calls)
             case "not_needed":
                 return NotNeeded(self.calls)
             case "rejected" | "expired":

@@ -96,6 +96,21 @@ class Call(Coroutine[Any, Any, R_co]):
             self._argument_hash = sha256(self.arguments).digest()
         return self._argument_hash
 
+    def edited(self, edit: Mapping[str, Any]) -> Call[R_co]:
+        """Return this call with the entries of `edit` in place of its own; it stays the same call to its workflow.
+
+        Place and argument hash are this call's, so that history knows it again. Raises InvalidInput for what is no
+        parameter or does not fit.
+        """
+        own = orjson.loads(self.arguments)
+        unknown = sorted(set(edit) - set(own))
+        if unknown:
+            raise InvalidInput(f"{self.name} has no parameter {unknown[0]!r}: it takes {', '.join(own)}")
+        args, kwargs = self.subject.codec.decode_arguments(orjson.dumps({**own, **edit}))
+        call: Call[R_co] = type(self)(self.subject, args, kwargs)
+        call.address, call._argument_hash = self.address, self.argument_hash
+        return call
+
     def take_address(self) -> str:
         """Return this call's place in the running workflow, taking the next one at first use.
 

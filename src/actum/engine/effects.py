@@ -20,11 +20,13 @@ from actum.engine.asking import Answers, Asking, key_of, withdraw
 from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
-from actum.engine.log import Intent, Record
+from actum.engine.intents import intent_of
+from actum.engine.log import Record
 from actum.engine.reaching import Reaching
+from actum.engine.reopening import edited_at
 from actum.engine.steps import reason_of, retry_after_of
 from actum.errors import Fatal, NotDone
-from actum.machine.keys import action_hash, outside_key
+from actum.machine.keys import outside_key
 from actum.machine.policy import Ruling
 from actum.machine.retry import Again, decide
 from actum.model.events import EventKind, Reason
@@ -125,6 +127,11 @@ class EffectExecution(DoubtfulExecution):
         if not (self.progress.is_started or self._is_under_way):
             self._proceed()
 
+    def ask_edited(self, address: str) -> None:
+        """Have the call ruled and asked for anew, with the arguments that a person approved instead."""
+        self.request = edited_at(self.runner.history, self.request)
+        self.decided()
+
     @property
     def _is_under_way(self) -> bool:
         return self._is_intending or self._reaching.is_joining or self.is_active
@@ -217,52 +224,7 @@ class EffectExecution(DoubtfulExecution):
                 return
         self._is_intending = True
         self.attempts += 1
-        self.runner.intend(self, self._intent(self._ruling, progress.key))
-
-    def _intent(self, ruling: Ruling, key: str) -> Record:
-        """Return the record that permits an attempt, with the ruling and, where nobody was asked, what was seen."""
-        progress, asked = self.progress, self.progress.asked
-        arguments, kind = self.request.arguments, self.effect.kind
-        preview = orjson.loads(progress.preview) if progress.preview else {}
-        tier = asked.terms["tier"] if asked is not None and asked.terms is not None else ruling.tier
-        approval_id = asked.approval_id if asked is not None else None
-        intent = Intent(
-            mode=self.mode,
-            kind=kind,
-            key=key,
-            generation=progress.generation,
-            origin=self.runner.row.origin,
-            step=self.name,
-            argument_hash=self.argument_hash,
-            arguments=arguments,
-            tier=tier,
-            approval_id=approval_id,
-            action_hash=action_hash(kind, str(preview.get("target") or ""), arguments, key, self.address),
-            policy_hash=ruling.policy_hash,
-        )
-        rides = asked is None and progress.preview is not None
-        return Record(
-            K.EFFECT_STARTED,
-            self.runner.now(),
-            step=self.name,
-            address=self.address,
-            attempt=self.attempts,
-            tier=tier,
-            data=as_data(
-                kind=kind,
-                key=key,
-                generation=progress.generation,
-                approval_id=str(approval_id) if approval_id is not None else None,
-                ruling={"tier": ruling.tier, "rules": ruling.rules, "why": ruling.whys},
-                policy=ruling.policy_hash.hex() if ruling.policy_hash else None,
-                reversibility=self.effect.reversibility,
-                environment=self.runner.worker.policing.environment,
-            ),
-            snapshot="preview" if rides else "start",
-            argument_hash=self.request.argument_hash,
-            body=progress.preview if rides else None,
-            intent=intent,
-        )
+        self.runner.intend(self, intent_of(self, self._ruling, progress.key))
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
@@ -329,7 +291,7 @@ class EffectExecution(DoubtfulExecution):
             epoch=base.epoch,
             previous=base.previous,
             deadline=base.deadline,
-            approval=Approved((asked.by,) if asked.by else (), asked.rationale or "") if asked else None,
+            approval=Approved(asked.voters, asked.rationale or "") if asked else None,
             on_heartbeat=base.on_heartbeat,
         )
 

@@ -225,8 +225,7 @@ def _progress(
                 subject=bytes.fromhex(data.get("subject", "")),
             )
         case K.APPROVAL_DECIDED | K.APPROVAL_EXPIRED if progress.asked is not None:
-            progress.asked.decide(record.outcome or "expired", record.actor, data.get("rationale"))
-            history.note_rejection(progress.asked)
+            _decided(history, progress, record, data)
         case K.APPROVAL_WITHDRAWN if progress.asked is not None:
             progress.asked.is_closed = True
         case K.EFFECT_STARTED:
@@ -264,6 +263,17 @@ def _reopened(history: History, record: RecordRow, at: int) -> None:
         _end(history, record, outcome, record.at)
     else:
         history.at(address).reopen(record.body if record.outcome == "edit" else None)
+
+
+def _decided(history: History, progress: Progress, record: RecordRow, data: dict[str, Any]) -> None:
+    """Take in a decision; other arguments than were asked for are another action, to be ruled and asked for anew."""
+    asked = progress.asked
+    if asked is None:
+        return
+    asked.decide(record.outcome or "expired", record.actor, data.get("rationale"), data.get("by", ()))
+    history.note_rejection(asked)
+    if record.snapshot_kind == "input":
+        progress.ask_edited(record.body or b"{}")
 
 
 def _settled(history: History, progress: Progress, record: RecordRow, at: int) -> None:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from actum.engine.effects import EffectExecution
+from actum.engine.deciding import take_decision
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_microseconds
-from actum.engine.requesting import ApprovalExecution
 from actum.flow import CancelRequested, SignalReceived
 from actum.model.events import EventKind, Reason
 from actum.model.workflow import Cause, Status
@@ -140,7 +138,7 @@ class Outsiders:
             case "signal":
                 return self._take_signal(message)
             case "decision":
-                return self._take_decision(message)
+                return Taking.TAKEN if take_decision(runner, message) else Taking.NOBODY
         execution = runner.executions.get(message.address or "")
         if execution is not None and execution.receive(message):
             return Taking.TAKEN
@@ -159,38 +157,6 @@ class Outsiders:
             received=message.id,
         )
         runner.deliver(record, SignalReceived(message.name or "", at, message.body or b"null"))
-        return Taking.TAKEN
-
-    def _take_decision(self, message: MessageRow) -> Taking:
-        runner, address = self._runner, message.address or ""
-        asked, outcome = runner.history.at(address).asked, message.outcome or ""
-        is_open = asked is not None and asked.ruling is None
-        is_taken_back = outcome == "revoked" and asked is not None and asked.ruling == "approved"
-        if (
-            asked is None
-            or not (is_open or is_taken_back)
-            or asked.is_closed
-            or asked.approval_id != UUID(message.name or "")
-        ):
-            return Taking.NOBODY
-        asked.decide(outcome, message.actor, message.reason)
-        runner.history.note_rejection(asked)
-        runner.record(
-            Record(
-                K.APPROVAL_EXPIRED if outcome == "expired" else K.APPROVAL_DECIDED,
-                runner.stamp_of(message),
-                step=asked.step,
-                address=address,
-                outcome=None if outcome == "expired" else outcome,
-                actor=message.actor,
-                data=as_data(approval_id=message.name, rationale=message.reason),
-                received=message.id,
-            )
-        )
-        for one in (asked.asked_by, address):
-            execution = runner.executions.get(one or "")
-            if isinstance(execution, ApprovalExecution | EffectExecution):
-                execution.decided()
         return Taking.TAKEN
 
     def _take_cancel(self, message: MessageRow) -> Taking:

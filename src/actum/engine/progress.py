@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from actum.flow import Outcome
 from actum.machine.holding import ASKING
@@ -32,10 +34,13 @@ class Asked:
     terms: dict[str, Any] | None = None
     subject: bytes = b""
 
-    def decide(self, outcome: str, by: str | None, rationale: str | None) -> None:
+    voters: tuple[str, ...] = ()
+
+    def decide(self, outcome: str, by: str | None, rationale: str | None, voters: Sequence[str] = ()) -> None:
         """Take in a decision; one that was taken back before its use is a rejection."""
         self.ruling = "rejected" if outcome == "revoked" else outcome
         self.by, self.rationale = by, rationale
+        self.voters = tuple(voters) or ((by,) if by else ())
 
 
 @dataclass(slots=True)
@@ -93,6 +98,12 @@ class Progress:
         self.asked = self.preview = None
         if edit is not None:
             self.edit, self.key = edit, None
+
+    def ask_edited(self, edit: bytes) -> None:
+        """Have it ruled and asked for anew with the arguments that a person approved instead."""
+        earlier = orjson.loads(self.edit) if self.edit is not None else {}
+        self.edit = orjson.dumps({**earlier, **orjson.loads(edit)})
+        self.asked = self.preview = self.key = None
 
     def again(self, name: str, argument_hash: bytes | None, mark: str) -> Progress:
         """Return the progress of a call that a body asks for although what became of it was left aside.

@@ -133,53 +133,22 @@ def _calls_of(request: Any) -> list[tuple[str, Any]]:
     return [(call.address, call) for call in getattr(request, "calls", ())]
 
 
-@dataclass(frozen=True, slots=True)
-class EditedCall:
-    """A call with arguments that a person laid over the body's own; `argument_hash` stays what the body asked for."""
-
-    call: Call[Any]
-    arguments: bytes
-
-    @property
-    def subject(self) -> Any:
-        """What is called."""
-        return self.call.subject
-
-    @property
-    def name(self) -> str:
-        """The name under which it is recorded."""
-        return self.call.name
-
-    @property
-    def address(self) -> str | None:
-        """Its place in its workflow."""
-        return self.call.address
-
-    @property
-    def argument_hash(self) -> bytes:
-        """The hash of what the body asked for, compared on replay."""
-        return self.call.argument_hash
-
-    def receive(self, outcome: Outcome) -> object:
-        """Return what the outcome brings to the body."""
-        return self.call.receive(outcome)
-
-
-def edited(call: Call[Any], edit: bytes) -> EditedCall:
+def edited(call: Call[Any], edit: bytes) -> Call[Any]:
     """Return `call` with the entries of the JSON object `edit` in place of its own; raises InvalidInput."""
-    own, given, codec = orjson.loads(call.arguments), orjson.loads(edit), call.subject.codec
+    given = orjson.loads(edit)
     if not isinstance(given, dict):
         raise InvalidInput(f"the arguments of {call.name} are a JSON object with an entry for each parameter")
-    unknown = sorted(set(given) - set(own))
-    if unknown:
-        raise InvalidInput(f"{call.name} has no parameter {unknown[0]!r}: it takes {', '.join(own)}")
-    args, kwargs = codec.decode_arguments(orjson.dumps({**own, **given}))
-    return EditedCall(call, codec.encode_arguments(args, kwargs))
+    return call.edited(given)
+
+
+def edited_at(history: History, call: Call[Any]) -> Call[Any]:
+    """Return a call with the arguments that a person gave at its address, if one did; raises InvalidInput."""
+    progress = history.progress.get(call.address or "")
+    return call if progress is None or progress.edit is None else edited(call, progress.edit)
 
 
 def as_edited(history: History, command: Command) -> Command:
     """Return a command with the arguments that a person gave, if one did; raises InvalidInput."""
-    progress = history.progress.get(command.address)
-    if progress is None or progress.edit is None or not isinstance(command.request, Call):
+    if not isinstance(command.request, Call):
         return command
-    return Command(command.address, edited(command.request, progress.edit))
+    return Command(command.address, edited_at(history, command.request))

@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
+from actum.authoring.call import Call
 from actum.engine.asking import Answers, Asking, withdraw
 from actum.engine.execution import Execution
 from actum.engine.log import Record
 from actum.engine.progress import Asked
+from actum.engine.reopening import edited_at
 from actum.machine.policy import Ruling
 from actum.model.events import EventKind
 
@@ -25,10 +27,19 @@ class ApprovalExecution(Execution):
         super().__init__(*args)
         self._is_over = False
         self._free: set[str] = set()
-        self._askings = [
-            Asking(self.runner, call, call.address, self.address, self._answers_for(call.address))
-            for call in self.request.calls
-        ]
+        self._askings = [self._asking_for(call) for call in self.request.calls]
+
+    def _asking_for(self, call: Call[Any]) -> Asking:
+        address = call.address or ""
+        call = edited_at(self.runner.history, call)
+        return Asking(self.runner, call, address, self.address, self._answers_for(address))
+
+    def ask_edited(self, address: str) -> None:
+        """Have one of the calls ruled and asked for anew, with the arguments that a person approved instead."""
+        for place, call in enumerate(self.request.calls):
+            if call.address == address and not self._is_over:
+                self._askings[place] = self._asking_for(call)
+                self._askings[place].begin()
 
     def _answers_for(self, address: str) -> Answers:
         def free(_: Ruling) -> None:
@@ -64,12 +75,17 @@ class ApprovalExecution(Execution):
             self._refuse(refused)
         elif len(asked) + len(self._free) < len(self._askings):
             return
-        elif not asked:
+        elif not asked and not self._edits():
             self._answer("not_needed", {})
         elif all(one.ruling == "approved" for one in asked):
-            by = sorted({one.by for one in asked if one.by})
+            by = sorted({voter for one in asked for voter in one.voters})
             rationale = "; ".join(dict.fromkeys(one.rationale for one in asked if one.rationale))
-            self._answer("approved", {"by": by, "rationale": rationale})
+            self._answer("approved", {"by": by, "rationale": rationale, "edits": self._edits()})
+
+    def _edits(self) -> dict[str, Any]:
+        """Return the arguments that people gave in place of those asked for, by the address of their call."""
+        edits = {call.address: self.runner.history.at(call.address).edit for call in self.request.calls}
+        return {address: orjson.loads(edit) for address, edit in edits.items() if edit is not None}
 
     def _refuse(self, refused: Asked) -> None:
         if refused.ruling == "expired":

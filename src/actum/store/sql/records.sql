@@ -172,12 +172,12 @@ judged as materialized (
                                 or f.scope = 'contract' and f.subject = h.contract
                                 or f.scope = 'environment' and f.subject = :environment::text)
                     ) then 'frozen'
-               when i.mode <> 'join' and i.kind not like '%.undo' and (
+               when i.mode <> 'join' and i.kind not like '%.undo' and coalesce((
                         select p.hash
                           from actum.policies p
                          where p.activated_at is not null
                            and p.retired_at is null
-                    ) is distinct from i.policy_hash then 'policy'
+                    ), '\x') <> coalesce(i.policy_hash, '\x') then 'policy'
                when i.mode <> 'join' and i.kind not like '%.undo' and i.tier < 2 and exists (
                         select from actum.freezes f
                          where f.ended_at is null

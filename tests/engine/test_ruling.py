@@ -1,0 +1,342 @@
+"""Effects under a policy: run at once, batched, asked for one by one, denied; and ruled anew when the policy changes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from actum import Approved, NotApproved, NotNeeded, Preview, Rejected, contract, effect, request_approval
+from actum.client.handle import Handle
+from actum.machine.policy import parse_policy
+from actum.testing.harness import Harness
+
+WORLD: dict[str, int] = {}
+DONE: list[str] = []
+
+POLICY = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[facts]
+rows = "int"
+table = "text"
+
+[approvers.anybody]
+by = ["anybody"]
+expires = "1h"
+
+[[rule]]
+id = "few"
+match = { kind = "db.write", rows = { le = 10 } }
+tier = 0
+why = "A few rows."
+
+[[rule]]
+id = "some"
+match = { kind = "db.write", rows = { gt = 10, le = 100 } }
+tier = 1
+approvers = "anybody"
+batch = { by = ["table"], window = "30m", max_items = 3 }
+why = "Some rows."
+
+[[rule]]
+id = "many"
+match = { kind = "db.write", rows = { gt = 100 } }
+tier = 2
+approvers = "anybody"
+why = "Many rows."
+
+[[deny]]
+id = "audit"
+match = { kind = "db.write", table = { glob = "audit_*" } }
+why = "Nobody writes audit tables."
+"""
+
+
+@pytest.fixture(autouse=True)
+def world() -> None:
+    WORLD.clear()
+    DONE.clear()
+    return
+
+
+@effect("db.write", editable=("rows",))
+async def write(table: str, rows: int) -> str:
+    DONE.append(table)
+    return f"{rows} rows of {table}"
+
+
+@write.preview
+async def _(table: str, rows: int) -> Preview:
+    found = WORLD.get(table, rows)
+    return Preview(f"Write {found} rows of {table}", target=table, facts={"rows": found, "table": table})
+
+
+@contract(on_failure="fail")
+async def writes(table: str, rows: int) -> str:
+    try:
+        return await write(table, rows)
+    except NotApproved as refusal:
+        return f"{type(refusal.outcome).__name__}: {refusal}"
+
+
+@contract(on_failure="fail")
+async def asks(tables: list[str], rows: int) -> str:
+    calls = [write(table, rows) for table in tables]
+    match await request_approval(*calls):
+        case NotNeeded():
+            said = "not needed"
+        case Approved(calls=approved):
+            said = f"approved {[call.kwargs or call.args for call in approved]}"
+        case Rejected(reason=reason):
+            again = write(tables[0], rows)
+            return f"rejected: {reason}; again: {await request_approval(again)}"
+        case other:
+            return str(other)
+    return f"{said}: {[await call for call in calls]}"
+
+
+async def activate(actum: Harness, text: str = POLICY) -> None:
+    await actum.reviewer.policies.activate(parse_policy(text), reason="it is good")
+
+
+async def pending(actum: Harness) -> list[Any]:
+    await actum.run_until_idle()
+    return list((await actum.inbox())[0])
+
+
+async def started(actum: Harness, handle: Handle[Any]) -> list[dict[str, Any]]:
+    found = [one for one in await actum.events(handle) if one.kind.value == "effect.started"]
+    return [orjson.loads(one.data or "{}") | {"tier": one.tier} for one in found]
+
+
+async def test_tier_0_runs_at_once_and_the_decision_is_logged_with_the_intent(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([writes])
+    handle = await actum.start(writes("orders", 5))
+    assert "5 rows of orders" == await handle.result(10)
+    (intent,) = await started(actum, handle)
+    assert {"tier": 0, "rules": ["few"], "why": ["A few rows."]} == intent["ruling"]
+    assert parse_policy(POLICY).policy_hash.hex() == intent["policy"]
+    assert ["workflow.started", "effect.started", "effect.succeeded", "workflow.completed"] == (
+        await actum.kinds(handle)
+    )
+    seen = [
+        one for one in await actum.store.records.read_snapshots(handle.workflow_id) if one.kind == "preview"
+    ]
+    assert {"rows": 5, "table": "orders"} == orjson.loads(seen[0].body or b"{}")["facts"]
+
+
+async def test_what_policy_denies_is_not_asked_and_not_done(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([writes])
+    handle = await actum.start(writes("audit_log", 1))
+    assert "Denied: write was not approved (denied): Nobody writes audit tables. (rule audit)" == (
+        await handle.result(10)
+    )
+    assert [] == DONE + await pending(actum)
+
+
+async def test_tier_1_waits_in_a_batch_that_closes_when_everybody_waits(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([writes])
+    handles = [await actum.start(writes(table, 50)) for table in ("orders", "orders", "bills")]
+    approvals = await pending(actum)
+    assert {1} == {one.tier for one in approvals}
+    batches = await actum.store.batches.list()
+    assert {"orders": 2, "bills": 1} == {one.key: one.count for one in batches}
+    from actum.engine.attending import Attendant
+
+    await Attendant(actum.store).attend_once()
+    assert {"parked"} == {one.close_reason for one in await actum.store.batches.list()}
+    for one in approvals:
+        await actum.reviewer.approve(one.id, "fine")
+    assert ["50 rows of orders", "50 rows of orders", "50 rows of bills"] == [
+        await handle.result(10) for handle in handles
+    ]
+
+
+async def test_calls_that_policy_lets_run_need_no_approval_and_no_second_look_from_a_person(
+    actum: Harness,
+) -> None:
+    await activate(actum)
+    await actum.worker([asks])
+    handle = await actum.start(asks(["a", "b"], 5))
+    assert "not needed: ['5 rows of a', '5 rows of b']" == await handle.result(10)
+
+
+async def test_one_denied_call_denies_the_request_and_withdraws_the_rest(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([asks])
+    handle = await actum.start(asks(["orders", "audit_log"], 500))
+    with pytest.raises(Exception, match="denied by policy: Nobody writes audit tables"):
+        await handle.result(10)
+    assert [] == await pending(actum)
+
+
+async def test_the_same_action_is_not_asked_for_again_after_a_rejection(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([asks])
+    handle = await actum.start(asks(["orders"], 500))
+    (asked,) = await pending(actum)
+    await actum.reviewer.reject(asked.id, "not on a Friday")
+    assert "rejected: not on a Friday; again: Rejected(reason='not on a Friday', by=('user:reviewer',))" == (
+        await handle.result(10)
+    )
+
+
+async def test_an_approval_that_nobody_decides_expires(actum: Harness) -> None:
+    await activate(actum)
+    worker = await actum.worker([writes])
+    handle = await actum.start(writes("orders", 500))
+    (asked,) = await pending(actum)
+    assert timedelta(hours=1) == asked.expires_at - asked.asked_at
+    actum.clock.advance("61m")
+    assert worker.held == ()
+    assert (await handle.result(10)).startswith("Expired: write was not approved (expired)")
+    assert [] == DONE
+
+
+async def test_a_grant_decides_in_place_of_who_gave_it(actum: Harness) -> None:
+    await activate(actum)
+    await actum.reviewer.grants.give(
+        {"kind": "db.write", "rows": {"le": 500}}, uses=1, lasts="1h", reason="tonight"
+    )
+    await actum.worker([writes])
+    first = await actum.start(writes("orders", 500))
+    assert "500 rows of orders" == await first.result(10)
+    second = await actum.start(writes("orders", 500))
+    (asked,) = await pending(actum)
+    assert second.workflow_id == asked.workflow_id
+
+
+async def test_other_arguments_that_a_person_approves_are_ruled_anew_and_run(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([asks])
+    handle = await actum.start(asks(["orders"], 500))
+    (asked,) = await pending(actum)
+    await actum.reviewer.approvals.approve(asked.id, "rather fewer", edited=b'{"rows":200}')
+    (again,) = await pending(actum)
+    assert (b'{"rows":200,"table":"orders"}', "many") == (again.arguments, again.rule)
+    await actum.reviewer.approve(again.id, "this many")
+    assert "approved [('orders', 200)]: ['200 rows of orders']" == await handle.result(10)
+
+
+async def test_an_edit_that_policy_lets_run_needs_no_second_approval(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([writes])
+    handle = await actum.start(writes("orders", 500))
+    (asked,) = await pending(actum)
+    await actum.reviewer.approvals.approve(asked.id, "rather fewer", edited=b'{"rows":3}')
+    assert "3 rows of orders" == await handle.result(10)
+
+
+async def test_an_edit_of_what_may_not_be_edited_is_a_rejection(actum: Harness) -> None:
+    await activate(actum)
+    await actum.worker([writes])
+    handle = await actum.start(writes("orders", 500))
+    (asked,) = await pending(actum)
+    await actum.reviewer.approvals.approve(asked.id, "elsewhere", edited=b'{"table":"audit_log"}')
+    assert "table of write is not among its editable parameters" in await handle.result(10)
+    assert [] == DONE
+
+
+# attacks on the time between ruling, decision and use
+
+
+async def approved_meanwhile(actum: Harness, rows: int = 50) -> tuple[Handle[str], Any]:
+    """Return a workflow whose effect was approved while no worker is there to use it."""
+    await activate(actum)
+    worker = await actum.worker([writes])
+    handle = await actum.start(writes("orders", rows))
+    (asked,) = await pending(actum)
+    await worker.stop()
+    await actum.reviewer.approve(asked.id, "fine")
+    return handle, asked
+
+
+async def test_what_is_seen_at_use_is_ruled_again_and_asked_again_where_it_is_stricter(
+    actum: Harness,
+) -> None:
+    handle, asked = await approved_meanwhile(actum)
+    WORLD["orders"] = 5000
+    await actum.worker([writes])
+    (again,) = await pending(actum)
+    assert (asked.id != again.id, 2, "many") == (True, again.tier, again.rule)
+    assert [] == DONE
+    await actum.reviewer.approve(again.id, "all of them")
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_policy_that_became_stricter_has_it_asked_again(actum: Harness) -> None:
+    _, asked = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("le = 100", "le = 20").replace("gt = 100", "gt = 20"))
+    await actum.worker([writes])
+    (again,) = await pending(actum)
+    assert (asked.id != again.id, 2) == (True, again.tier)
+    assert [] == DONE
+
+
+async def test_a_policy_that_was_only_reworded_has_nothing_asked_again(actum: Harness) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("Some rows.", "Some rows, as agreed."))
+    await actum.worker([writes])
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_deny_that_was_activated_meanwhile_denies_what_was_approved(actum: Harness) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("audit_*", "orders"))
+    await actum.worker([writes])
+    assert (await handle.result(10)).startswith("Denied")
+    assert [] == DONE
+
+
+async def test_a_worker_that_holds_the_old_policy_begins_nothing_by_it(actum: Harness) -> None:
+    await activate(actum)
+    worker = await actum.worker([writes])
+    worker._ruling.stop()  # it learns of no other policy by itself any more
+    assert "5 rows of bills" == await (await actum.start(writes("bills", 5))).result(10)
+    await actum.reviewer.store.policies.register(
+        hash=parse_policy(POLICY.replace("audit_*", "orders")).policy_hash,
+        name="stricter",
+        body=POLICY.replace("audit_*", "orders"),
+        actor="user:reviewer",
+    )
+    stricter = parse_policy(POLICY.replace("audit_*", "orders")).policy_hash
+    assert "activated" == await actum.store.policies.activate(
+        hash=stricter, actor="user:reviewer", rationale="now"
+    )
+    handle = await actum.start(writes("orders", 5))
+    assert (await handle.result(10)).startswith("Denied")
+    assert ["bills"] == DONE
+
+
+@pytest.mark.parametrize("scope", [("kind", "db.write"), ("everything", None), ("contract", "writes")])
+async def test_a_freeze_between_decision_and_use_holds_what_was_approved(
+    actum: Harness, scope: tuple[str, str | None]
+) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    freeze_id, _ = await actum.reviewer.freezes.freeze(*scope, mode="deny", reason="something is wrong")
+    await actum.worker([writes])
+    await actum.run_until_idle()
+    assert ([], "waiting") == (DONE, await handle.status())
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    actum.clock.advance("6s")
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_freeze_that_raises_has_tier_0_decided_by_a_person(actum: Harness) -> None:
+    await activate(actum)
+    await actum.reviewer.freezes.freeze("kind", "db.write", mode="force_tier_2", reason="a hard week")
+    await actum.worker([writes])
+    handle = await actum.start(writes("orders", 5))
+    (asked,) = await pending(actum)
+    assert (2, "few, freeze") == (asked.tier, asked.rule)
+    await actum.reviewer.approve(asked.id, "fine")
+    assert "5 rows of orders" == await handle.result(10)
