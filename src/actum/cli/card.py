@@ -56,7 +56,7 @@ class Sheet:
         """How many words there are to read."""
         return count_words([line.text for line in self.lines])
 
-    def add(self, text: str, style: str = "", *, first: str = "  ", rest: str = "  ") -> None:
+    def add(self, text: str, style: str = "", *, first: str = "  ", rest: str = "    ") -> None:
         """Add harmless text, wrapped."""
         self.lines += [Line(line, style) for line in indent(text, first, rest, self.width)]
 

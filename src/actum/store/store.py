@@ -12,6 +12,7 @@ from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
 from actum.store.messages import Messages
+from actum.store.people import People
 from actum.store.policies import Policies
 from actum.store.pool import Now, Pool, Row, _no_clock
 from actum.store.records import Records
@@ -35,6 +36,7 @@ class Store:
         self.questions = Questions(pool)
         self.batches = Batches(pool)
         self.cards = Cards(pool)
+        self.people = People(pool)
         self.accounts = Accounts(pool)
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)
