@@ -160,6 +160,21 @@ def test_an_effect_that_says_nothing_about_doubt_is_noted_and_one_that_chose_is_
     }
 
 
+def test_a_transactional_effect_asks_nobody_and_nothing_is_noted(root: Path) -> None:
+    @effect("row.write", transactional=True)
+    async def put(name: str) -> str:
+        return name
+
+    @put.undo
+    async def _(result: str, name: str) -> None: ...
+
+    @contract(owner=OWNER, on_failure="hold", steps=[put])
+    async def certain(name: str) -> str:
+        return await put(name)
+
+    assert [] == codes(lint_contract(certain, root=root))
+
+
 def test_a_rollback_that_leaves_something_standing_is_noted(root: Path) -> None:
     @contract(owner=OWNER, on_failure="rollback")
     async def partial(name: str) -> str:

@@ -113,7 +113,7 @@ def _check_limits(contract: Contract[..., Any], one: Step[..., Any], report: Rep
 
 def _check_effect(contract: Contract[..., Any], one: Effect[..., Any], report: Report) -> None:
     source = Source(one.function)
-    if one.way_out == "ask" and not _says_in_doubt(source):
+    if one.way_out == "ask" and not one.transactional and not _says_in_doubt(source):
         report.add(
             "doubt-asks-person", source, f"after a crash a person is asked whether {one.name} happened"
         )
