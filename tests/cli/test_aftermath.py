@@ -9,6 +9,7 @@ import pytest
 import actum.sql
 from actum import NotDone, Retry, RollBack, WorkflowFailed, contract, effect
 from actum.cli.aftermath import Aftermath, as_markdown, read_aftermath
+from actum.cli.auditing import find_faults
 from actum.client.handle import Handle
 from actum.testing.harness import Harness
 
@@ -94,6 +95,7 @@ async def test_each_effect_is_named_with_what_became_of_it_and_the_audit_finds_n
         "## Undone",
         "## Compensated",
     ] == headings
+    assert [] == await find_faults(actum.client, handle.workflow_id)
     assert [] == await actum.store.effects.find_violations()
 
 

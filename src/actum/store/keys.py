@@ -111,7 +111,7 @@ class OperationKeys:
             await transaction.roll_back()
             raise DatabaseMismatch(
                 f"the database at {conceal(self._dsn)} has no table actum.operation_keys, and this account may not make "
-                f"it ({error}): have its owner make it, as the reference of transactional effects shows"
+                f"it ({error}): have its owner make it, as docs/reference/operation-keys.md shows"
             ) from error
         except BaseException:
             await transaction.roll_back()
