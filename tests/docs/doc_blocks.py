@@ -3,6 +3,7 @@
 ```python hello.py     a file the reader saves; it must compile
 ```python run          a program the reader runs as it stands
 ```python fragment     a piece of a program; it must compile
+```toml policy.toml    a file the reader saves
 ```sh                  `python FILE` is run, `actum …` must parse, `make …` must be a target
 ```text                after a `sh` or `run` block: what was printed, exactly
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 KILLED = "# killed"
-ENDINGS = {KILLED: -9, "# exits with 0": 0, "# exits with 1": 1}
+ENDINGS = {KILLED: -9, "# exits with 0": 0, "# exits with 1": 1, "# exits with 5": 5}
 LONGEST = 120
 """Seconds that one program of a page may take on a busy machine."""
 
@@ -92,6 +93,8 @@ class Reader:
                     raise AssertionError(
                         f"{block.place}: python {word!r}: say run, fragment or a file's name"
                     )
+                case "toml", name if name.endswith(".toml"):
+                    self.save(block, name)
                 case "sh", _:
                     printed = self._do(block)
                 case "text", _ if printed is not None:
