@@ -231,7 +231,7 @@ def _needs(row: ApprovalRow, votes: Sequence[VoteRow]) -> tuple[Need, ...]:
 def _remind_at(row: ApprovalRow, beside: BesideRow) -> datetime | None:
     if row.expires_at is None or row.state != "pending" or beside.reminded_at or row.paused_at:
         return None
-    return row.asked_at + (row.expires_at - row.asked_at) * beside.remind_share
+    return row.asked_at + (row.expires_at - row.asked_at) * round(beside.remind_share, 4)
 
 
 def _asked(row: AlikeRow) -> Asked:
