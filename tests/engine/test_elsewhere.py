@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 import actum.sql
-from actum import Fatal, Retry, RollBack, StepFailed, WorkflowFailed, contract, effect
+from actum import Fatal, Preview, Retry, RollBack, StepFailed, WorkflowFailed, contract, effect
 from actum.client.handle import Handle
 from actum.sql import Database
 from actum.store.statements import load
@@ -80,6 +80,29 @@ async def rushing(name: str) -> str:
 async def regretting(name: str) -> None:
     await write(name)
     raise RollBack("not wanted")
+
+
+@effect("bill.pay", transactional=Database("bills", env=BILLS), retry=QUICK)
+async def pay(name: str) -> str:
+    return await actum.sql.connection().execute("delete from bills where name = $1", name)
+
+
+@pay.preview
+async def _(name: str) -> Preview:
+    async with actum.sql.look() as connection:
+        CALLS.append(name)
+        if ENDING:
+            await ENDING.pop()(await connection.fetchval("select pg_backend_pid()"))
+        done = await connection.execute("delete from bills where name = $1", name)
+    return Preview(f"Pay {name}: {done}")
+
+
+ENDING: list[Callable[[int], Awaitable[None]]] = []
+
+
+@contract(on_failure="fail")
+async def paying(name: str) -> str:
+    return await pay(name)
 
 
 class Bills:
@@ -279,3 +302,21 @@ async def test_what_was_undone_may_be_done_again_under_the_same_key(actum: Harne
     assert "1 written" == await again.result(10)
     assert ["a"] == await bills.names()
     assert ("bill.write", "bill of a#2") in await bills.keys()
+
+
+async def test_a_preview_looks_at_what_the_body_would_do_though_its_connection_is_lost_once(
+    actum: Harness, bills: Bills
+) -> None:
+    async def terminate(pid: int) -> None:
+        assert await bills.sql.fetchval("select pg_terminate_backend($1, 5000)", pid)
+
+    ENDING.append(terminate)
+    await bills.sql.execute("insert into bills values ('a'), ('a')")
+    await actum.worker([paying])
+    handle = await actum.start(paying("a"))
+    await actum.run_until_idle()
+    ((approval,), _) = await actum.inbox()
+    assert "Pay a: DELETE 2" in (approval.preview or "")
+    assert (["a", "a"], ["a", "a"]) == (CALLS, await bills.names()), "looked twice, nothing is gone"
+    await actum.approve(handle)
+    assert "DELETE 2" == await handle.result(10)

@@ -26,6 +26,9 @@ MOST = 16
 PATIENCE = 2.0
 """Seconds a rollback may take before its connection is given up."""
 
+PASSING = (*LOST, asyncpg.TransactionRollbackError)
+"""What may be otherwise a moment later: the database was away, or two transactions stood in each other's way."""
+
 BROKEN_SEAL = (asyncpg.NoActiveSQLTransactionError, asyncpg.InvalidSavepointSpecificationError)
 
 
