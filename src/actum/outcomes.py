@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias
-
-from typing_extensions import TypeVar  # with a default, so that `Preview` needs no brackets
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 R = TypeVar("R")
-F = TypeVar("F", default=Any)
+
+if TYPE_CHECKING:
+    import typing_extensions  # types alone: it has a default, so that `Preview` needs no brackets
+
+    F = typing_extensions.TypeVar("F", default=Any)
+else:
+    F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
