@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from actum.machine.policy import hash_policy
 from actum.store.policies import Policies
 from actum.testing.harness import Harness
 
@@ -30,7 +31,7 @@ def acts(history: str) -> list[tuple[str, str]]:
 async def test_one_policy_is_active_and_a_retired_one_can_be_active_anew(actum: Harness) -> None:
     policies = actum.store.policies
     one, two = await keep(policies, "one"), await keep(policies, "two")
-    assert await policies.register(hash=one, name="again", body="other", actor="user:bob") is False
+    assert await policies.register(hash=one, name="again", body="one", actor="user:bob") is False
     assert await policies.read_active() is None
     answers = [
         await policies.activate(hash=wanted, actor="user:ann", rationale="try")
@@ -97,6 +98,14 @@ async def test_four_eyes_are_needed_to_get_rid_of_four_eyes_and_a_request_ends(a
     assert await policies.activate(hash=plain, actor="user:bob") == "requested"
     assert await policies.activate(hash=plain, actor="user:bob") == "self"
     assert await policies.activate(hash=plain, actor="user:ann") == "activated"
+
+
+async def test_a_text_is_kept_under_its_own_hash_alone(actum: Harness) -> None:
+    policies = actum.store.policies
+    with pytest.raises(asyncpg.CheckViolationError):
+        await policies.register(hash=b"x" * 32, name="x", body="x", actor="user:ann")
+    for body in ("one\r\ntwo ä", "one\ntwo"):
+        assert await policies.register(hash=hash_policy(body), name="x", body=body, actor="user:ann")
 
 
 async def test_one_policy_at_most_is_tried_in_the_shadow(actum: Harness) -> None:

@@ -22,7 +22,7 @@ from actum.cli.printing import DIM, GOOD, WARN, say, say_all, say_json
 from actum.cli.text import neutral
 from actum.client import Client
 from actum.client.policies import Activation, read_policy
-from actum.errors import NotPossible
+from actum.errors import NotPossible, PolicyError
 from actum.machine.policy import Policy, Requirement, difference
 
 
@@ -50,6 +50,7 @@ async def _activate(name: str, reason: str, who: str | None, dry_run: bool, is_j
             tell_findings([one for one in await client.policies.doubts(policy) if one.severity != "note"])
             say_all((f"  {neutral(one)}" for one in changes), DIM)
         if dry_run:
+            await client.policies.require_sound(policy)
             required = await client.policies.requirements(policy)
             more = f" once {_names(required)} agree" if required else ""
             say_json({"answer": "would_activate", "changes": changes}) if is_json else say(
@@ -81,7 +82,14 @@ def _require_cases(name: str, policy: Policy) -> None:
 async def _changes(client: Client, policy: Policy) -> list[str]:
     """Return what activation changes in sentences; empty if nothing is active."""
     row = await client.policies.active()
-    return [] if row is None else difference(read_policy(row), policy)
+    if row is None:
+        return []
+    try:
+        return difference(read_policy(row), policy)
+    except PolicyError:  # kept by a newer version: that one may be replaced too
+        return [
+            f"the active policy {row.name} {row.hash.hex()[:DIGITS]} cannot be read by this version of Actum."
+        ]
 
 
 def _tell(done: Activation, policy: Policy) -> None:

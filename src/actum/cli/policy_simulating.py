@@ -61,7 +61,9 @@ async def _simulate(name: str, since: timedelta | None, against: str | None) -> 
         new = await find_policy(client, name)
         begin = await _begin(client, name, since)
         old = await _old(client, against)
-        operations = await client.policies.list_operations(begin, lambda count: _progress("read", count))
+        operations = await client.policies.list_operations(
+            begin, lambda count: _progress(f"{count:,} operations read")
+        )
         members = await client.policies.members()
     result = try_on(old, new, _telling(operations), members=members)
     _end_progress()
@@ -88,13 +90,13 @@ async def _old(client: Client, against: str | None) -> Policy | None:
 def _telling(operations: Sequence[Past]) -> Iterator[Past]:
     for number, past in enumerate(operations):
         if number % EVERY == 0:
-            _progress(f"ruled on of {len(operations):,}", number)
+            _progress(f"{number:,} of {len(operations):,} operations ruled on")
         yield past
 
 
-def _progress(what: str, count: int) -> None:
+def _progress(said: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{count:,} operations {what}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{said}", end="", file=sys.stderr, flush=True)
 
 
 def _end_progress() -> None:

@@ -76,11 +76,7 @@ class Policies:
         if not reason.strip():
             raise InvalidInput("an activation needs its reason: say in a few words why", path="reason")
         await self._client.accounts.require_role(ROLES, "activate a policy")
-        wrong = [one for one in await self.doubts(policy) if one.severity == "error"]
-        if wrong:
-            raise InvalidInput(
-                f"{wrong[0].file}:{wrong[0].line}: {wrong[0].sentence}: {wrong[0].cure}", path="policy"
-            )
+        await self.require_sound(policy)
         required = await self.requirements(policy)
         await self.register(policy)
         answer = await self._store.activate(
@@ -91,6 +87,13 @@ class Policies:
         if answer == "activated":
             self._client.hints.send("policy")
         return Activation(answer, row, required)
+
+    async def require_sound(self, policy: Policy) -> None:
+        """Raise InvalidInput with the first of what lint calls an error, such as a quorum that nobody can reach."""
+        wrong = [one for one in await self.doubts(policy) if one.severity == "error"]
+        if wrong:
+            first = wrong[0]
+            raise InvalidInput(f"{first.file}:{first.line}: {first.sentence}: {first.cure}", path="policy")
 
     async def requirements(self, policy: Policy) -> tuple[Requirement, ...]:
         """Return what has to be reached before `policy` is active: its own requirements and the active policy's."""

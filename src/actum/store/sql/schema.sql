@@ -389,7 +389,8 @@ create table actum.policies (
     retired_at     timestamptz,
     shadow_since   timestamptz,
     shadow_by      text,
-    history        jsonb not null default '[]'
+    history        jsonb not null default '[]',
+    check (hash = sha256(convert_to(replace(body, E'\r\n', E'\n'), 'UTF8')))
 );
 create unique index policies_active on actum.policies ((true)) where activated_at is not null and retired_at is null;
 create unique index policies_shadow on actum.policies ((true)) where shadow_since is not null;
