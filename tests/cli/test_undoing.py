@@ -33,6 +33,7 @@ def test_a_rollback_undoes_and_says_who_asked_and_why(served: Actum) -> None:
     until(lambda: "rolled_back" in served.fine("show", name, "--json").out, "the end")
     assert "booked green" == (served.folder / "green.freed").read_text()
     assert "double booking" in served.fine("show", name).out
+    assert [f"actum rollback {name} --report"] == served.fine("show", name, "--json").json["commands"]
     told = served.fine("rollback", name, "--report").out
     assert "It is **complete**: 1 undone." in told
     assert "- Cause: operator: double booking" in told

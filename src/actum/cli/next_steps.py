@@ -23,7 +23,7 @@ def next_commands(facts: Facts) -> list[str]:
     """Return the commands that a workflow's state allows, those that help most first."""
     row, name = facts.row, short(facts.row.id)
     if row.finished_at is not None:
-        return []
+        return [f"actum rollback {name} --report"] if row.status == Status.ROLLED_BACK else []
     found: list[str] = []
     for approval in facts.approvals:
         if approval.state == "pending":
@@ -46,7 +46,7 @@ def next_commands(facts: Facts) -> list[str]:
         if wait.get("for") == "signal" and row.status == Status.WAITING:
             found.append(f"actum signal {name} {shlex.quote(str(wait['step']))} --value '…'")
     if row.status == Status.BLOCKED and row.cause == Cause.UNDO_FAILED:
-        found.append(f"actum rollback {name} --resume --reason '…'")
+        found += [f"actum rollback {name} --resume --reason '…'", f"actum rollback {name} --report"]
     elif row.status != Status.ROLLING_BACK and any(effect.state == "succeeded" for effect in facts.effects):
         found.append(f"actum rollback {name} --dry-run")
     if row.status == Status.PAUSED or (row.status == Status.BLOCKED and row.cause == Cause.CRASH_LOOP):
