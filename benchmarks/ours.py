@@ -38,6 +38,22 @@ async def ten_steps(number: int) -> int:
     return total
 
 
+@actum.effect("bench.act")
+async def act(number: int, step: int) -> dict[str, int | str]:
+    """Change nothing; with all that an effect costs: ruling, key, ledger, intent and outcome."""
+    return {"workflow": number, "step": step, "value": number * 1000 + step, "pad": PAD}
+
+
+@actum.contract(on_failure="fail")
+async def ten_effects(number: int) -> int:
+    """Ten effects, one after the other."""
+    total = 0
+    for step in range(STEPS):
+        found = await act(number, step)
+        total += int(found["value"])
+    return total
+
+
 @actum.contract
 async def one_step(number: int) -> int:
     """One step."""
@@ -65,7 +81,7 @@ def leave_mark(who: str, number: int, step: int) -> None:
         marks.write(f"{time.time()} {number} {step}\n".encode())
 
 
-CONTRACTS = {one.name: one for one in (ten_steps, one_step, laborious)}
+CONTRACTS = {one.name: one for one in (ten_steps, ten_effects, one_step, laborious)}
 
 
 async def work(contract: str, concurrency: int, elsewhere: bool) -> None:

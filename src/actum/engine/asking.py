@@ -218,14 +218,16 @@ class Asking:
     def _rule_and_ask(self) -> None:
         shown = self.shown()
         ruling = self._rule(shown)
+        if ruling.is_denied:
+            self._answers.denied(f"{ruling.why} (rule {ruling.rule})")
+            return
+        if ruling.tier == 0:
+            self._answers.free(ruling)
+            return
         target = str(shown.get("target") or "")
         subject = subject_hash(self.effect.kind, target, self._call.arguments)
         earlier = self._runner.history.rejections.get(subject)
-        if ruling.is_denied:
-            self._answers.denied(f"{ruling.why} (rule {ruling.rule})")
-        elif ruling.tier == 0:
-            self._answers.free(ruling)
-        elif earlier is not None:
+        if earlier is not None:
             self._answers.rejected(earlier[1], earlier[0])
         else:
             self._ask(ruling, target, subject)

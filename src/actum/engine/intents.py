@@ -23,9 +23,12 @@ def intent_of(execution: EffectExecution, ruling: Ruling, key: str) -> Record:
     """
     runner, progress, effect = execution.runner, execution.progress, execution.effect
     asked, arguments = progress.asked, execution.request.arguments
-    preview = orjson.loads(progress.preview) if progress.preview else {}
-    tier = asked.terms["tier"] if asked is not None and asked.terms is not None else ruling.tier
-    approval_id = asked.approval_id if asked is not None else None
+    tier, approval_id, hashed = ruling.tier, None, None
+    if asked is not None:
+        tier = asked.terms["tier"] if asked.terms is not None else ruling.tier
+        approval_id = asked.approval_id
+        target = str(orjson.loads(progress.preview or b"{}").get("target") or "")
+        hashed = action_hash(effect.kind, target, arguments, key, execution.address)
     is_seen_here = asked is None and progress.preview is not None
     intent = Intent(
         mode=execution.mode,
@@ -38,9 +41,7 @@ def intent_of(execution: EffectExecution, ruling: Ruling, key: str) -> Record:
         arguments=arguments,
         tier=tier,
         approval_id=approval_id,
-        action_hash=action_hash(
-            effect.kind, str(preview.get("target") or ""), arguments, key, execution.address
-        ),
+        action_hash=hashed,
         policy_hash=ruling.policy_hash,
     )
     return Record(

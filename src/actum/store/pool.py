@@ -122,15 +122,21 @@ class Pool:
                 yield connection
 
     async def dedicated(self) -> Any:
-        """Open a connection outside the pool, for one owner that keeps it."""
+        """Open a connection outside the pool, for one owner that keeps it and says the same few things again and again.
+
+        Statements are planned once: for the longest of them planning anew takes longer than carrying it out, and the
+        plan is the same whatever the values.
+        """
+        settings = {"application_name": "actum"}
+        if not self.pooler:
+            settings |= {"jit": "off", "plan_cache_mode": "force_generic_plan"}
         with _Explained(self.dsn):
             return await asyncpg.connect(
                 self.dsn,
                 timeout=10,
                 statement_cache_size=0 if self.pooler else 200,
-                server_settings={"application_name": "actum"}
-                if self.pooler
-                else {"application_name": "actum", "jit": "off"},
+                max_cacheable_statement_size=0,  # of any size: the driver's limit is below our longest
+                server_settings=settings,
             )
 
     def refuse_fork(self) -> None:

@@ -53,9 +53,13 @@ class Flush:
 
 
 def _columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> dict[str, object]:
+    """Return the columns of rows. One without a value is sent empty: `unnest` fills it up with nulls, for nothing."""
     if not rows:
         return {name: [] for name in names}
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return {
+        name: list(column) if any(value is not None for value in column) else []
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 class Records:

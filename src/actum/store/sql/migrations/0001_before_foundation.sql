@@ -103,7 +103,7 @@ create table actum.effects (
     result        bytea,
     holders       uuid[] not null default '{}',
     primary key (kind, key, generation)
-);
+) with (fillfactor = 70);
 create index effects_workflow on actum.effects (workflow_id);
 
 -- The hash of an action without its address: an action that was rejected is known again by it.
@@ -402,6 +402,26 @@ create table actum.questions (
     primary key (workflow_id, address)
 );
 create index questions_open on actum.questions (asked_at) where answered_at is null and closed_at is null;
+
+-- What people are to be told, each thing once under its key; it leaves at least once, with that key.
+-- `about` is an approval or a batch, `link` a place in the console, `channels` are those that took it already.
+create table actum.notifications (
+    key        text primary key,
+    kind       text not null,
+    about      uuid,
+    recipients text[] not null,
+    subject    text not null,
+    body       text not null,
+    link       text,
+    created_at timestamptz not null,
+    state      text not null default 'unsent' check (state in ('unsent', 'sent', 'needless', 'abandoned')),
+    due_at     timestamptz not null,
+    attempts   integer not null default 0,
+    channels   text[] not null default '{}',
+    ended_at   timestamptz,
+    error      text
+);
+create index notifications_due on actum.notifications (due_at) where state = 'unsent';
 
 -- What outsiders leave for a workflow: signals, requests, decisions, answers, the ends of its children.
 -- The holder receives each once: its event and `received` are written by the same statement.
@@ -800,6 +820,8 @@ begin
      where a.id = approval.id
     returning * into approval;
     perform actum.log_decision(actum.entry_about(approval, 'escalated', 'clock', null, instant));
+    insert into actum.notifications select (actum.notice_about(approval, 'escalation', instant)).*
+        on conflict do nothing;
     return approval;
 end
 $$;
@@ -869,6 +891,84 @@ language sql immutable as $$
     select string_agg(distinct e.entry, ' or ')
       from jsonb_array_elements(actum.requirements_of(approval)) r,
            jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(entry)
+$$;
+
+-- What people are told about an approval: `approval`, `reminder`, `escalation` or `expiry`. What is in a batch is told
+-- under the batch's key, so that twenty items are one notification. Only the preview's sentence is said, no argument.
+create function actum.notice_about(approval actum.approvals, a_kind text, instant timestamptz) returns actum.notifications
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    notice actum.notifications%rowtype;
+    place uuid := coalesce(approval.batch_id, approval.id);
+begin
+    notice.key := case a_kind
+                      when 'reminder' then format('remind/%s/%s', place, 1 + (approval.escalated_at is not null)::integer)
+                      else a_kind || '/' || place
+                  end;
+    notice.kind := a_kind;
+    notice.about := place;
+    notice.recipients := actum.list_approvers(approval);
+    notice.subject := case a_kind
+                          when 'approval' then 'Please decide: '
+                          when 'reminder' then 'Still to be decided: '
+                          when 'escalation' then 'Escalated, please decide: '
+                          else 'Nobody decided in time: '
+                      end
+                      || actum.sentence_of(approval)
+                      || case when approval.batch_id is not null then ' (one of a batch)' else '' end;
+    notice.body := format('Contract %s, workflow %s', approval.contract,
+                          right(replace(approval.workflow_id::text, '-', ''), 8))
+                   || coalesce(case
+                                   when a_kind <> 'expiry' and approval.paused_at is null then
+                                       to_char(approval.expires_at at time zone 'UTC', '", until "YYYY-MM-DD HH24:MI" UTC"')
+                               end, '');
+    notice.link := case when approval.batch_id is null then 'approvals/' else 'batches/' end || place;
+    notice.created_at := instant;
+    notice.state := 'unsent';
+    notice.due_at := instant;
+    notice.attempts := 0;
+    notice.channels := '{}';
+    return notice;
+end
+$$;
+
+-- The same about a closed batch, for all of its items that are open; null when none is.
+create function actum.notice_of_batch(a_batch uuid, instant timestamptz) returns actum.notifications
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    items actum.approvals[] := array(select a from actum.approvals a
+                                      where a.batch_id = a_batch and a.ruling is null and a.closed is null
+                                      order by a.asked_at, a.id);
+    notice actum.notifications%rowtype;
+begin
+    if cardinality(items) = 0 then
+        return null;
+    end if;
+    notice := actum.notice_about(items[1], 'batch', instant);
+    notice.subject := format('Please decide %s together: %s', cardinality(items), actum.sentence_of(items[1]))
+                      || case when cardinality(items) > 1 then format(', and %s more', cardinality(items) - 1) else '' end;
+    notice.recipients := array(select distinct e.name from unnest(items) i, unnest(actum.list_approvers(i)) e(name)
+                                order by 1);
+    return notice;
+end
+$$;
+
+-- The one sentence of a card: the preview's, else kind and step.
+create function actum.sentence_of(approval actum.approvals) returns text
+language sql immutable as $$
+    select coalesce(
+               nullif(case when strpos(approval.preview, '\u0000') = 0 then approval.preview::json ->> 'sentence' end, ''),
+               format('%s by %s, without a preview', approval.kind, approval.step))
+$$;
+
+-- Everybody whom an approval names, once.
+create function actum.list_approvers(approval actum.approvals) returns text[]
+language sql immutable as $$
+    select array(
+        select distinct e.entry
+          from jsonb_array_elements(actum.requirements_of(approval)) r,
+               jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(entry)
+         order by 1)
 $$;
 
 -- Rules on an approval, tells its workflow and ends its batch; the caller has judged, and holds the locks.
@@ -1165,6 +1265,8 @@ begin
             update actum.approvals a set closed = 'expired', closed_at = instant where a.id = due
             returning * into approval;
             perform actum.log_decision(actum.entry_about(approval, 'expired', 'clock', null, instant));
+            insert into actum.notifications select (actum.notice_about(approval, 'expiry', instant)).*
+                on conflict do nothing;
             perform actum.tell_workflow(approval, 'expired', 'clock', null, null, instant);
         end if;
         return query select due, approval.workflow_id, case when approval.closed is null then 'escalated' else 'expired' end;
@@ -1654,7 +1756,8 @@ begin
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract, actum.subject_hash,
               actum.log_ruling, actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
-              actum.settle_reservation to actum_worker;
+              actum.settle_reservation, actum.notice_about, actum.notice_of_batch to actum_worker;
+        grant insert, update, delete on actum.notifications to actum_worker;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert, update on actum.messages, actum.questions, actum.freezes, actum.accounts,
@@ -1663,6 +1766,7 @@ begin
         grant insert (hash, name, body, activation, registered_at, registered_by) on actum.policies to actum_console;
         grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
+        grant insert on actum.notifications to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
               actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity,
               actum.subject_hash to actum_console;
