@@ -167,7 +167,10 @@ class Approvals:
         return due
 
     async def remind(self) -> list[tuple[UUID, UUID, datetime]]:
-        """Return (approval, workflow, expiry) of those whose reminder is due, each approval once for ever."""
+        """Keep a reminder in the outbox for those whose time it is, once before each end of their time.
+
+        Returns (approval, workflow, expiry) of each.
+        """
         rows = await self._pool.fetch(self._pool.statement("approvals", "remind"), now=self._pool.now())
         return [(row["id"], row["workflow_id"], row["expires_at"]) for row in rows]
 

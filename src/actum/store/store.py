@@ -12,6 +12,7 @@ from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
 from actum.store.messages import Messages
+from actum.store.notifications import Notifications
 from actum.store.people import People
 from actum.store.policies import Policies
 from actum.store.pool import Now, Pool, Row, _no_clock
@@ -42,6 +43,7 @@ class Store:
         self.grants = Grants(pool)
         self.policies = Policies(pool)
         self.effects = Effects(pool)
+        self.notifications = Notifications(pool)
         self.workers = Workers(pool)
         self.contracts = Contracts(pool)
 

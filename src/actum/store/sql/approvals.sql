@@ -93,15 +93,25 @@ select min(a.expires_at) as due
    and a.on_expiry <> 'hold';
 
 -- name: remind
--- Marks open approvals whose reminder is due, each once, and returns them. Called by the Notifier.
-update actum.approvals a
-   set reminded_at = coalesce(:now::timestamptz, now())
- where a.ruling is null
-   and a.closed is null
-   and a.paused_at is null
-   and a.reminded_at is null
-   and a.asked_at + (a.expires_at - a.asked_at) * a.remind_share <= coalesce(:now::timestamptz, now())
-returning a.id, a.workflow_id, a.expires_at;
+-- Marks open approvals whose reminder is due, each once, and keeps in the outbox that they wait. Called by the Attendant.
+with due as (
+    update actum.approvals a
+       set reminded_at = coalesce(:now::timestamptz, now())
+     where a.ruling is null
+       and a.closed is null
+       and a.paused_at is null
+       and a.reminded_at is null
+       and a.asked_at + (a.expires_at - a.asked_at) * a.remind_share <= coalesce(:now::timestamptz, now())
+    returning a.id, a.workflow_id, a.expires_at, a as approval
+), told as (
+    insert into actum.notifications
+    select n.*
+      from due d
+     cross join lateral actum.notice_about(d.approval, 'reminder', coalesce(:now::timestamptz, now())) n
+        on conflict do nothing
+)
+select d.id, d.workflow_id, d.expires_at
+  from due d;
 
 -- name: list_votes
 -- The votes cast on approvals, in order. Called by the client for cards.

@@ -820,7 +820,7 @@ begin
      where a.id = approval.id
     returning * into approval;
     perform actum.log_decision(actum.entry_about(approval, 'escalated', 'clock', null, instant));
-    insert into actum.notifications select (actum.notice_about(approval, 'escalation', instant)).*
+    insert into actum.notifications select n.* from actum.notice_about(approval, 'escalation', instant) n
         on conflict do nothing;
     return approval;
 end
@@ -1265,7 +1265,7 @@ begin
             update actum.approvals a set closed = 'expired', closed_at = instant where a.id = due
             returning * into approval;
             perform actum.log_decision(actum.entry_about(approval, 'expired', 'clock', null, instant));
-            insert into actum.notifications select (actum.notice_about(approval, 'expiry', instant)).*
+            insert into actum.notifications select n.* from actum.notice_about(approval, 'expiry', instant) n
                 on conflict do nothing;
             perform actum.tell_workflow(approval, 'expired', 'clock', null, null, instant);
         end if;
@@ -1767,6 +1767,7 @@ begin
         grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant insert on actum.notifications to actum_console;
+        grant execute on function actum.notice_about to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
               actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity,
               actum.subject_hash to actum_console;
