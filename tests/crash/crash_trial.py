@@ -157,6 +157,7 @@ class Trial:
                     raise AssertionError(f"{stuck} {place.logged()[-4000:]}") from None
                 await self._check(handle.workflow_id)
                 if status == 0:
+                    await self._check_approvals(handle.workflow_id)
                     return await handle.result(5)
                 assert status == -signal.SIGKILL, (self.name, status, place.logged()[-4000:])
                 self.kills += 1
@@ -176,6 +177,16 @@ class Trial:
         for line in lines:
             missing = STANDS_ON.get(line["step"], set()) - self._over
             assert not missing, f"{self.name}: {line['step']} began before {missing} was durable"
+
+    async def _check_approvals(self, workflow_id: UUID) -> None:
+        """Check that each effect was asked for once, decided once and used once, whatever was killed in between."""
+        store = self.place.store
+        approvals = await store.approvals.list_of([workflow_id])
+        effects = [one for one in await store.effects.list_of(workflow_id) if one.approval_id is not None]
+        asked = sorted((one.kind, one.state) for one in approvals)
+        assert sorted((one.kind, "used") for one in effects) == asked, (self.name, asked)
+        decisions = [one.ruling for one in await store.approvals.list_decisions(workflow_id)]
+        assert ["approved"] * len(effects) == decisions, (self.name, decisions)
 
     async def events(self, workflow_id: UUID) -> list[Event]:
         """Return the events of the workflow and of its children."""
