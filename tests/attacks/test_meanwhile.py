@@ -1,0 +1,217 @@
+"""Attacks on the time between asking, deciding and using: the world, the policy, the arguments, a freeze change in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actum import NotApproved, Preview, contract, effect
+from actum.client.handle import Handle
+from actum.machine.policy import parse_policy
+from actum.testing.harness import Harness
+
+WORLD: dict[str, int] = {}
+DONE: list[str] = []
+
+POLICY = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[facts]
+rows = "int"
+table = "text"
+
+[approvers.anybody]
+by = ["anybody"]
+expires = "1h"
+
+[[rule]]
+id = "few"
+match = { kind = "db.write", rows = { le = 10 } }
+tier = 0
+why = "A few rows."
+
+[[rule]]
+id = "some"
+match = { kind = "db.write", rows = { gt = 10, le = 100 } }
+tier = 1
+approvers = "anybody"
+batch = { by = ["table"], window = "30m", max_items = 3 }
+why = "Some rows."
+
+[[rule]]
+id = "many"
+match = { kind = "db.write", rows = { gt = 100 } }
+tier = 2
+approvers = "anybody"
+why = "Many rows."
+
+[[deny]]
+id = "audit"
+match = { kind = "db.write", table = { glob = "audit_*" } }
+why = "Nobody writes audit tables."
+"""
+
+
+@effect("db.write", editable=("rows",))
+async def write(table: str, rows: int) -> str:
+    DONE.append(table)
+    return f"{rows} rows of {table}"
+
+
+@write.preview
+async def _(table: str, rows: int) -> Preview:
+    found = WORLD.get(table, rows)
+    return Preview(f"Write {found} rows of {table}", target=table, facts={"rows": found, "table": table})
+
+
+@contract(on_failure="fail")
+async def writes(table: str, rows: int) -> str:
+    try:
+        return await write(table, rows)
+    except NotApproved as refusal:
+        return f"{type(refusal.outcome).__name__}: {refusal}"
+
+
+@pytest.fixture(autouse=True)
+def world() -> None:
+    WORLD.clear()
+    DONE.clear()
+
+
+async def activate(actum: Harness, text: str = POLICY) -> None:
+    await actum.reviewer.policies.activate(parse_policy(text), reason="it is good")
+
+
+async def pending(actum: Harness) -> list[Any]:
+    await actum.run_until_idle()
+    return list((await actum.inbox())[0])
+
+
+async def approved_meanwhile(actum: Harness, rows: int = 50) -> tuple[Handle[str], Any]:
+    """Return a workflow whose effect was approved while no worker is there to use it."""
+    await activate(actum)
+    worker = await actum.worker([writes])
+    handle = await actum.start(writes("orders", rows))
+    (asked,) = await pending(actum)
+    await worker.stop()
+    await actum.reviewer.approve(asked.id, "fine")
+    return handle, asked
+
+
+async def test_what_is_seen_at_use_is_ruled_again_and_asked_again_where_it_is_stricter(
+    actum: Harness,
+) -> None:
+    handle, asked = await approved_meanwhile(actum)
+    WORLD["orders"] = 5000
+    await actum.worker([writes])
+    (again,) = await pending(actum)
+    assert (asked.id != again.id, 2, "many") == (True, again.tier, again.rule)
+    assert [] == DONE
+    await actum.reviewer.approve(again.id, "all of them")
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_policy_that_became_stricter_has_it_asked_again(actum: Harness) -> None:
+    _, asked = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("le = 100", "le = 20").replace("gt = 100", "gt = 20"))
+    await actum.worker([writes])
+    (again,) = await pending(actum)
+    assert (asked.id != again.id, 2) == (True, again.tier)
+    assert [] == DONE
+
+
+async def test_a_policy_that_was_only_reworded_has_nothing_asked_again(actum: Harness) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("Some rows.", "Some rows, as agreed."))
+    await actum.worker([writes])
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_deny_that_was_activated_meanwhile_denies_what_was_approved(actum: Harness) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    await activate(actum, POLICY.replace("audit_*", "orders"))
+    await actum.worker([writes])
+    assert (await handle.result(10)).startswith("Denied")
+    assert [] == DONE
+
+
+async def test_a_worker_that_holds_the_old_policy_begins_nothing_by_it(actum: Harness) -> None:
+    await activate(actum)
+    worker = await actum.worker([writes])
+    worker._ruling.stop()  # it learns of no other policy by itself any more
+    assert "5 rows of bills" == await (await actum.start(writes("bills", 5))).result(10)
+    await actum.reviewer.store.policies.register(
+        hash=parse_policy(POLICY.replace("audit_*", "orders")).policy_hash,
+        name="stricter",
+        body=POLICY.replace("audit_*", "orders"),
+        actor="user:reviewer",
+    )
+    stricter = parse_policy(POLICY.replace("audit_*", "orders")).policy_hash
+    assert "activated" == await actum.store.policies.activate(
+        hash=stricter, actor="user:reviewer", rationale="now"
+    )
+    handle = await actum.start(writes("orders", 5))
+    assert (await handle.result(10)).startswith("Denied")
+    assert ["bills"] == DONE
+
+
+@pytest.mark.parametrize("scope", [("kind", "db.write"), ("everything", None), ("contract", "writes")])
+async def test_a_freeze_between_decision_and_use_holds_what_was_approved(
+    actum: Harness, scope: tuple[str, str | None]
+) -> None:
+    handle, _ = await approved_meanwhile(actum)
+    freeze_id, _ = await actum.reviewer.freezes.freeze(*scope, mode="deny", reason="something is wrong")
+    await actum.worker([writes])
+    await actum.run_until_idle()
+    assert ([], "waiting") == (DONE, await handle.status())
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    actum.clock.advance("6s")
+    assert "50 rows of orders" == await handle.result(10)
+
+
+async def test_a_value_that_changes_after_it_was_approved_changes_nothing_of_what_runs(
+    actum: Harness,
+) -> None:
+    """The arguments are encoded when the call is shown; a body that changes its object later changes its own copy."""
+    given = {"rows": 50}
+
+    @effect("db.note")
+    async def note(values: dict[str, int]) -> int:
+        return values["rows"]
+
+    @contract(on_failure="fail")
+    async def changes() -> int:
+        from actum import request_approval
+
+        values = dict(given)
+        call = note(values)
+        await request_approval(call)
+        values["rows"] = 5000
+        return await call
+
+    await actum.worker([changes])
+    handle = await actum.start(changes())
+    (asked,) = await pending(actum)
+    assert b'{"values":{"rows":50}}' == asked.arguments
+    await actum.reviewer.approve(asked.id, "fifty")
+    assert 50 == await handle.result(10)
+
+
+async def test_an_approved_action_runs_once_and_the_same_again_is_asked_again(actum: Harness) -> None:
+    @contract(on_failure="fail")
+    async def twice() -> list[str]:
+        return [await write("orders", 500), await write("orders", 500)]
+
+    await activate(actum)
+    await actum.worker([twice])
+    handle = await actum.start(twice())
+    (first,) = await pending(actum)
+    await actum.reviewer.approve(first.id, "once")
+    (second,) = await pending(actum)
+    assert (["orders"], True) == (DONE, first.id != second.id)
+    await actum.reviewer.approve(second.id, "and again")
+    assert 2 == len(await handle.result(10))
