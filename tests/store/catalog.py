@@ -21,6 +21,8 @@ select 'relation ' || c.relname,
  union all
 select 'index ' || indexname, indexdef from pg_indexes where schemaname = $1::text
  union all
+select 'view ' || viewname, definition from pg_views where schemaname = $1::text
+ union all
 select 'constraint ' || conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
   from pg_constraint
  where connamespace = $1::text::regnamespace and contype <> 'n'

@@ -16,8 +16,11 @@ from actum.store.notifications import Notifications
 from actum.store.people import People
 from actum.store.policies import Policies
 from actum.store.pool import Now, Pool, Row, _no_clock
+from actum.store.quality import Quality
 from actum.store.records import Records
+from actum.store.rollups import Rollups
 from actum.store.statements import SCHEMA
+from actum.store.verdicts import Verdicts
 from actum.store.weeks import make_weeks
 from actum.store.workers import Contracts, Workers
 from actum.store.workflows import Workflows
@@ -38,6 +41,9 @@ class Store:
         self.batches = Batches(pool)
         self.cards = Cards(pool)
         self.people = People(pool)
+        self.quality = Quality(pool)
+        self.rollups = Rollups(pool)
+        self.verdicts = Verdicts(pool)
         self.accounts = Accounts(pool)
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)

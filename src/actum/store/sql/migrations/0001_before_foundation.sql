@@ -73,6 +73,18 @@ create table actum.events (
     primary key (workflow_id, seq)
 ) partition by range (workflow_id);
 
+-- What quality is measured by: few events are of these kinds, so what a flush writes most of touches neither index.
+create index events_measured on actum.events (kind, at) where attempt > 1 or kind in (
+    'attempt.failed', 'step.failed', 'step.abandoned', 'step.reopened', 'effect.failed', 'effect.doubted', 'effect.settled',
+    'effect.shared', 'workflow.rescued', 'workflow.blocked', 'workflow.paused', 'workflow.cancel_requested',
+    'workflow.rolling_back', 'workflow.rolled_back', 'workflow.completed', 'workflow.failed', 'workflow.cancelled',
+    'approval.requested', 'approval.decided', 'approval.expired', 'question.answered');
+create index events_counted on actum.events (kind, xid) where attempt > 1 or kind in (
+    'attempt.failed', 'step.failed', 'step.abandoned', 'step.reopened', 'effect.failed', 'effect.doubted', 'effect.settled',
+    'effect.shared', 'workflow.rescued', 'workflow.blocked', 'workflow.paused', 'workflow.cancel_requested',
+    'workflow.rolling_back', 'workflow.rolled_back', 'workflow.completed', 'workflow.failed', 'workflow.cancelled',
+    'approval.requested', 'approval.decided', 'approval.expired', 'question.answered');
+
 create table actum.snapshots (
     workflow_id   uuid not null,
     seq           integer not null,
@@ -469,6 +481,43 @@ create table actum.workers (
     stopped_at    timestamptz,
     stop_reason   text
 );
+
+-- Whether a completed output was of use: what judges, people and later work said, numbered for each workflow.
+-- A word is never edited; a later one counts instead, and a judge's never instead of a person's.
+create table actum.verdicts (
+    workflow_id uuid not null,
+    number      integer not null,
+    verdict     text not null check (verdict in ('usable', 'unusable')),
+    by          text not null check (by in ('judge', 'person', 'downstream')),
+    actor       text not null,
+    why         text not null,
+    given_at    timestamptz not null,
+    xid         xid8 not null default pg_current_xact_id(),
+    primary key (workflow_id, number)
+);
+create index verdicts_counted on actum.verdicts (xid);
+
+-- Facts added up by the hour: everything that transactions below the watermark recorded, and nothing else.
+create table actum.rollups (
+    hour     timestamptz not null,
+    measure  text not null,
+    contract text not null,
+    team     text not null,
+    step     text not null,
+    outcome  text not null,
+    reason   text not null,
+    tier     smallint not null,
+    count    bigint not null,
+    us       bigint not null,
+    primary key (hour, measure, contract, team, step, outcome, reason, tier)
+);
+
+create table actum.rollup_state (
+    is_only      boolean primary key default true check (is_only),
+    watermark    xid8 not null,
+    refreshed_at timestamptz
+);
+insert into actum.rollup_state (watermark) values ('0');
 
 -- Weeks: events and snapshots are partitioned by the week in a UUIDv7 workflow id.
 create function actum.week_bound(week timestamptz) returns uuid
@@ -1683,6 +1732,273 @@ begin
 end
 $$;
 
+-- Quality. A fact is what one event (or verdict) adds to a measure; it follows from that event and those before it in its
+-- workflow, so it never changes, and whoever adds facts up, by a query or by the hour, comes to the same number.
+
+-- Microseconds of machine time between two events of a workflow: without the time in which it was paused or blocked, an
+-- approval was open (of that address; of any, without one), or a doubt stood that a person settled.
+create function actum.machine_time(a_workflow uuid, an_address text, first integer, last integer) returns bigint
+language sql stable as $$
+    select coalesce(sum(t.us) filter (where t.seq >= first and not (t.is_stopped or t.is_asked or t.is_doubted)), 0)::bigint
+      from (
+               select e.seq,
+                      (extract(epoch from lead(e.at) over later - e.at) * 1000000)::bigint as us,
+                      coalesce(max(e.seq) filter (where e.kind = 'workflow.paused') over so_far, 0)
+                      > coalesce(max(e.seq) filter (where e.kind in ('workflow.resumed', 'workflow.cancel_requested',
+                                 'workflow.blocked', 'workflow.rolling_back')) over so_far, 0)
+                      or coalesce(max(e.seq) filter (where e.kind = 'workflow.blocked') over so_far, 0)
+                         > coalesce(max(e.seq) filter (where e.kind in ('workflow.unblocked', 'step.reopened',
+                                    'workflow.rolling_back')) over so_far, 0) as is_stopped,
+                      coalesce(max(e.seq) filter (where e.kind = 'approval.requested' and t.is_here) over so_far, 0)
+                      > coalesce(max(e.seq) filter (where e.kind in ('approval.decided', 'approval.expired',
+                                 'approval.withdrawn') and t.is_here) over so_far, 0) as is_asked,
+                      coalesce(max(e.seq) filter (where e.kind = 'effect.doubted' and t.is_here) over so_far, 0)
+                      > coalesce(max(e.seq) filter (where e.kind in ('effect.started', 'effect.settled') and t.is_here)
+                                 over so_far, 0)
+                      and coalesce(min(e.seq) filter (where e.kind = 'effect.settled' and t.is_here
+                                   and e.actor not like 'worker:%') over from_now, 2147483647)
+                          < coalesce(min(e.seq) filter (where (e.kind = 'effect.started' or e.kind = 'effect.settled'
+                                     and e.actor like 'worker:%') and t.is_here) over from_now, 2147483647) as is_doubted
+                 from actum.events e,
+                      lateral (select an_address is null or e.address = an_address as is_here) t
+                where e.workflow_id = a_workflow
+                  and e.seq <= last
+               window later as (order by e.seq),
+                      so_far as (order by e.seq rows unbounded preceding),
+                      from_now as (order by e.seq rows between current row and unbounded following)
+           ) t
+$$;
+
+-- What went wrong at an address before an event that ends it: since its last end, or since a person reopened it.
+create function actum.episode(
+    a_workflow uuid, an_address text, before integer,
+    out failures integer, out starts integer, out retries integer, out first_seq integer, out first_reason text,
+    out timeouts integer, out timeout_seq integer, out timeout_reason text
+)
+language sql stable as $$
+    select count(*) filter (where e.kind <> 'effect.started'),
+           count(*) filter (where e.kind = 'effect.started'),
+           count(*) filter (where e.kind = 'attempt.failed'),
+           min(e.seq) filter (where e.kind <> 'effect.started'),
+           (array_agg(e.reason order by e.seq) filter (where e.kind <> 'effect.started'))[1],
+           count(*) filter (where e.reason like 'timeout.%'),
+           min(e.seq) filter (where e.reason like 'timeout.%'),
+           (array_agg(e.reason order by e.seq) filter (where e.reason like 'timeout.%'))[1]
+      from actum.events e
+     where e.workflow_id = a_workflow
+       and e.address = an_address
+       and e.seq < before
+       and e.kind in ('attempt.failed', 'effect.doubted', 'effect.started')
+       and e.seq > coalesce(
+               (
+                   select max(p.seq)
+                     from actum.events p
+                    where p.workflow_id = a_workflow
+                      and p.address = an_address
+                      and p.seq < before
+                      and (p.kind in ('step.completed', 'step.failed', 'step.abandoned', 'step.reopened', 'effect.succeeded',
+                                      'effect.failed', 'effect.shared')
+                           or p.kind = 'effect.settled' and p.outcome <> 'did_not_happen')
+               ), 0)
+$$;
+
+-- Ends of addresses at which something may have gone wrong before, with how they ended.
+create view actum.closings as
+select e.*,
+       case when e.kind = 'effect.shared' or e.kind = 'effect.settled' and e.outcome <> 'abandoned' then 'recovered'
+            when e.kind = 'step.abandoned' then 'abandoned' else 'exhausted' end as ending
+  from actum.events e
+ where e.kind in ('step.failed', 'effect.failed', 'step.abandoned', 'effect.settled', 'effect.shared')
+   and (e.kind <> 'effect.settled' or e.outcome <> 'did_not_happen')
+ union all
+select e.*, 'recovered'
+  from actum.events e
+ where e.kind in ('step.completed', 'effect.succeeded')
+   and e.attempt > 1;
+
+-- What each verdict changed: the word that counted before it, and the one that counts since.
+create view actum.verdict_changes as
+select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c.sign,
+       case when c.verdict = 'unusable' then c.sign * (
+           select (extract(epoch from min(u.given_at) - e.at) * 1000000)::bigint
+             from actum.verdicts u
+            where u.workflow_id = v.workflow_id
+              and u.number <= c.number
+              and u.verdict = 'unusable'
+       ) else 0 end as us
+  from actum.verdicts v
+  join actum.events e on e.workflow_id = v.workflow_id and e.kind = 'workflow.completed'
+  left join lateral (
+           select p.*
+             from actum.verdicts p
+            where p.workflow_id = v.workflow_id
+              and p.number < v.number
+            order by p.by <> 'judge' desc, p.number desc
+            limit 1
+       ) held on true
+ cross join lateral (
+           values (v.verdict, v.by, 1, v.number), (held.verdict, held.by, -1, held.number)
+       ) c(verdict, by, sign, number)
+ where c.verdict is not null
+   and (held.by is null or held.by = 'judge' or v.by <> 'judge');
+
+-- Every measure, once.
+create view actum.facts as
+-- An attempt, or a whole workflow, was not done in time.
+select 'timeouts' as measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null::text as outcome, e.reason,
+       e.tier, 1::bigint as count, 0::bigint as us
+  from actum.events e
+ where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted', 'workflow.cancel_requested')
+   and e.reason like 'timeout.%'
+   and (e.attempt is not null or e.kind = 'workflow.cancel_requested')
+ union all
+-- A workflow whose own time was over lost it.
+select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind = 'workflow.cancel_requested'
+   and e.reason like 'timeout.%'
+ union all
+-- What became of an address at which something had gone wrong: its time-outs, the time to recover, its retries.
+select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step, f.outcome, f.reason, c.tier, f.count,
+       case when f.first is null then 0 else actum.machine_time(c.workflow_id, c.address, f.first, c.seq) end
+  from actum.closings c
+ cross join lateral actum.episode(c.workflow_id, c.address, c.seq) p
+ cross join lateral (
+           select (c.kind in ('step.failed', 'effect.failed') and c.attempt is not null)::int as is_try,
+                  (c.kind in ('step.failed', 'effect.failed') and c.attempt is not null and c.reason like 'timeout.%')::int
+                      as is_timeout
+       ) t
+ cross join lateral (
+           values
+           ('timeouts_ended', case when c.ending = 'recovered' then 'recovered' else 'lost' end,
+            coalesce(p.timeout_reason, c.reason), p.timeouts + t.is_timeout, null, p.timeouts + t.is_timeout > 0),
+           ('recoveries', 'recovered', p.timeout_reason, 1, p.timeout_seq, c.ending = 'recovered' and p.timeouts > 0),
+           ('retries', c.ending, p.first_reason, 1, p.first_seq, p.retries > 0 or p.starts > 1 and p.failures > 0),
+           ('retry_attempts', c.ending, p.first_reason,
+            p.failures + case when c.kind in ('step.completed', 'effect.succeeded') then 1 else t.is_try end, null,
+            p.retries > 0 or p.starts > 1 and p.failures > 0)
+       ) f(measure, outcome, reason, count, first, is_so)
+ where f.is_so
+ union all
+-- A try did not succeed, or nobody knows.
+select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted')
+   and e.attempt is not null
+ union all
+-- A workflow was taken from a dead worker; the time is since its last record.
+select 'rescues', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1,
+       (extract(epoch from e.at - p.at) * 1000000)::bigint
+  from actum.events e
+  join actum.events p on p.workflow_id = e.workflow_id and p.seq = e.seq - 1
+ where e.kind = 'workflow.rescued'
+ union all
+-- A workflow could not go on by itself.
+select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind = 'workflow.blocked'
+ union all
+-- A rollback began.
+select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind = 'workflow.rolling_back'
+   and not exists (
+           select from actum.events p
+            where p.workflow_id = e.workflow_id and p.seq < e.seq and p.kind = 'workflow.rolling_back'
+       )
+ union all
+-- A rollback ended, with nothing left standing or with something.
+select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
+       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1,
+       actum.machine_time(e.workflow_id, null, p.seq, e.seq)
+  from actum.events e
+ cross join lateral (
+           select min(b.seq) as seq
+             from actum.events b
+            where b.workflow_id = e.workflow_id
+              and b.kind = 'workflow.rolling_back'
+       ) p
+ where e.kind = 'workflow.rolled_back'
+ union all
+-- An undo certainly did not happen, and is not tried again.
+select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind = 'effect.failed'
+   and e.address like 'undo.%'
+ union all
+-- A workflow ended.
+select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0
+  from actum.events e
+ where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
+ union all
+-- The word on a completed output: the last one, a judge's only where nobody else has spoken; the time is how long a bad
+-- output had lived when it was first called so.
+select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us
+  from actum.verdict_changes v
+ union all
+-- Judge and person differ about an output.
+select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, null, null, null, null,
+       case when v.verdict <> other.verdict then 1 else 0 end
+       - case when own.verdict <> other.verdict then 1 else 0 end, 0
+  from actum.verdicts v
+  join actum.events e on e.workflow_id = v.workflow_id and e.kind = 'workflow.completed'
+ cross join lateral (
+           select p.verdict
+             from actum.verdicts p
+            where p.workflow_id = v.workflow_id
+              and p.number < v.number
+              and p.by = case v.by when 'judge' then 'person' when 'person' then 'judge' end
+            order by p.number desc
+            limit 1
+       ) other
+  left join lateral (
+           select p.verdict
+             from actum.verdicts p
+            where p.workflow_id = v.workflow_id
+              and p.number < v.number
+              and p.by = v.by
+            order by p.number desc
+            limit 1
+       ) own on true
+ where (v.verdict <> other.verdict) is distinct from (own.verdict <> other.verdict and own.verdict is not null)
+ union all
+-- A person was asked for an approval.
+select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0
+  from actum.events e
+ where e.kind = 'approval.requested'
+ union all
+-- An approval was decided or expired; the time is human, from asking on. What a grant decided took nobody's time.
+select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
+       case
+           when e.kind = 'approval.expired' then 'expired'
+           when exists (
+                    select from actum.decisions d
+                     where d.workflow_id = e.workflow_id
+                       and d.approval_id::text = e.data::json ->> 'approval_id'
+                       and d.rule like 'grant:%'
+                ) then 'granted'
+           else e.outcome
+       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint
+  from actum.events e
+ cross join lateral (
+           select p.at, p.tier
+             from actum.events p
+            where p.workflow_id = e.workflow_id
+              and p.address = e.address
+              and p.seq < e.seq
+              and p.kind = 'approval.requested'
+            order by p.seq desc
+            limit 1
+       ) a
+ where e.kind in ('approval.decided', 'approval.expired')
+ union all
+-- A person stopped a workflow, asked for its end, opened again what had failed, or settled a doubt.
+select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0
+  from actum.events e
+ where e.kind in ('workflow.paused', 'workflow.cancel_requested', 'step.reopened', 'effect.settled')
+   and e.actor not like 'worker:%'
+   and e.actor not like 'workflow:%';
+
 -- What is logged cannot be rewritten, and what was decided stands, whoever writes.
 create function actum.refuse_change() returns trigger
 language plpgsql as $$
@@ -1693,6 +2009,8 @@ $$;
 create trigger append_only before update or delete or truncate on actum.decisions
     for each statement execute function actum.refuse_change();
 create trigger append_only before update or delete or truncate on actum.votes
+    for each statement execute function actum.refuse_change();
+create trigger append_only before update or delete or truncate on actum.verdicts
     for each statement execute function actum.refuse_change();
 
 create function actum.keep_approval() returns trigger
@@ -1758,6 +2076,11 @@ begin
               actum.log_ruling, actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.notice_about, actum.notice_of_batch to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
+
+        -- Anybody who serves or decides may say of what use an output was, and add facts up.
+        grant insert on actum.verdicts to actum_worker, actum_console;
+        grant insert, update on actum.rollups, actum.rollup_state to actum_worker, actum_console;
+        grant execute on function actum.machine_time, actum.episode to actum_worker, actum_console, actum_reader;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert, update on actum.messages, actum.questions, actum.freezes, actum.accounts,

@@ -1,0 +1,114 @@
+"""How well it goes, added up over facts: what events and verdicts add to each measure; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from actum.store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is looked at: facts from `since` on and before `until`, of one contract or team (as it was then) or of all."""
+
+    since: datetime
+    until: datetime
+    contract: str | None = None
+    team: str | None = None
+
+    def previous(self) -> Span:
+        """Return the span of the same length that ends where this one begins."""
+        return Span(self.since - (self.until - self.since), self.since, self.contract, self.team)
+
+
+@dataclass(slots=True)
+class TallyRow:
+    """Facts of one measure added up: `level` 0 by outcome and reason, 1 by outcome alone, 3 over all.
+
+    `us` are microseconds; `median` and `ninetieth` are those of single facts.
+    """
+
+    measure: str
+    outcome: str | None
+    reason: str | None
+    level: int
+    count: int
+    us: int
+    median: int
+    ninetieth: int
+
+
+@dataclass(slots=True)
+class BehindRow:
+    """One fact: the event it comes from, and what it adds (a verdict that was taken back adds -1)."""
+
+    workflow_id: UUID
+    seq: int
+    at: datetime
+    step: str | None
+    outcome: str | None
+    reason: str | None
+    count: int
+    us: int
+
+
+@dataclass(slots=True)
+class PromptRow:
+    """The outputs of one prompt version, None for workflows that name none; `caught` are attempts a check refused."""
+
+    prompt: str | None
+    outputs: int
+    usable: int
+    unusable: int
+    caught: int
+
+
+class Quality:
+    """The measures of one database. Each method is the statement of its name."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def tally(self, span: Span, measures: Sequence[str]) -> list[TallyRow]:
+        """Return the facts of these measures added up, by measure, outcome and reason."""
+        statement = self._pool.statement("quality", "tally")
+        rows = await self._pool.fetch(statement, measures=list(measures), **_as_values(span))
+        return [TallyRow(**row) for row in rows]
+
+    async def behind(
+        self,
+        span: Span,
+        measure: str,
+        *,
+        outcomes: Sequence[str] | None = None,
+        reasons: Sequence[str] | None = None,
+        count: int,
+    ) -> list[BehindRow]:
+        """Return the facts behind a measure, those that took longest first."""
+        rows = await self._pool.fetch(
+            self._pool.statement("quality", "behind"),
+            measure=measure,
+            outcomes=None if outcomes is None else list(outcomes),
+            reasons=None if reasons is None else list(reasons),
+            count=count,
+            **_as_values(span),
+        )
+        return [BehindRow(**row) for row in rows]
+
+    async def unjudged(self, span: Span, *, count: int) -> list[BehindRow]:
+        """Return the ends of completed workflows without a verdict, newest first."""
+        statement = self._pool.statement("quality", "unjudged")
+        rows = await self._pool.fetch(statement, count=count, **_as_values(span))
+        return [BehindRow(**row) for row in rows]
+
+    async def prompts(self, span: Span) -> list[PromptRow]:
+        """Return what became of the outputs of each prompt version."""
+        rows = await self._pool.fetch(self._pool.statement("quality", "prompts"), **_as_values(span))
+        return [PromptRow(**row) for row in rows]
+
+
+def _as_values(span: Span) -> dict[str, object]:
+    return {"since": span.since, "until": span.until, "contract": span.contract, "team": span.team}

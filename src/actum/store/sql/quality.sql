@@ -1,0 +1,62 @@
+-- The families of measures, over facts (see `schema.sql`), in a span of time, of one contract or team or of all.
+
+-- name: tally
+-- Adds facts up by measure, by outcome and by reason, with the middle and the ninth tenth of their times. Called by the client for `actum quality`.
+select f.measure, f.outcome, f.reason, grouping(f.outcome, f.reason) as level, sum(f.count)::bigint as count,
+       sum(f.us)::bigint as us, percentile_disc(0.5) within group (order by f.us) as median,
+       percentile_disc(0.9) within group (order by f.us) as ninetieth
+  from actum.facts f
+ where f.measure = any(:measures::text[])
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+ group by grouping sets ((f.measure, f.outcome, f.reason), (f.measure, f.outcome), (f.measure))
+ order by f.measure, level, count desc, f.outcome, f.reason;
+
+-- name: behind
+-- The events behind one measure, the longest first, then the newest. Called by the client for `actum quality --ids`.
+select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
+  from actum.facts f
+ where f.measure = :measure::text
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+   and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
+   and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
+ order by f.us desc, f.at desc, f.workflow_id, f.seq, f.count desc
+ limit :count::int;
+
+-- name: unjudged
+-- Completed workflows on whose output nobody has said a word. Called by the client for `actum quality --ids unjudged`.
+select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
+  from actum.facts f
+ where f.measure = 'endings'
+   and f.outcome = 'completed'
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+   and not exists (select from actum.verdicts v where v.workflow_id = f.workflow_id)
+ order by f.at desc, f.workflow_id
+ limit :count::int;
+
+-- name: prompts
+-- Outputs by prompt version: the tag `prompt` that a workflow was started with. Called by the client for `actum quality --by prompt`.
+select w.tags ->> 'prompt' as prompt,
+       coalesce(sum(f.count) filter (where f.measure = 'endings'), 0)::bigint as outputs,
+       coalesce(sum(f.count) filter (where f.measure = 'verdicts' and f.outcome = 'usable'), 0)::bigint as usable,
+       coalesce(sum(f.count) filter (where f.measure = 'verdicts' and f.outcome = 'unusable'), 0)::bigint as unusable,
+       coalesce(sum(f.count) filter (where f.measure = 'failures'), 0)::bigint as caught
+  from actum.facts f
+  join actum.workflows w on w.id = f.workflow_id
+ where (f.measure = 'verdicts'
+        or f.measure = 'endings' and f.outcome = 'completed'
+        or f.measure = 'failures' and f.reason = 'check.failed')
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+ group by w.tags ->> 'prompt'
+ order by w.tags ->> 'prompt' nulls last;
