@@ -236,7 +236,7 @@ def _progress(
             progress.again_at = None
             progress.attempts = record.attempt or 1
             progress.key, progress.generation = data["key"], data["generation"]
-            history.deliveries.append(Started(address, name, record.argument_hash or b"", at))
+            history.deliveries.append(Started(address, name, argument_hash or b"", at))
         case K.EFFECT_DOUBTED:
             progress.is_in_doubt, progress.doubted_at = True, at
             progress.failure, progress.failure_reason = record.body, record.reason

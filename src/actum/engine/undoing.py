@@ -82,9 +82,12 @@ class UndoExecution(DoubtfulUndo):
             self.runner.now(),
             attempt=self.attempts,
             tier=0,
-            data=as_data(kind=request.kind, key=request.key, generation=request.generation),
-            snapshot="start",
-            argument_hash=request.argument_hash,
+            data=as_data(
+                kind=request.kind,
+                key=request.key,
+                generation=request.generation,
+                arguments=request.argument_hash.hex(),
+            ),
             intent=intent,
         )
         record.address, record.step = self.address, self.name
