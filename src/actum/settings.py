@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ class Settings:
     `database_url` is None for the embedded server in `home`. `lease` is in seconds. `hints` may be turned off: then
     everything is found by polling. `pooler` says that a transaction-mode pooler stands before the database.
     `environment` is where the effects of this process happen, such as `prod`: a fact that policy rules by.
+    `webhook_url`, signed with `webhook_secret`, and `apprise_urls` are where people are told what waits for them, with
+    links below `console_url`. `token` is what a client signs in with.
     """
 
     database_url: str | None
@@ -31,6 +33,11 @@ class Settings:
     hints: bool = True
     pooler: bool = False
     environment: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
+    apprise_urls: tuple[str, ...] = field(default=(), repr=False)
+    console_url: str | None = None
+    token: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -53,11 +60,18 @@ class Settings:
             hints=_switch(env, "ACTUM_HINTS", default=True),
             pooler=_switch(env, "ACTUM_POOLER", default=False),
             environment=_environment(env),
+            webhook_url=_web_address(env, "ACTUM_WEBHOOK_URL"),
+            webhook_secret=_webhook_secret(env),
+            apprise_urls=_apprise_urls(env),
+            console_url=_web_address(env, "ACTUM_CONSOLE_URL"),
+            token=_token(env),
         )
 
 
 _KNOWN = frozenset(
     {
+        "ACTUM_APPRISE_URLS",
+        "ACTUM_CONSOLE_URL",
         "ACTUM_DATABASE_URL",
         "ACTUM_ENVIRONMENT",
         "ACTUM_HINTS",
@@ -65,8 +79,66 @@ _KNOWN = frozenset(
         "ACTUM_LEASE",
         "ACTUM_POOLER",
         "ACTUM_SCHEMA",
+        "ACTUM_TOKEN",
+        "ACTUM_WEBHOOK_SECRET",
+        "ACTUM_WEBHOOK_URL",
     }
 )
+
+
+SHORTEST_SECRET = 16
+"""Characters of a webhook's secret: fewer could be guessed from one message."""
+
+
+def _web_address(env: Mapping[str, str], name: str) -> str | None:
+    """Return a web address; what is refused is not shown, because it may hold a password."""
+    url = (env.get(name) or "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        _ = parts.port
+    except ValueError:
+        is_address = False
+    if not is_address or not re.fullmatch(r"[!-~]+", url) or "#" in url:
+        raise InvalidSettings(
+            f"{name} is no web address: write https://host/path in ASCII, without a user or a password"
+        )
+    return url
+
+
+def _webhook_secret(env: Mapping[str, str]) -> str | None:
+    secret = (env.get("ACTUM_WEBHOOK_SECRET") or "").strip()
+    if secret and len(secret) < SHORTEST_SECRET:
+        raise InvalidSettings(
+            f"ACTUM_WEBHOOK_SECRET has {len(secret)} characters, and {SHORTEST_SECRET} are the fewest: make a random one"
+        )
+    if env.get("ACTUM_WEBHOOK_URL") and not secret:
+        raise InvalidSettings(
+            "ACTUM_WEBHOOK_URL needs ACTUM_WEBHOOK_SECRET, with which every message is signed: set both"
+        )
+    return secret or None
+
+
+def _apprise_urls(env: Mapping[str, str]) -> tuple[str, ...]:
+    urls = tuple((env.get("ACTUM_APPRISE_URLS") or "").split())
+    for number, url in enumerate(urls, start=1):
+        if not re.match(r"[a-z][a-z0-9+.-]*://.", url):
+            raise InvalidSettings(
+                f"ACTUM_APPRISE_URLS: number {number} is no address: write addresses as Apprise has them, such as "
+                "mailto://… or slack://…, with spaces between them"
+            )
+    return urls
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    token = (env.get("ACTUM_TOKEN") or "").strip()
+    if token and not re.fullmatch(r"actum_[A-Za-z0-9_-]{43}", token):
+        raise InvalidSettings(
+            "ACTUM_TOKEN is no token: copy the whole of what `actum account token` printed, actum_ and 43 characters"
+        )
+    return token or None
 
 
 def _environment(env: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Attends to approvals while people do: ends those whose time has passed, and closes batches that are complete.
+"""Attends to approvals while people do: ends what has expired, closes batches that are complete, has people told.
 
 One pass does what is due, in short transactions that any worker may do at the same time. What wakes it: a poll. If
 the process dies, another worker's pass does it; a decision that comes too late is refused by the decision itself.
@@ -6,6 +6,7 @@ the process dies, another worker's pass does it; a decision that comes too late 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +14,9 @@ import orjson
 from actum.machine.batches import Close, OpenBatch, consider_closing
 from actum.store.batches import BatchRow
 from actum.store.store import Store
+
+ALONE_AFTER = timedelta(seconds=3)
+"""How long an approval may look for a grant or a batch before people are told of it by itself."""
 
 
 class Attendant:
@@ -22,9 +26,17 @@ class Attendant:
         self._store = store
 
     async def attend_once(self) -> int:
-        """End or escalate what has expired and close the batches that are due; return how many there were."""
+        """End or escalate what has expired, close the batches that are due and have people told; return how many."""
         expired = await self._store.approvals.expire()
-        return len(expired) + await self.close_batches_once()
+        closed = await self.close_batches_once()
+        return len(expired) + closed + await self.tell_once()
+
+    async def tell_once(self) -> int:
+        """Keep in the outbox what waits for people and is not there yet, reminders too; return how many."""
+        reminded = await self._store.approvals.remind()
+        alone = await self._store.notifications.tell_approvals(ALONE_AFTER)
+        batches = await self._store.notifications.tell_batches()
+        return len(reminded) + len(alone) + len(batches)
 
     async def close_batches_once(self) -> int:
         """Close every batch whose window is over, which is full, or for which everybody waits."""

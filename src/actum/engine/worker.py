@@ -31,6 +31,7 @@ from actum.engine.clock import DatabaseClock, monotonic_us
 from actum.engine.databases import Databases
 from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
 from actum.engine.loop import Loop
+from actum.engine.notifier import Notifier, channels_of
 from actum.engine.placing import Placing
 from actum.engine.policing import Policing
 from actum.engine.recorder import Recorder
@@ -82,6 +83,7 @@ class Worker:
         if concurrency < 1:
             raise InvalidContract(f"concurrency={concurrency} runs nothing: hold at least one workflow")
         self.settings = settings or Settings.read()
+        self._channels = channels_of(self.settings)
         self.instance: UUID = uuid4()
         self.name = name or f"{platform.node()}-{os.getpid()}"
         self.actor = f"worker:{self.name}"
@@ -169,6 +171,7 @@ class Worker:
         self.alarm = Alarm(self.clock, self._claiming.nudge)
         self._ruling = Loop("policing", self.policing.refresh_once, busy=2.0, idle=2.0)
         self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0))
+        notifier = Notifier(self.store, self._channels, self.settings.console_url)
         self._loops = [
             self._claiming,
             Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
@@ -177,6 +180,7 @@ class Worker:
             self._comparing,
             self._ruling,
             Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
+            Loop("notifier", notifier.notify_once, busy=0.1, idle=2.0),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
         self.hints.hear(self._heard)

@@ -1,0 +1,119 @@
+"""Sends what the outbox holds, by every channel that is set; the only place where news leaves Actum.
+
+One pass takes what is due, sends it, and writes what became of it. What wakes it: a poll. If the process dies between
+sending and writing, the row is due again after `PATIENCE` and somebody sends it once more under the same key: at least
+once, never silently lost. Without a channel nothing is taken, and rows stay `unsent` until they are pruned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Protocol
+
+from actum.engine.apprise import Apprise
+from actum.engine.notices import Message, compose
+from actum.engine.webhook import Webhook
+from actum.settings import Settings
+from actum.store.notifications import Conclusion, NotificationRow
+from actum.store.store import Store
+
+logger = logging.getLogger("actum.notifier")
+
+PATIENCE = timedelta(seconds=60)
+"""How long a taken row is left to whoever took it; sending gives up long before."""
+SEND_SECONDS = 20.0
+NEWS = timedelta(days=1)
+"""What is older is no news, and is not sent any more: nobody wants a day's worth of messages after an outage."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
+MOST_ATTEMPTS = 14
+"""More than four hours of trying."""
+PRUNE_EVERY = 3600.0
+
+
+class Channel(Protocol):
+    """One way out: a message goes through, or there is a reason in words. Its name has no space."""
+
+    name: str
+
+    async def send(self, message: Message) -> str | None:
+        """Return None once it is sent, else why not."""
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """Return the channels that are set; raises InvalidSettings for one that cannot be used."""
+    channels: list[Channel] = []
+    if settings.webhook_url and settings.webhook_secret:
+        channels.append(Webhook(settings.webhook_url, settings.webhook_secret))
+    channels += [Apprise(url, number) for number, url in enumerate(settings.apprise_urls, start=1)]
+    return channels
+
+
+class Notifier:
+    """The passes over the outbox of one database."""
+
+    def __init__(self, store: Store, channels: Sequence[Channel], console_url: str | None = None) -> None:
+        self._notifications = store.notifications
+        self._channels = channels
+        self._console_url = console_url
+        self._failing: set[str] = set()
+        self._pruned: float | None = None
+
+    async def notify_once(self) -> int:
+        """Send what is due by each channel that has not taken it yet; return how many rows there were."""
+        await self._prune()
+        if not self._channels:
+            return 0
+        await self._notifications.drop_needless()
+        rows = await self._notifications.claim(patience=PATIENCE, no_older=NEWS)
+        if rows:
+            await self._notifications.conclude(await asyncio.gather(*(self._send(row) for row in rows)))
+        return len(rows)
+
+    async def _prune(self) -> None:
+        if self._pruned is None or monotonic() - self._pruned > PRUNE_EVERY:
+            await self._notifications.prune()
+            self._pruned = monotonic()
+
+    async def _send(self, row: NotificationRow) -> Conclusion:
+        message = compose(row, self._console_url)
+        left = [channel for channel in self._channels if channel.name not in row.channels]
+        failures = await asyncio.gather(*(self._try(channel, message) for channel in left))
+        taken = [channel.name for channel, failure in zip(left, failures, strict=True) if failure is None]
+        conclusion = conclude(row, [*row.channels, *taken], [one for one in failures if one is not None])
+        if conclusion.state == "abandoned":
+            logger.error("%s was not sent after %d attempts: %s", row.key, row.attempts, conclusion.error)
+        return conclusion
+
+    async def _try(self, channel: Channel, message: Message) -> str | None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                failure = await channel.send(message)
+        except TimeoutError:
+            failure = f"no answer within {SEND_SECONDS:.0f} s"
+        except Exception as error:  # whatever a channel's library raises: the others and the loop go on
+            failure = f"{type(error).__name__} in the channel"
+        self._report(channel.name, failure)
+        return failure
+
+    def _report(self, name: str, failure: str | None) -> None:
+        """Log that a channel began to fail or works again, not each message."""
+        if failure is not None and name not in self._failing:
+            self._failing.add(name)
+            logger.warning("%s fails, and is tried again: %s", name, failure)
+        elif failure is None and name in self._failing:
+            self._failing.discard(name)
+            logger.warning("%s works again", name)
+
+
+def conclude(row: NotificationRow, taken: Sequence[str], failures: Sequence[str]) -> Conclusion:
+    """Return what became of an attempt: sent, to be tried again after a pause that doubles, or given up."""
+    if not failures:
+        return Conclusion(row.key, "sent", taken)
+    if row.attempts >= MOST_ATTEMPTS:
+        return Conclusion(row.key, "abandoned", taken, "; ".join(failures))
+    pause = min(FIRST_PAUSE * 2 ** (row.attempts - 1), LONGEST_PAUSE)
+    return Conclusion(row.key, "unsent", taken, "; ".join(failures), pause)
