@@ -66,9 +66,9 @@ def _odd_number(name: str, value: object, others: Sequence[object]) -> str:
     return ""
 
 
-def _odd_name(what: str, value: str | None, others: Sequence[str | None]) -> str:
+def _odd_name(what: str, value: str | None, others: Sequence[object]) -> str:
     """Say so when a name is new where names repeat: at most half of the others have one of their own."""
-    known = {one for one in others if one}
+    known = {one for one in others if isinstance(one, str) and one}
     if not value or value in known or not known or 2 * len(known) > len(others):
         return ""
     return f"the {what} {value} is in none of the last {len(others)}"

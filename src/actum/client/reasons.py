@@ -15,7 +15,7 @@ NO_POLICY = "no-policy"
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule that decided: its id, its `why`, and each clause with the fact that answered it."""
+    """One rule that decided: its id, its `why`, and each clause (but the kind's) with the fact that answered it."""
 
     rule: str
     why: str
@@ -64,7 +64,7 @@ def _because(considered: Considered | None) -> tuple[str, ...]:
     return tuple(
         f"{one.fact} is {shown(one.given)}" if one.value is Truth.TRUE else f"{one.clause}: {one.reason}"
         for one in considered.clauses
-        if one.value is not Truth.FALSE and not one.is_exception
+        if one.value is not Truth.FALSE and not one.is_exception and one.fact != "kind"
     )
 
 
