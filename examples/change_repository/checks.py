@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from .findings import count_rules, list_findings
+from .formatting import changes_only_formatting
 from .patches import list_changes, scratch_copy
 from .problems import PatchRefused
 from .records import Check, Commit, Finding, Proposal, Report, Task
@@ -37,6 +38,7 @@ def check_proposal(proposal: Proposal) -> Report:
         before = list_findings(root)
     try:
         changes = list_changes(top, proposal.base, proposal.diff)
+        is_formatting_only = changes_only_formatting(top, proposal.base, proposal.diff)
         with scratch_copy(top, proposal.base, proposal.diff) as root:
             after = list_findings(root)
             tests = run_tests(root, proposal.task)
@@ -58,6 +60,7 @@ def check_proposal(proposal: Proposal) -> Report:
         findings_before=len(before),
         findings_after=len(after),
         remaining=count_rules(after),
+        is_formatting_only=is_formatting_only,
     )
 
 

@@ -62,8 +62,7 @@ def normalize(top: Path, base: str, diff: str) -> str:
 
     Wrong line counts in a hunk's head, as models write them, are mended. Raises PatchRefused for the rest.
     """
-    with _empty_copy(top) as root:
-        tree = write_tree(root, base, diff)
+    with scratch_trees(top, base, diff) as (root, tree):
         return show_difference(root, base, tree)
 
 
@@ -78,10 +77,19 @@ def show_difference(root: Path, base: str, tree: str) -> str:
         ) from None
 
 
+@contextmanager
+def scratch_trees(top: Path, base: str, diff: str) -> Iterator[tuple[Path, str]]:
+    """Give a temporary repository in which `base` and the tree that `diff` makes of it can be read, without files.
+
+    Raises PatchRefused when the patch does not apply.
+    """
+    with _empty_copy(top) as root:
+        yield root, write_tree(root, base, diff)
+
+
 def list_changes(top: Path, base: str, diff: str) -> list[Change]:
     """Return what the patch does to each file, by path; raises PatchRefused when it does not apply."""
-    with _empty_copy(top) as root:
-        tree = write_tree(root, base, diff)
+    with scratch_trees(top, base, diff) as (root, tree):
         rows = git(root, "diff-tree", "-r", "-z", "--numstat", "--no-renames", base, tree).split(b"\0")
     changes = []
     for row in filter(None, rows):

@@ -114,6 +114,9 @@ class Report(Record):
     findings_before: int
     findings_after: int
     remaining: dict[str, int] = Field(description="findings left after the patch, counted by rule")
+    is_formatting_only: bool = Field(
+        default=False, description="whether the patch changes how Python files look, and nothing else"
+    )
 
     @property
     def passed(self) -> bool:
@@ -159,9 +162,16 @@ class Facts(Record):
     """What a policy may rule by; every value comes from code, none from a model."""
 
     repository: str
+    branch: str
+    is_rehearsal: bool = Field(
+        description="whether the branch is for trying a release, and nobody builds on it"
+    )
     files: int
-    lines: int
+    lines_added: int
+    lines_removed: int
+    is_formatting_only: bool
     touches_tests: bool
+    protected_files: int = Field(description="files that say who may do what, or how it is built and shipped")
     tests_pass: bool
     findings_before: int
     findings_after: int

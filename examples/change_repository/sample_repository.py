@@ -1,8 +1,9 @@
-"""The package the example carries, as a Git repository of its own with an honest little history."""
+"""The packages the example carries, as Git repositories of their own; the largest has an honest little history."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from .git import git
@@ -30,15 +31,32 @@ def make_sample_repository(folder: Path) -> Path:
 
     Raises FileExistsError, and changes nothing, when something is there already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty: name a new folder for the sample repository")
-    folder.mkdir(parents=True, exist_ok=True)
-    git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
+    _begin(folder)
     for subject, names in _HISTORY:
         for name in names:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_FILES / name, target)
-        git(folder, "add", "--", *names)
-        git(folder, *_AUTHOR, "commit", "--quiet", "-m", subject)
+        _commit(folder, subject, *names)
     return folder
+
+
+def make_small_repository(folder: Path, files: Mapping[str, str]) -> Path:
+    """Make a repository of one commit that holds `files`, texts by name; as `make_sample_repository` otherwise."""
+    _begin(folder)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    _commit(folder, "Begin", *files)
+    return folder
+
+
+def _begin(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty: name a new folder for the sample repository")
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "--quiet", "--template=", "--initial-branch=main")
+
+
+def _commit(folder: Path, subject: str, *names: str) -> None:
+    git(folder, "add", "--", *names)
+    git(folder, *_AUTHOR, "commit", "--quiet", "-m", subject)

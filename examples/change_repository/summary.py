@@ -6,6 +6,10 @@ import shlex
 
 from .records import Check, Commit, Facts, Proposal, Report, Stopped, Summary, Task
 
+REHEARSAL = "rehearsal/"
+"""How branches begin on which a release is tried."""
+_PROTECTED_FOLDERS = (".ci/", ".circleci/", ".github/", "deploy/")
+_PROTECTED_NAMES = {".gitlab-ci.yml", "CODEOWNERS", "Dockerfile", "Jenkinsfile", "LICENSE", "Makefile"}
 _HEADLINES = {
     "collect_context": "the repository could not be read",
     "propose_change": "there is no usable proposal",
@@ -32,8 +36,9 @@ def describe(proposal: Proposal, report: Report, head: str, branch: str) -> str:
     added = sum(change.added for change in report.changes)
     removed = sum(change.removed for change in report.changes)
     files = len(report.changes)
+    what = "the formatting" if report.is_formatting_only else "a change"
     sentence = (
-        f"Commit a change of {files} file{'' if files == 1 else 's'} (+{added} −{removed} lines) "
+        f"Commit {what} of {files} file{'' if files == 1 else 's'} (+{added} −{removed} lines) "
         f"on the new branch {branch} of {proposal.repository}; "
         f"findings go from {report.findings_before} to {report.findings_after}"
     )
@@ -42,18 +47,28 @@ def describe(proposal: Proposal, report: Report, head: str, branch: str) -> str:
     return sentence + "."
 
 
-def find_facts(proposal: Proposal, report: Report) -> Facts:
+def find_facts(proposal: Proposal, report: Report, branch: str) -> Facts:
     """Return what a policy may rule by."""
     return Facts(
         repository=proposal.repository,
+        branch=branch,
+        is_rehearsal=branch.startswith(REHEARSAL),
         files=len(report.changes),
-        lines=sum(change.added + change.removed for change in report.changes),
+        lines_added=sum(change.added for change in report.changes),
+        lines_removed=sum(change.removed for change in report.changes),
+        is_formatting_only=report.is_formatting_only,
         touches_tests=any("test" in change.path.lower() for change in report.changes),
+        protected_files=sum(_is_protected(change.path) for change in report.changes),
         tests_pass=any(check.name == "tests pass" and check.passed for check in report.checks),
         findings_before=report.findings_before,
         findings_after=report.findings_after,
         proposed_by="model" if proposal.task.model else "tool",
     )
+
+
+def _is_protected(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in _PROTECTED_NAMES or any(f"{folder}/".startswith(one) for one in _PROTECTED_FOLDERS)
 
 
 def _summarize_commit(commit: Commit) -> Summary:

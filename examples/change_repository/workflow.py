@@ -6,6 +6,8 @@ since they work in scratch copies. The commit happens once, under a key made of 
 
 from __future__ import annotations
 
+import asyncio
+
 from actum import (
     Expired,
     Happened,
@@ -32,12 +34,17 @@ from .collection import collect
 from .models import open_model
 from .problems import ChangeProblem, is_problem
 from .proposer import find_fault, propose_with_model, propose_with_ruff
-from .records import Check, Commit, Context, Proposal, Report, Stopped, Summary, Task
+from .records import Check, Commit, Context, Facts, Proposal, Report, Stopped, Summary, Task
 from .repository import find_top, read_head
 from .summary import describe, find_facts, show_check, summarize
 
 # A problem with the repository or the machine does not go away by trying again.
 RETRY = Retry(attempts=3, never=(ChangeProblem,))
+OWNER = Owner(
+    team="platform",
+    escalation=["#platform-oncall"],
+    runbook="examples/change_repository/runbook.md",
+)
 
 
 @step(timeout="2m", retry=RETRY)
@@ -75,13 +82,13 @@ def apply_change(proposal: Proposal, report: Report) -> Commit:
 
 
 @apply_change.preview
-def _(proposal: Proposal, report: Report) -> Preview:
+def _(proposal: Proposal, report: Report) -> Preview[Facts]:
     head = read_head(find_top(proposal.repository))
     branch = branch_name(proposal, operation_key(proposal))
     return Preview(
         describe(proposal, report, head, branch),
         target=f"{proposal.repository}@{branch}",
-        facts=find_facts(proposal, report),
+        facts=find_facts(proposal, report, branch),
         diff=proposal.diff,
         checks=[show_check(check) for check in report.checks],
         relies_on=head,
@@ -116,17 +123,20 @@ def summarize_result(task: Task, outcome: Commit | Stopped) -> Summary:
     return summarize(task, outcome)
 
 
-@contract(
-    owner=Owner(
-        team="platform",
-        escalation=["#platform-oncall"],
-        runbook="examples/change_repository/runbook.md",
-    ),
-    on_failure="rollback",
-    deadline="2d",
-)
+@contract(owner=OWNER, on_failure="rollback", deadline="2d")
 async def change_repository(task: Task) -> Summary:
     """Improve a repository: on a new branch, checked, and approved where policy wants it."""
+    return await improve(task)
+
+
+@contract(owner=OWNER, on_failure="rollback", deadline="2d")
+async def change_repositories(tasks: list[Task]) -> list[Summary]:
+    """Improve several repositories side by side; what policy lets share a card is asked on one."""
+    return list(await asyncio.gather(*(improve(task) for task in tasks)))
+
+
+async def improve(task: Task) -> Summary:
+    """Take one repository through its six steps; whatever is foreseen ends in a summary."""
     try:
         context = await collect_context(task)
         proposal = await propose_change(context)
@@ -147,15 +157,7 @@ async def change_repository(task: Task) -> Summary:
     return await summarize_result(task, commit)
 
 
-@contract(
-    owner=Owner(
-        team="platform",
-        escalation=["#platform-oncall"],
-        runbook="examples/change_repository/runbook.md",
-    ),
-    on_failure="rollback",
-    deadline="2d",
-)
+@contract(owner=OWNER, on_failure="rollback", deadline="2d")
 async def release_change(task: Task) -> Summary:
     """Commit a change and check the commit itself: when that check fails, the commit is put back."""
     context = await collect_context(task)

@@ -224,7 +224,7 @@ def test_the_sentence_says_what_where_and_that_the_world_moved(small: Path, rewo
 
 def test_facts_come_from_the_report(small: Path) -> None:
     proposal = propose_with_ruff(collect(Task(repository=str(small), test_command=QUICK)))
-    facts = find_facts(proposal, check_proposal(proposal))
+    facts = find_facts(proposal, check_proposal(proposal), "actum/x")
     assert (
         facts.files,
         facts.tests_pass,

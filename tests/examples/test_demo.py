@@ -7,8 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from actum import Client
+from actum.machine.policy import DEV_POLICY, parse_policy
+from actum.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,25 +37,59 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+KNOWN = {
+    "status": "completed",
+    "steps": 6,
+    "worker_kills": 2,
+    "completed_steps_run_again": 0,
+    "commits": 1,
+    "rolled_back": 1,
+    "prompts": 2,
+    "operations": 5,
+    "tiers": {"0": 1, "1": 3, "2": 1},
+}
+
+
 @pytest.mark.crash
-def test_the_demo_kills_its_worker_twice_and_commits_once(actum_dsn: str) -> None:
+async def test_the_demo_asks_twice_for_five_repositories_kills_its_worker_twice_and_commits_once(
+    actum_dsn: str,
+) -> None:
     done = demonstrate(actum_dsn)
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
-    assert {
-        "status": "completed",
-        "steps": 6,
-        "worker_kills": 2,
-        "completed_steps_run_again": 0,
-        "commits": 1,
-        "rolled_back": 1,
-    } == {
-        name: last[name]
-        for name in ("status", "steps", "worker_kills", "completed_steps_run_again", "commits", "rolled_back")
-    }
+    assert {*KNOWN, "workflow_id", "branch"} == set(last)
+    assert KNOWN == {name: last[name] for name in KNOWN}
     assert last["branch"].startswith("actum/")
-    assert "Timeline" in done.stdout
-    assert "Proof" in done.stdout
+    for words in ("3 of 3 items are open", "TIER 2, DECIDED ALONE", "Timeline", "Proof", "user:reviewer  2"):
+        assert words in done.stdout
+    assert 1 == done.stdout.count("as `actum review` shows it")
+    assert 1 == done.stdout.count("as `actum inbox` shows it")
+    async with Client.open(
+        actor="user:auditor", settings=Settings.read({"ACTUM_DATABASE_URL": actum_dsn})
+    ) as client:
+        await check_against_database(client, last)
+
+
+async def check_against_database(client: Client, last: dict[str, Any]) -> None:
+    """Compare the last line with the ledger, the approvals and the repositories."""
+    rows = {row.contract: row for row in await client.list()}
+    assert {"change_repositories", "change_repository", "release_change"} == set(rows)
+    assert last["workflow_id"] == str(rows["change_repository"].id)
+    effects = [one for row in rows.values() for one in await client.store.effects.list_of(row.id)]
+    done = [one for one in effects if not one.address.startswith("undo.")]
+    assert last["operations"] == len(done)
+    assert last["tiers"] == {str(tier): [one.tier for one in done].count(tier) for tier in (0, 1, 2)}
+    assert ["succeeded"] * 4 + ["undone"] == sorted(one.state for one in done)
+    approvals = await client.store.approvals.list_of([row.id for row in rows.values()])
+    assert {("used", "user:reviewer", "user:author")} == {
+        (one.state, one.ruled_by, one.requester) for one in approvals
+    }
+    assert [(1, True)] * 3 + [(2, False)] == sorted((one.tier, one.batch_id is not None) for one in approvals)
+    assert last["prompts"] == len({one.batch_id or one.id for one in approvals})
+    for one in approvals:
+        top, _, branch = json.loads(one.preview or "")["target"].rpartition("@")
+        assert ["main", branch] == sorted(git(Path(top), "branch", "--format=%(refname:short)").split())[::-1]
+        assert f"Actum-Operation: {one.key}" in git(Path(top), "log", "-1", branch)
 
 
 @pytest.mark.crash
@@ -71,7 +110,10 @@ def test_the_demo_leaves_a_given_repository_as_it_is_but_for_a_new_branch(
     assert (last["status"], last["completed_steps_run_again"]) == ("completed", 0), done.stdout
     assert (git(tmp_path, "status", "--porcelain"), git(tmp_path, "rev-parse", "HEAD")) == before
     assert last["commits"] == 1, done.stdout
-    assert last["branch"] in git(tmp_path, "branch", "--format=%(refname:short)").split()
+    assert sorted(["main", last["branch"]]) == sorted(
+        git(tmp_path, "branch", "--format=%(refname:short)").split()
+    )
+    assert (1, 2, {"0": 1, "1": 0, "2": 1}) == (last["prompts"], last["operations"], last["tiers"])
 
 
 def test_a_path_that_is_no_repository_is_refused_with_one_sentence(actum_dsn: str, tmp_path: Path) -> None:
@@ -79,3 +121,17 @@ def test_a_path_that_is_no_repository_is_refused_with_one_sentence(actum_dsn: st
     assert done.returncode == 1
     assert done.stderr.startswith("actum demo: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+async def test_a_database_that_another_policy_rules_is_left_as_it_is(actum_dsn: str) -> None:
+    settings = Settings.read({"ACTUM_DATABASE_URL": actum_dsn})
+    async with Client.open(actor="user:owner", settings=settings) as client:
+        await client.policies.activate(parse_policy(DEV_POLICY), reason="ours")
+        done = demonstrate(actum_dsn)
+        assert (1, "") == (done.returncode, done.stdout)
+        assert done.stderr.startswith("actum demo: this database is ruled by the policy 'dev', which stays")
+        assert 1 == len(done.stderr.strip().splitlines())
+        active = await client.policies.active()
+        assert active is not None
+        assert "dev" == active.name
+        assert [] == await client.list()
