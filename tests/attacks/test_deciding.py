@@ -218,7 +218,6 @@ DEEDS = {
     "read the tokens": "select hash from actum.tokens",
     "log a decision": "select actum.log_decision(d) from actum.decisions d",
     "put the head back": "update actum.decision_heads set count = 0",
-    "log a person's ruling": "select actum.log_ruling($1, '1', 'k', 'c', null, 2, 'approved', 'r', null, null, null, null, null)",
     "raise the quorum": "update actum.approvals set requirements = '[]' where id = $1",
 }
 
@@ -245,7 +244,6 @@ async def test_a_workers_database_role_decides_nothing(actum: Harness) -> None:
 CONSOLE = (
     "rule_approval(a, 'approved', 'user:x', 'x', null, now()) from actum.approvals a",
     "log_decision(d) from actum.decisions d",
-    "log_ruling($1, '1', 'k', 'c', null, 0, 'automatic', 'r', null, null, null, null, null)",
     "use_grant($1, $1, 1, '{}', null)",
     "reserve($1, $1, '1', 1, $1, '{}', 1, '{}', null)",
     "join_batch($1, $1, 'r', null, 'k', '1 hour', 1, '{}', '{}', null)",

@@ -25,7 +25,6 @@ VOLATILE = {
     "approvals.inquire": {"inquire"},
     "approvals.answer_inquiry": {"answer_inquiry"},
     "approvals.expire": {"expire_approvals"},
-    "approvals.log_ruling": {"log_ruling"},
     "batches.join": {"join_batch"},
     "batches.show": {"show_batch"},
     "batches.eject": {"eject_from_batch"},

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from holding import Held, hold
@@ -16,7 +16,6 @@ from actum.errors import NotEntitled, NotPossible
 from actum.machine.approvals import Entitled, Standing, identity, may_decide
 from actum.machine.chain import Edited, Gap, Intact, LostTail, Reordered
 from actum.machine.decisions import Decision, verify_decisions
-from actum.machine.keys import subject_hash
 from actum.store.rows import DecidedRow
 from actum.testing.harness import Harness
 
@@ -234,34 +233,6 @@ async def test_those_who_vote_on_other_arguments_are_not_counted_together(actum:
     assert "decided" == (await decide(actum, approval_id, "user:bo", edit=b"[1]")).answer
 
 
-async def test_an_earlier_no_is_found_wherever_the_same_action_is_asked_again(actum: Harness) -> None:
-    held = await hold(actum)
-    approval_id = await held.ask()
-    same = subject_hash("open", "", b"[]", "door")
-    assert await actum.store.approvals.find_rejected(held.id, same) is None
-    await actum.reviewer.reject(approval_id, "not at night")
-    found = await actum.store.approvals.find_rejected(held.id, same)
-    assert found is not None
-    assert ("not at night", "user:reviewer") == (found["rationale"], found["ruled_by"])
-    assert (
-        await actum.store.approvals.find_rejected(held.id, subject_hash("open", "x", b"[]", "door")) is None
-    )
-    assert await actum.store.approvals.find_rejected(uuid4(), same) is None
-
-
-async def test_the_database_and_the_rule_know_an_action_by_the_same_hash(actum: Harness) -> None:
-    for target, key in (("", "k"), ("größe → 門", "clé"), ("a" * 300, "b" * 255)):
-        preview = json.dumps({"target": target, "sentence": "x"})
-        async with actum.store.pool.connection() as connection:
-            made = await connection.fetchval(
-                "select actum.subject_hash('mail.send', $1::text, $2::bytea, $3::text)",
-                preview,
-                b'{"a":1}',
-                key,
-            )
-        assert subject_hash("mail.send", target, b'{"a":1}', key) == made
-
-
 # The pure rule and the database's are one.
 
 NAMES = (
@@ -340,18 +311,6 @@ async def test_a_chain_of_decisions_is_verified_from_what_is_read_back(actum: Ha
     decisions, head, count = await read_chain(actum, held.id)
     assert Intact() == verify_decisions(decisions, head, count)
     assert [1200, 1201, 1202] == [one.seen_ms for one in decisions]
-
-
-async def test_what_policy_ruled_by_itself_stands_in_the_same_chain(actum: Harness) -> None:
-    held = await three_decisions(actum)
-    for ruling in ("automatic", "denied"):
-        await actum.store.approvals.log_ruling(
-            held.id, address="7", kind="open", contract="errand", team=None, tier=0, ruling=ruling, rule="small",
-            rationale="few rows", facts='{"rows": 1}', policy_hash=b"p", action_hash=b"a",
-        )  # fmt: skip
-    decisions, head, count = await read_chain(actum, held.id)
-    assert Intact() == verify_decisions(decisions, head, count)
-    assert ["automatic", "denied"] == [one.ruling for one in decisions[3:]]
 
 
 SPOILT: dict[str, tuple[Sequence[str], object]] = {

@@ -75,7 +75,7 @@ class Answers:
 
     failed: Callable[[BaseException], None]
     free: Callable[[Ruling], None]
-    denied: Callable[[str], None]
+    denied: Callable[[Ruling], None]
     rejected: Callable[[str, str | None], None]
 
 
@@ -219,7 +219,7 @@ class Asking:
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:
-            self._answers.denied(f"{ruling.why} (rule {ruling.rule})")
+            self._answers.denied(ruling)
             return
         if ruling.tier == 0:
             self._answers.free(ruling)
@@ -324,6 +324,15 @@ class Asking:
             "escalate_to": [one.as_data() for one in ruling.escalation] or None,
             "remind_share": ruling.remind,
         }
+
+
+def denial(ruling: Ruling) -> tuple[dict[str, Any], str]:
+    """Return what a body is told of a denial, and the data of its event."""
+    data = as_data(
+        ruling={"tier": ruling.tier, "denied": True, "rules": ruling.rules, "why": ruling.whys},
+        policy=ruling.policy_hash.hex() if ruling.policy_hash else None,
+    )
+    return {"reason": f"{ruling.why} (rule {ruling.rule})"}, data
 
 
 def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:

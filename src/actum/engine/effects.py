@@ -16,7 +16,7 @@ import orjson
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.failures import encode_failure
-from actum.engine.asking import Answers, Asking, key_of, withdraw
+from actum.engine.asking import Answers, Asking, denial, key_of, withdraw
 from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
@@ -179,8 +179,8 @@ class EffectExecution(DoubtfulExecution):
             return
         self.runner.when_going(self._ask_anew)
 
-    def _denied(self, why: str) -> None:
-        self.end_unstarted("denied", {"reason": why})
+    def _denied(self, ruling: Ruling) -> None:
+        self.end_unstarted("denied", *denial(ruling))
 
     def _rejected(self, reason: str, by: str | None) -> None:
         self.end_unstarted("rejected", {"reason": reason, "by": [by] if by else []})
@@ -191,7 +191,8 @@ class EffectExecution(DoubtfulExecution):
     def _could_not_ask(self, error: BaseException) -> None:
         self.runner.fail_address(self, error)
 
-    def end_unstarted(self, word: str, values: dict[str, Any]) -> None:
+    def end_unstarted(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
+        """End the call before it began, as `word`; `data` is the event's."""
         body = orjson.dumps(values)
         reason = REASONS.get(word, Reason.PERMISSION)
         record = Record(
@@ -199,6 +200,7 @@ class EffectExecution(DoubtfulExecution):
             self.runner.now(),
             outcome=word,
             reason=reason.value,
+            data=data,
             snapshot="error",
             argument_hash=self.request.argument_hash,
             body=body,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from actum.authoring.call import Call
-from actum.engine.asking import Answers, Asking, withdraw
+from actum.engine.asking import Answers, Asking, denial, withdraw
 from actum.engine.execution import Execution
 from actum.engine.log import Record
 from actum.engine.progress import Asked
@@ -113,13 +113,13 @@ class ApprovalExecution(Execution):
         self._withdraw_rest()
         self._answer("rejected", {"reason": reason, "by": [by] if by else []})
 
-    def _denied(self, why: str) -> None:
+    def _denied(self, ruling: Ruling) -> None:
         if self._is_over:
             return
         self._withdraw_rest()
-        self._answer("denied", {"reason": why})
+        self._answer("denied", *denial(ruling))
 
-    def _answer(self, word: str, values: dict[str, Any]) -> None:
+    def _answer(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
         self._is_over = True
         self.leave()
         body = orjson.dumps(values)
@@ -127,6 +127,7 @@ class ApprovalExecution(Execution):
             K.STEP_COMPLETED,
             self.runner.now(),
             outcome=word,
+            data=data,
             snapshot="output",
             argument_hash=self.request.argument_hash,
             body=body,

@@ -80,17 +80,5 @@ def action_hash(kind: str, target: str, arguments: bytes, key: str, address: str
     return digest.digest()
 
 
-def subject_hash(kind: str, target: str, arguments: bytes, key: str) -> bytes:
-    """Return the 32 bytes by which an action is known again wherever in a workflow it is asked for.
-
-    As `action_hash`, without the address and behind the byte 0x02; the database makes the same for each approval.
-    """
-    digest = sha256(b"\x02")
-    for part in (_bytes(kind), _bytes(target), arguments, _bytes(key)):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
-
-
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")

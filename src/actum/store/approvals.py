@@ -160,12 +160,6 @@ class Approvals:
         )
         return [(row["approval_id"], row["workflow_id"], row["outcome"]) for row in rows]
 
-    async def next_expiry(self) -> datetime | None:
-        """Return when the next open approval expires, or None."""
-        rows = await self._pool.fetch(self._pool.statement("approvals", "next_expiry"))
-        due: datetime | None = rows[0]["due"]
-        return due
-
     async def remind(self) -> list[tuple[UUID, UUID, datetime]]:
         """Keep a reminder in the outbox for those whose time it is, once before each end of their time.
 
@@ -173,52 +167,6 @@ class Approvals:
         """
         rows = await self._pool.fetch(self._pool.statement("approvals", "remind"), now=self._pool.now())
         return [(row["id"], row["workflow_id"], row["expires_at"]) for row in rows]
-
-    async def find_rejected(self, workflow_id: UUID, subject_hash: bytes) -> Row | None:
-        """Return the newest rejection of an identical action in a workflow: `id`, `ruled_by`, `rationale`, `ruled_at`.
-
-        `subject_hash` is the one of `actum.machine.keys`.
-        """
-        rows = await self._pool.fetch(
-            self._pool.statement("approvals", "find_rejected"),
-            workflow_id=workflow_id,
-            subject_hash=subject_hash,
-        )
-        return rows[0] if rows else None
-
-    async def log_ruling(
-        self,
-        workflow_id: UUID,
-        *,
-        address: str,
-        kind: str,
-        contract: str,
-        team: str | None,
-        tier: int,
-        ruling: str,
-        rule: str,
-        rationale: str | None,
-        facts: str | None,
-        policy_hash: bytes | None,
-        action_hash: bytes | None,
-    ) -> None:
-        """Log what policy ruled by itself, `automatic` or `denied`, as the next link of the workflow's chain."""
-        await self._pool.fetch(
-            self._pool.statement("approvals", "log_ruling"),
-            workflow_id=workflow_id,
-            address=address,
-            kind=kind,
-            contract=contract,
-            team=team,
-            tier=tier,
-            ruling=ruling,
-            rule=rule,
-            rationale=rationale,
-            facts=facts,
-            policy_hash=policy_hash,
-            action_hash=action_hash,
-            now=self._pool.now(),
-        )
 
     async def list_decisions(self, workflow_id: UUID) -> list[DecisionRow]:
         """Return the decisions taken for a workflow, in the order of their chain."""

@@ -83,15 +83,6 @@ select i.id, i.approval_id, i.question, i.asked_by, i.asked_at, i.answer, i.answ
 select d.approval_id, d.workflow_id, d.outcome
   from actum.expire_approvals(:limit::int, :now::timestamptz) d;
 
--- name: next_expiry
--- When the next open approval expires. Called by the Waker, to know when to look again.
-select min(a.expires_at) as due
-  from actum.approvals a
- where a.ruling is null
-   and a.closed is null
-   and a.paused_at is null
-   and a.on_expiry <> 'hold';
-
 -- name: remind
 -- Marks open approvals whose reminder is due, each once, and keeps in the outbox that they wait. Called by the Attendant.
 with due as (
@@ -120,16 +111,6 @@ select v.approval_id, v.voter, v.counts_for, v.ruling, v.satisfies, v.voted_at
  where v.approval_id = any(:ids::uuid[])
  order by v.voted_at, v.voter;
 
--- name: find_rejected
--- The newest rejection of an identical action, wherever in the workflow it was asked. Called by the runner before it asks.
-select a.id, a.ruled_by, a.rationale, a.ruled_at
-  from actum.approvals a
- where a.subject_hash = :subject_hash::bytea
-   and a.workflow_id = :workflow_id::uuid
-   and a.ruling = 'rejected'
- order by a.ruled_at desc
- limit 1;
-
 -- name: list_decisions
 -- The decisions taken for a workflow, in the order of their chain. Called by `show` and audit.
 select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor, d.rationale, d.decided_at, d.seq,
@@ -137,12 +118,6 @@ select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor
   from actum.decisions d
  where d.workflow_id = :id::uuid
  order by d.seq;
-
--- name: log_ruling
--- Logs what policy ruled without asking anybody. Called by the engine, where no flush does it itself.
-select actum.log_ruling(:workflow_id::uuid, :address::text, :kind::text, :contract::text, :team::text, :tier::int,
-                        :ruling::text, :rule::text, :rationale::text, :facts::text, :policy_hash::bytea,
-                        :action_hash::bytea, :now::timestamptz);
 
 -- name: list_decision_heads
 -- The heads of the chains of decisions, all of them or one workflow's. Called by audit.

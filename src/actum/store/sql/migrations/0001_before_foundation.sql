@@ -118,24 +118,6 @@ create table actum.effects (
 ) with (fillfactor = 70);
 create index effects_workflow on actum.effects (workflow_id);
 
--- The hash of an action without its address: an action that was rejected is known again by it.
--- The same bytes as `actum.machine.keys.subject_hash`.
-create function actum.subject_hash(kind text, preview text, arguments bytea, key text) returns bytea
-language sql immutable parallel safe as $$
-    select sha256(
-        '\x02'::bytea
-        || int8send(octet_length(t.kind)) || t.kind
-        || int8send(octet_length(t.target)) || t.target
-        || int8send(octet_length(arguments)) || arguments
-        || int8send(octet_length(t.key)) || t.key)
-      from (
-               select convert_to(kind, 'UTF8') as kind,
-                      convert_to(key, 'UTF8') as key,
-                      convert_to(coalesce(case when strpos(preview, '\u0000') = 0 then preview::json ->> 'target' end, ''),
-                                 'UTF8') as target
-           ) t
-$$;
-
 -- An approval is decided by votes. `requirements` is a list of {group, by, quorum, never}; null means one vote of one of
 -- the `approvers`; nobody named is anybody but requester and author. While a question about it is open (`paused_at`) its time stands still.
 create table actum.approvals (
@@ -177,7 +159,6 @@ create table actum.approvals (
     closed_at     timestamptz,
     used_at       timestamptz,
     used_epoch    integer,
-    subject_hash  bytea generated always as (actum.subject_hash(kind, preview, arguments, key)) stored,
     state         text generated always as (
         case
             when used_at is not null then 'used'
@@ -190,7 +171,6 @@ create table actum.approvals (
 create index approvals_pending on actum.approvals (asked_at) where ruling is null and closed is null;
 create index approvals_workflow on actum.approvals (workflow_id);
 create index approvals_batch on actum.approvals (batch_id) where batch_id is not null;
-create index approvals_rejected on actum.approvals (subject_hash) where ruling = 'rejected';
 
 -- One vote for each person: neither cast twice, nor counted twice through a delegate.
 create table actum.votes (
@@ -785,37 +765,6 @@ begin
     entry.action_hash := approval.action_hash;
     entry.decided_at := instant;
     return entry;
-end
-$$;
-
--- Logs what policy ruled without asking anybody, `automatic` or `denied`; called in the flush that acts on it.
-create function actum.log_ruling(
-    a_workflow uuid, an_address text, a_kind text, a_contract text, a_team text, a_tier integer, a_ruling text,
-    a_rule text, a_rationale text, some_facts text, a_policy bytea, an_action bytea, a_now timestamptz
-) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    entry actum.decisions%rowtype;
-begin
-    if a_ruling is null or a_ruling not in ('automatic', 'denied') then
-        raise exception 'policy rules automatic or denied by itself, and % is for people', a_ruling using errcode = '22023';
-    end if;
-    perform 1 from actum.workflows w where w.id = a_workflow for update;
-    entry.workflow_id := a_workflow;
-    entry.address := an_address;
-    entry.kind := a_kind;
-    entry.contract := a_contract;
-    entry.team := a_team;
-    entry.tier := a_tier;
-    entry.ruling := a_ruling;
-    entry.rule := a_rule;
-    entry.actor := 'policy';
-    entry.rationale := a_rationale;
-    entry.facts := some_facts;
-    entry.policy_hash := a_policy;
-    entry.action_hash := an_action;
-    entry.decided_at := coalesce(a_now, clock_timestamp());
-    perform actum.log_decision(entry);
 end
 $$;
 
@@ -1736,7 +1685,7 @@ $$;
 -- workflow, so it never changes, and whoever adds facts up, by a query or by the hour, comes to the same number.
 
 -- Microseconds of machine time between two events of a workflow: without the time in which it was paused or blocked, an
--- approval was open (of that address; of any, without one), or a doubt stood that a person settled.
+-- approval of that address was open, or a doubt stood there that a person settled; without an address, at any undo.
 create function actum.machine_time(a_workflow uuid, an_address text, first integer, last integer) returns bigint
 language sql stable as $$
     select coalesce(sum(t.us) filter (where t.seq >= first and not (t.is_stopped or t.is_asked or t.is_doubted)), 0)::bigint
@@ -1760,7 +1709,7 @@ language sql stable as $$
                           < coalesce(min(e.seq) filter (where (e.kind = 'effect.started' or e.kind = 'effect.settled'
                                      and e.actor like 'worker:%') and t.is_here) over from_now, 2147483647) as is_doubted
                  from actum.events e,
-                      lateral (select an_address is null or e.address = an_address as is_here) t
+                      lateral (select e.address = an_address or an_address is null and e.address like 'undo.%' as is_here) t
                 where e.workflow_id = a_workflow
                   and e.seq <= last
                window later as (order by e.seq),
@@ -2072,8 +2021,8 @@ begin
                       expires_at, on_expiry, escalate_to, remind_share)
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
-        grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract, actum.subject_hash,
-              actum.log_ruling, actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
+        grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract,
+              actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.notice_about, actum.notice_of_batch to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
 
@@ -2092,8 +2041,8 @@ begin
         grant insert on actum.notifications to actum_console;
         grant execute on function actum.notice_about to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
-              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity,
-              actum.subject_hash to actum_console;
+              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity
+              to actum_console;
     end if;
 end
 $$;
