@@ -82,20 +82,20 @@ class Held:
             await self.record(K.WORKFLOW_COMPLETED, snapshot="output", body=b'"done"', is_final=True)
         )
 
-    async def ask(self, key: str = "door", *, expires_at: datetime | None = None) -> UUID:
+    async def ask(self, key: str = "door", *, tier: int = 2, expires_at: datetime | None = None) -> UUID:
         """Ask for approval of the effect `key` as the engine does; return the approval."""
         row = self.row
         approval_id = new_id(await self.now() // 1000)
         asked = {
             "id": str(approval_id), "workflow_id": str(row.id), "address": "1", "asked_by": None, "step": "open",
             "kind": "open", "key": key, "action_hash": hash_of(key).hex(), "arguments": b"[]".hex(),
-            "preview": None, "relies_on": None, "tier": 2, "rule": "tests", "policy_hash": None,
+            "preview": None, "relies_on": None, "tier": tier, "rule": "tests", "policy_hash": None,
             "contract": row.contract, "team": row.team, "requester": row.requester, "approvers": ["somebody else"],
             "asked_at": (await self.store.read_clock()).isoformat(),
             "expires_at": expires_at.isoformat() if expires_at else None,
         }  # fmt: skip
         record = await self.record(
-            K.APPROVAL_REQUESTED, step="open", address="1", tier=2, extras=(("approvals", asked),)
+            K.APPROVAL_REQUESTED, step="open", address="1", tier=tier, extras=(("approvals", asked),)
         )
         assert "written" == await self.write(record)
         return approval_id

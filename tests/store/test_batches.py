@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,10 +13,14 @@ import asyncpg
 import pytest
 from holding import Held, claim, errand, hold
 
+from actum.engine.log import Park
 from actum.errors import InvalidInput
+from actum.model.events import EventKind as K
 from actum.model.ids import new_id
 from actum.store.approvals import Ruled
 from actum.testing.harness import Harness
+
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 async def join(actum: Harness, approval_id: UUID, **told: Any) -> UUID | None:
@@ -137,6 +141,25 @@ async def test_a_batch_closes_once_with_the_reason_that_was_given(actum: Harness
     assert [batch_id] == await actum.store.batches.close([(batch_id, "parked")])
     assert [] == await actum.store.batches.close([(batch_id, "window")])
     assert batch_id != await join(actum, two)
+
+
+async def test_nobody_is_said_to_wait_for_a_batch_while_another_item_is_on_its_way_to_it(
+    actum: Harness,
+) -> None:
+    held = await hold(actum)
+    one, two, _ = [await held.ask(f"door {number}", tier=1) for number in range(3)]
+    await held.write(await held.record(K.WORKFLOW_PARKED), park=Park(held.wake, NEVER))
+
+    async def all_parked() -> bool:
+        (row,) = await actum.store.batches.list()
+        return row.all_parked
+
+    await join(actum, one, rule="tests")
+    assert not await all_parked()
+    await join(actum, two, rule="tests")
+    assert not await all_parked()
+    actum.clock.advance("6s")  # whoever had to place the third is gone
+    assert await all_parked()
 
 
 # Grants and limits.

@@ -85,7 +85,7 @@ class Batches:
 
     async def list(self) -> Sequence[BatchRow]:
         """Return the batches that are not decided, oldest first."""
-        rows = await self._pool.fetch(self._pool.statement("batches", "list"))
+        rows = await self._pool.fetch(self._pool.statement("batches", "list"), now=self._pool.now())
         return [BatchRow(**row) for row in rows]
 
     async def show(self, batch_id: UUID) -> Sequence[UUID]:

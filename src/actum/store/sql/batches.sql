@@ -16,6 +16,7 @@ returning b.id;
 
 -- name: list
 -- Batches that are not decided, oldest first, with whether every workflow in one waits. Called by client and leader.
+-- One that asked for more a moment ago is not done asking: a workflow may park before the last of its items is placed.
 select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.closed_at, b.close_reason, b.shown_at,
        b.max_items, b.max_sums, b.count, b.sums, b.items,
        not exists (
@@ -25,6 +26,18 @@ select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.
               and a.ruling is null
               and a.closed is null
               and (w.status <> 'waiting' or w.instance is not null)
+       ) and not exists (
+           select from actum.approvals a
+             join actum.approvals o on o.workflow_id = a.workflow_id
+            where a.batch_id = b.id
+              and a.ruling is null
+              and a.closed is null
+              and o.batch_id is null
+              and o.rule = b.rule
+              and o.tier = 1
+              and o.ruling is null
+              and o.closed is null
+              and o.asked_at > coalesce(:now::timestamptz, now()) - interval '5 seconds'
        ) as all_parked
   from actum.batches b
  where b.state <> 'decided'
