@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from actum import NotApproved, Preview, contract, effect
+from actum import NotApproved, Preview, Retry, contract, effect
 from actum.client.handle import Handle
+from actum.errors import NotEntitled
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
 
@@ -215,3 +216,28 @@ async def test_an_approved_action_runs_once_and_the_same_again_is_asked_again(ac
     assert (["orders"], True) == (DONE, first.id != second.id)
     await actum.reviewer.approve(second.id, "and again")
     assert 2 == len(await handle.result(10))
+
+
+async def test_whoever_edits_a_held_effect_does_not_approve_what_they_wrote(actum: Harness) -> None:
+    @effect("db.drop", not_done=(ValueError,), retry=Retry(attempts=1))
+    async def drop(table: str) -> str:
+        if table == "orders":
+            raise ValueError("in use")
+        return f"dropped {table}"
+
+    @contract(on_failure="hold")
+    async def drops() -> str:
+        return await drop("orders")
+
+    await actum.worker([drops])
+    handle = await actum.start(drops())
+    (asked,) = await pending(actum)
+    await actum.reviewer.approve(asked.id, "fine")
+    await actum.run_until_idle()
+    operator = await actum.acting("user:operator")
+    await operator.handle(handle.workflow_id).edit(arguments={"table": "bills"}, reason="that one instead")
+    (again,) = await pending(actum)
+    with pytest.raises(NotEntitled):
+        await operator.approve(again.id, "I say so")
+    await actum.reviewer.approve(again.id, "that one")
+    assert "dropped bills" == await handle.result(10)

@@ -316,6 +316,7 @@ class Asking:
             "contract": runner.row.contract,
             "team": runner.row.team,
             "requester": runner.row.requester,
+            "author": self.progress.edited_by,
             "approvers": list(ruling.approvers),
             "requirements": [one.as_data() for one in ruling.approvals],
             "asked_at": as_text(now),

@@ -262,7 +262,8 @@ def _reopened(history: History, record: RecordRow, at: int) -> None:
         history.deliveries.append(outcome)
         _end(history, record, outcome, record.at)
     else:
-        history.at(address).reopen(record.body if record.outcome == "edit" else None)
+        is_edit = record.outcome == "edit"
+        history.at(address).reopen(record.body if is_edit else None, record.actor if is_edit else None)
 
 
 def _decided(history: History, progress: Progress, record: RecordRow, data: dict[str, Any]) -> None:

@@ -84,10 +84,12 @@ class Progress:
     """The attempts made before a person reopened it: its retry counts from there."""
     edit: bytes | None = None
     """The arguments that a person laid over the body's own, a JSON object."""
+    edited_by: str | None = None
+    """Who laid them there on their own: whoever writes an action does not approve it."""
     mark: str = ""
     """What its default key ends in, where the plain one stands for what was left aside here."""
 
-    def reopen(self, edit: bytes | None = None) -> None:
+    def reopen(self, edit: bytes | None = None, by: str | None = None) -> None:
         """Put it in flight again, as a person says: attempts are counted on, and everything else begins anew."""
         self.is_ended = self.is_started = self.is_in_doubt = self.has_open_doubt = self.is_asked = False
         self.is_aside = False
@@ -97,7 +99,7 @@ class Progress:
         self.first_started_at = self.again_at = self.child_id = self.outcome = None
         self.asked = self.preview = None
         if edit is not None:
-            self.edit, self.key = edit, None
+            self.edit, self.edited_by, self.key = edit, by, None
 
     def ask_edited(self, edit: bytes) -> None:
         """Have it ruled and asked for anew with the arguments that a person approved instead."""
