@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from commanding import Actum, execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,3 +184,38 @@ def test_what_is_unknown_counts_as_final_and_a_batch_item_is_not_typed() -> None
     assert must_confirm(replace(CARD, reversibility="unknown"))
     assert not must_confirm(replace(CARD, reversibility="undoable"))
     assert not must_confirm(replace(CARD, approval=row(tier=1)))
+
+
+HOSTILE = "\x1b[2Jok\x9b31m \u202egnp.exe\u2028\u200b\ufeff\u3164"
+PLANTED = """
+insert into actum.approvals (id, workflow_id, address, step, kind, key, action_hash, arguments, preview, tier, rule,
+                             contract, team, requester, approvers, batch_id)
+select gen_random_uuid(), w.id, n, n, n, n, 'hash', convert_to(json_build_array(n)::text, 'UTF8'),
+       json_build_object('sentence', n, 'target', n, 'diff', n, 'checks', json_build_array(n), 'blast_radius', n,
+                         'facts', json_build_object(n, n))::text, t.tier, n, n, n, n, array[n], t.batch
+  from actum.workflows w, (values ($1::text)) s(n),
+       (values (2, null), (1, '01890000-0000-7000-8000-0000aaaabbbb'::uuid)) t(tier, batch)
+"""
+BATCH = """
+insert into actum.batches (id, rule, key, opened_at, closes_at, max_items)
+values ('01890000-0000-7000-8000-0000aaaabbbb', $1::text, $1::text, now(), now() + interval '1 hour', 9)
+"""
+
+
+def test_no_command_lets_what_others_wrote_act_on_the_terminal(own: Actum) -> None:
+    name = own.start("greet", {"name": HOSTILE}, "--requester", "user:ana")
+    execute(own, PLANTED, HOSTILE)
+    execute(own, BATCH, HOSTILE)
+    (approval,) = [one["name"] for one in own.fine("inbox", "--json").json["approvals"]]
+    commands = [
+        ["inbox"], ["inbox", "--full"], ["inbox", approval], ["inbox", "--json"], ["review"], ["review", "aaaabbbb"],
+        ["review", "aaaabbbb", "--full"], ["review", "aaaabbbb", "--json"], ["show", name], ["show", name, "--full"],
+        ["list"], ["inquire", approval, HOSTILE], ["inbox", approval], ["reject", approval, "--reason", HOSTILE],
+        ["review", "aaaabbbb", "--approve-all", "--reason", HOSTILE], ["inbox", approval], ["quality", "--ids"],
+        ["quality", "--json"], ["show", name],
+    ]  # fmt: skip
+    for command in commands:
+        done = own.fine(*command)
+        hidden = {char for char in done.out if unicodedata.category(char) in HIDDEN or char in NO_ROOM}
+        assert hidden <= {"\n"}, command
+    assert r"\x1b[2Jok" in own.fine("inbox", approval).out
