@@ -55,7 +55,8 @@ def test_accounts_close_the_database_to_those_whom_no_approval_names(own: Actum)
 def test_a_token_is_printed_once_and_ended_by_its_id(own: Actum) -> None:
     own.fine("account", "add", "root", "--role", "admin")
     out = own.fine("account", "token", "root", "--label", "ci", "--expires", "90d").out
-    text = out.splitlines()[-1]
+    line, _, text = out.splitlines()[-1].partition("=")
+    assert "export ACTUM_TOKEN" == line
     assert text.startswith("actum_")
     (token,) = own.fine("account", "list", "--json").json["tokens"]
     assert ("ci", "user:root") == (token["label"], token["identity"])

@@ -103,8 +103,8 @@ async def _token(name: str, label: str, expires: str | None, ended: str | None, 
             return Exit.FINE
         text, row = await client.accounts.make_token(name, label=label, expires=expires)
     until = f"until {instant(row.expires_at)}" if row.expires_at else "until it is revoked"
-    say(f"token {row.id} of {neutral(row.identity)}, {until}; it is shown this once:", DIM)
-    say(text)
+    say(f"token {row.id} of {neutral(row.identity)}, {until}; it is shown this once. To sign in, type:", DIM)
+    say(f"export ACTUM_TOKEN={text}")
     return Exit.FINE
 
 

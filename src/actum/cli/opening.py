@@ -21,16 +21,22 @@ def carry_out(work: Coroutine[Any, Any, T]) -> T:
 
 
 def actor_of(settings: Settings, who: str | None, default: str) -> str:
-    """Return who acts: one of the laptop's two identities, or nobody by name (the role) over a DSN.
+    """Return who acts: nobody by name with a token or over a DSN, else one of the laptop's two identities.
 
-    Raises InvalidSettings for `--as` over a DSN: there the database says who we are.
+    Raises InvalidSettings for `--as` beside a token or over a DSN: there the token, or the database, says who we are.
     """
+    if settings.token is not None:
+        if who is not None:
+            raise InvalidSettings(
+                f"--as {who} and ACTUM_TOKEN name two actors: leave --as out, or unset ACTUM_TOKEN"
+            )
+        return ""
     if settings.database_url is None:
         return f"user:{who or default}"
     if who is not None:
         raise InvalidSettings(
             f"--as {who} is for the embedded database: over ACTUM_DATABASE_URL you act as the role you connect with, "
-            "so leave --as out, or connect as another role"
+            "so leave --as out, and sign in with ACTUM_TOKEN"
         )
     return ""
 

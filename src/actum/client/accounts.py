@@ -140,7 +140,8 @@ class Accounts:
         who = await self._store.use_token(hash_token(text))
         if who is None:
             raise NotEntitled(
-                "this token is not good: it is unknown, expired, revoked, or its account is disabled"
+                "this token is not good: it is unknown, expired, revoked, or its account is disabled; "
+                "`actum account token` makes a new one"
             )
         return await self.get(who)
 
@@ -154,9 +155,7 @@ class Accounts:
         if token_id not in mine:
             await self._require_admin()
         if not await self._store.revoke_token(token_id, by=self._client.actor):
-            raise NotFound(
-                f"there is no token {token_id}: `actum account token --list` shows those there are"
-            )
+            raise NotFound(f"there is no token {token_id}: `actum account list` shows those there are")
 
     # standing in
 

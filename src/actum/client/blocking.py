@@ -42,8 +42,9 @@ class BlockingHandle(Generic[R]):
 class BlockingClient:
     """`with Client.blocking() as client: client.start(…).result()`; `client.call(…)` awaits anything else."""
 
-    def __init__(self, *, actor: str, settings: Settings | None) -> None:
+    def __init__(self, *, actor: str, token: str, settings: Settings | None) -> None:
         self._actor = actor
+        self._token = token
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -54,7 +55,8 @@ class BlockingClient:
         self._thread = threading.Thread(target=self._loop.run_forever, name="actum client", daemon=True)
         self._thread.start()
         try:
-            self.over = self.call(Client.open(actor=self._actor, settings=self._settings).__aenter__())
+            opening = Client.open(actor=self._actor, token=self._token, settings=self._settings)
+            self.over = self.call(opening.__aenter__())
         except BaseException:
             self._end()
             raise

@@ -20,6 +20,7 @@ from actum.client.grants import Grants
 from actum.client.handle import Handle
 from actum.client.planning import plan_rollback
 from actum.client.policies import Policies
+from actum.client.signing_in import find_actor
 from actum.client.starting import Tags, contract_of, prepare
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
@@ -65,13 +66,15 @@ class Client:
         self._listening: Any = None
 
     @classmethod
-    def open(cls, *, actor: str = "", settings: Settings | None = None) -> OpeningClient:
+    def open(cls, *, actor: str = "", token: str = "", settings: Settings | None = None) -> OpeningClient:
         """Return what `async with` opens: the database of `ACTUM_DATABASE_URL`, else the embedded server.
 
-        Without `actor` the client acts as the database role it connects as, `db:ROLE`. Opening raises
+        With a `token`, or ACTUM_TOKEN, the client acts as the token's account; a token that ends later does not end a
+        client that is open. Without one it acts as `actor`, else as the database role it connects as, `db:ROLE`.
+        Opening raises NotEntitled for a token that is not good and for an actor who has to sign in, and
         DatabaseUnavailable, DatabaseMismatch and InvalidSettings, each one sentence.
         """
-        return OpeningClient(actor, settings)
+        return OpeningClient(actor, token, settings)
 
     @classmethod
     async def over(cls, store: Store, *, actor: str, settings: Settings | None = None) -> Client:
@@ -81,11 +84,11 @@ class Client:
         return client
 
     @staticmethod
-    def blocking(*, actor: str = "", settings: Settings | None = None) -> BlockingClient:
+    def blocking(*, actor: str = "", token: str = "", settings: Settings | None = None) -> BlockingClient:
         """Return the synchronous face, for code without an event loop: `with Client.blocking() as client: …`."""
         from actum.client.blocking import BlockingClient
 
-        return BlockingClient(actor=actor, settings=settings)
+        return BlockingClient(actor=actor, token=token, settings=settings)
 
     async def close(self) -> None:
         """Close what this client opened."""
@@ -95,6 +98,11 @@ class Client:
         await self.hints.close()
         if self._opened is not None:
             await self._opened.close()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this client opened the embedded server."""
+        return self._opened is not None and self._opened.is_embedded
 
     async def _learn(self) -> None:
         asked = monotonic_us()
@@ -332,8 +340,9 @@ class Client:
 class OpeningClient:
     """What `Client.open(…)` returns: an asynchronous context manager, or awaited, an open client to be closed."""
 
-    def __init__(self, actor: str, settings: Settings | None) -> None:
+    def __init__(self, actor: str, token: str, settings: Settings | None) -> None:
         self._actor = actor
+        self._token = token
         self._settings = settings
         self._client: Client | None = None
 
@@ -342,8 +351,8 @@ class OpeningClient:
         store, opened = await open_store(settings, size=4)
         try:
             await migrate(store.pool) if opened.is_embedded else await require_current(store.pool)
-            actor = identity(self._actor) if self._actor else f"db:{(await store.describe())['role']}"
-            client = Client(store, opened, actor=actor, settings=settings)
+            client = Client(store, opened, actor="", settings=settings)
+            client.actor = await find_actor(client, self._actor, self._token or settings.token or "")
             await client._learn()
         except BaseException:
             await opened.close()

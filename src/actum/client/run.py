@@ -32,7 +32,7 @@ async def arun(call: Call[R], *, key: str | None = None, settings: Settings | No
     """Do what `run` does, in a running event loop."""
     contract = contract_of(call)
     used = settings or Settings.read()
-    async with Client.open(actor="user:author", settings=used) as client:
+    async with Client.open(actor="" if used.token else "user:author", settings=used) as client:
         handle = await client.start(call, key=key)
         async with Worker([contract], settings=used, store=client.store, grace=0.0):
             return await handle.result()
