@@ -78,6 +78,20 @@ async def test_an_activation_rules_at_once_and_what_happened_is_ruled_again(actu
     assert [] == await policies.list_operations(await actum.store.read_clock() + timedelta(hours=1))
 
 
+async def test_what_was_denied_is_ruled_again_too(actum: Harness) -> None:
+    deny = f'{HEAD}[[deny]]\nid = "closed"\nmatch = {{ kind = "door.open" }}\nwhy = "It is late."\n'
+    await activated(actum, deny)
+    await actum.worker([visit])
+    await actum.start(visit(1))
+    await actum.run_until_idle()
+    since = await actum.store.read_clock() - timedelta(hours=1)
+    found = await actum.client.policies.list_operations(since)
+    assert [("door.open", "final")] == [(one.operation.kind, one.operation.reversibility) for one in found]
+    result = simulate(parse_policy(deny), parse_policy(DEFAULT_POLICY), found)
+    assert ({"denied": 1}, {"tier 2": 1}) == (result.then.tiers, result.now.tiers)
+    assert [found[0].id] == [one.id for one in result.drops]
+
+
 async def test_pages_read_each_operation_once(actum: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actum.client.policies.PAGE", 2)
     await actum.worker([visit])

@@ -169,7 +169,7 @@ class Policies:
         """Return what policy ruled since an instant, the earliest first; `progress` is told how many were read so far."""
         found: list[tuple[datetime, Past]] = []
         async for rows in self._pages(since):
-            found += [(row.at, _past(row)) for row in rows]
+            found += [(row.at, _past(row)) for row in rows if row.kind is not None]
             if progress is not None:
                 progress(len(found))
         return [past for _, past in sorted(found, key=itemgetter(0))]

@@ -42,32 +42,26 @@ select p.hash, p.name, p.body, p.activation, p.registered_at, p.registered_by, p
 
 -- name: list_operations
 -- What policy ruled since an instant: a page of it, each address once, as it was seen first. Called by the client.
--- Undos are not ruled. A preview that the server cannot take apart (it says \u0000) comes whole.
+-- Undos are not ruled. A preview that the server cannot take apart (it says \u0000) comes whole. What a denial does not
+-- say of itself, the contract says of the effect.
 with found as materialized (
-    select distinct on (o.workflow_id, o.address) o.*
-      from (
-               select e.workflow_id, e.seq, e.address, e.at, e.contract, e.team, null::text as kind, null::text as facts,
-                      case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
-                 from actum.events e
-                where e.kind in ('approval.requested', 'effect.started')
-                  and e.at >= :since::timestamptz
-                  and e.workflow_id >= :after_workflow::uuid
-                  and (e.workflow_id, e.address) > (:after_workflow::uuid, :after_address::text)
-                  and e.address not like 'undo.%'
-                union all
-               select d.workflow_id, null, d.address, d.decided_at, d.contract, d.team, d.kind, d.facts, null
-                 from actum.decisions d
-                where d.ruling = 'denied'
-                  and d.decided_at >= :since::timestamptz
-                  and d.workflow_id >= :after_workflow::uuid
-                  and (d.workflow_id, d.address) > (:after_workflow::uuid, :after_address::text)
-           ) o
-     order by o.workflow_id, o.address, o.at
+    select distinct on (e.workflow_id, e.address)
+           e.workflow_id, e.seq, e.address, e.at, e.contract, e.team, e.step, e.outcome,
+           case when strpos(e.data, '\u0000') = 0 then e.data::json end as data
+      from actum.events e
+     where (e.kind in ('approval.requested', 'effect.started')
+            or e.kind in ('step.failed', 'step.completed') and e.outcome = 'denied' and strpos(e.data, '"ruling"') > 0)
+       and e.at >= :since::timestamptz
+       and e.workflow_id >= :after_workflow::uuid
+       and (e.workflow_id, e.address) > (:after_workflow::uuid, :after_address::text)
+       and e.address not like 'undo.%'
+     order by e.workflow_id, e.address, e.seq
      limit :count::int
 )
-select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(f.kind, a.kind, f.data ->> 'kind') as kind,
-       f.data ->> 'reversibility' as reversibility, f.data ->> 'environment' as environment,
-       coalesce(f.facts, case when strpos(p.shown, '\u0000') = 0 then (p.shown::json -> 'facts')::text end) as facts,
+select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(a.kind, f.data ->> 'kind', d.kind) as kind,
+       coalesce(f.data ->> 'reversibility', d.reversibility) as reversibility, f.data ->> 'environment' as environment,
+       coalesce((f.data -> 'facts')::text,
+                case when strpos(p.shown, '\u0000') = 0 then (p.shown::json -> 'facts')::text end) as facts,
        case when strpos(p.shown, '\u0000') > 0 then p.shown end as preview
   from found f
   left join actum.approvals a on a.id = (f.data ->> 'approval_id')::uuid
@@ -76,6 +70,18 @@ select f.workflow_id, f.address, f.at, f.contract, f.team, coalesce(f.kind, a.ki
    and s.workflow_id = f.workflow_id
    and s.seq = f.seq
    and s.kind = 'preview'
+  left join lateral (
+                select one.value ->> 'kind' as kind, one.value ->> 'reversibility' as reversibility
+                  from actum.workflows w
+                  join actum.contracts c on c.contract = w.contract and c.document_hash = w.document_hash,
+                       json_array_elements(
+                           case when strpos(c.document, '\u0000') = 0 then c.document::json -> 'steps' end) one
+                 where f.outcome = 'denied'
+                   and f.data ->> 'kind' is null
+                   and w.id = f.workflow_id
+                   and one.value ->> 'name' = f.step
+                 limit 1
+            ) d on true
  cross join lateral (select coalesce(a.preview, convert_from(s.body, 'UTF8')) as shown) p
  order by f.workflow_id, f.address;
 
