@@ -89,3 +89,19 @@ def test_check_tells_findings_as_text_json_and_sarif(idle: Actum) -> None:
     assert {one["line"] for one in told if one["code"] == "owner-missing"} == {place["region"]["startLine"]}
     assert 0 == idle("check", "flows").code
     assert 3 == idle("check", "nowhere").code
+
+
+LEFT = """
+insert into actum.notifications (key, kind, recipients, subject, body, created_at, due_at, attempts, state, error)
+values ($1, 'test', '{}', 'It waits', '', now() - interval '1 hour', now(), $2, $3, $4)
+"""
+
+
+def test_the_doctor_says_that_nobody_is_told(own: Actum) -> None:
+    assert "told" not in own.fine("doctor").out
+    execute(own, LEFT, "a", 0, "unsent", None)
+    assert "warning  nobody is told: 1 notification(s) wait" in own.fine("doctor").out
+    execute(own, LEFT, "b", 3, "unsent", "the webhook answered 503")
+    execute(own, LEFT, "c", 14, "abandoned", None)
+    said = " ".join(own.fine("doctor").out.split())
+    assert "1 notification(s) could not be sent so far, and 1 were given up: the webhook answered 503" in said

@@ -6,7 +6,7 @@ import importlib.util
 import platform
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -25,6 +25,8 @@ FINE, WARNING, WRONG = "fine", "warning", "wrong"
 _STYLES = {FINE: GOOD, WARNING: WARN, WRONG: BAD}
 SKEW = 2.0
 """Seconds by which clocks may differ before it is worth a word; leases do not depend on it."""
+LATE = timedelta(minutes=2)
+"""How old what nobody sends has to be before it is missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ async def _examine(store: Store, settings: Settings, *, is_embedded: bool) -> As
     async for one in _workers(store):
         yield one
     async for one in _workflows(store):
+        yield one
+    async for one in _notifications(store, is_embedded=is_embedded):
         yield one
 
 
@@ -136,3 +140,19 @@ async def _workflows(store: Store) -> AsyncIterator[Finding]:
     waiting = len(await store.approvals.list_pending(10_000)) + len(await store.questions.list_open(10_000))
     if waiting:
         yield Finding(FINE, f"{waiting} approval(s) and question(s) wait for a person: see `actum inbox`")
+
+
+async def _notifications(store: Store, *, is_embedded: bool) -> AsyncIterator[Finding]:
+    standing = await store.notifications.read_standing(LATE)
+    if standing.unattended:
+        yield Finding(
+            FINE if is_embedded else WARNING,
+            f"nobody is told: {standing.unattended} notification(s) wait, and no worker sends them",
+            "give the workers ACTUM_WEBHOOK_URL and ACTUM_WEBHOOK_SECRET, or ACTUM_APPRISE_URLS",
+        )
+    if standing.failing or standing.abandoned:
+        yield Finding(
+            WARNING,
+            f"{standing.failing} notification(s) could not be sent so far, and {standing.abandoned} were given up",
+            standing.error or "see the workers' logs",
+        )

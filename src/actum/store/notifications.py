@@ -52,6 +52,16 @@ class Conclusion:
     pause: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much nobody has tried to send, could not be sent so far, and was given up; `error` is the newest reason."""
+
+    unattended: int
+    failing: int
+    abandoned: int
+    error: str | None
+
+
 class Notifications:
     """The outbox of one database. Each method is the statement of its name."""
 
@@ -149,3 +159,10 @@ class Notifications:
         """Return what was to be told, newest first; all of it, or what is in one state."""
         rows = await self._pool.fetch(self._pool.statement("notifications", "list"), state=state, count=count)
         return [NotificationRow(**row) for row in rows]
+
+    async def read_standing(self, late: timedelta) -> Standing:
+        """Return how the outbox stands; what is younger than `late` is not missed yet."""
+        rows = await self._pool.fetch(
+            self._pool.statement("notifications", "read_standing"), late=late, now=self._pool.now()
+        )
+        return Standing(**rows[0])
