@@ -334,3 +334,56 @@ async def test_what_somebody_joins_while_the_plan_is_carried_out_is_left_standin
         ("make", "undone"),
         ("place", "left standing"),
     ]
+
+
+async def test_a_freeze_lets_an_undo_through_when_a_person_says_so(actum: Harness) -> None:
+    @contract(on_failure="rollback")
+    async def makes_and_waits() -> None:
+        await make("a")
+        await make("b")
+        await asyncio.sleep(10**6)
+
+    await actum.worker([makes_and_waits])
+    handle = await actum.start(makes_and_waits())
+    await approve_everything(actum, handle)
+    freeze_id, _ = await actum.reviewer.freezes.freeze("everything", reason="something is wrong")
+    await handle.roll_back("put it back first")
+    await actum.run_until_idle()
+    ((asked,), _) = await actum.inbox()
+    assert ("make.undo", 2, "freeze") == (asked.step, asked.tier, asked.rule)
+    assert ["make a", "make b"] == LOG
+    await actum.reviewer.approve(asked.id, "this one first")
+    await actum.run_until_idle()
+    assert ["make a", "make b", "undo b"] == LOG
+    ((second,), _) = await actum.inbox()
+    assert asked.id != second.id
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    actum.clock.advance("6s")
+    with pytest.raises(WorkflowFailed):
+        await handle.result(10)
+    assert ["make a", "make b", "undo b", "undo a"] == LOG
+    assert [] == (await actum.inbox())[0], "the question is withdrawn"
+
+
+async def test_an_undo_that_a_person_does_not_let_through_stops_the_rollback(actum: Harness) -> None:
+    @contract(on_failure="rollback")
+    async def makes_and_waits() -> None:
+        await make("a")
+        await asyncio.sleep(10**6)
+
+    await actum.worker([makes_and_waits])
+    handle = await actum.start(makes_and_waits())
+    await approve_everything(actum, handle)
+    freeze_id, _ = await actum.reviewer.freezes.freeze("everything", reason="something is wrong")
+    await handle.roll_back("put it back first")
+    await actum.run_until_idle()
+    ((asked,), _) = await actum.inbox()
+    await actum.reviewer.reject(asked.id, "leave it for the investigation")
+    await actum.run_until_idle()
+    row = await handle.row()
+    assert ("blocked", "undo_failed", ["make a"]) == (row.status, row.cause, LOG)
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    await handle.resume("investigated")
+    with pytest.raises(WorkflowFailed):
+        await handle.result(10)
+    assert ["make a", "undo a"] == LOG

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import BaseModel
 
-from actum.authoring.attempt import Attempt
+from actum.authoring.attempt import Attempt, refuse_usage
 from actum.authoring.call import Call
 from actum.authoring.effect import Effect
 from actum.engine.attempts import Tried, Try
@@ -75,7 +75,7 @@ class Answers:
 
     failed: Callable[[BaseException], None]
     free: Callable[[Ruling], None]
-    denied: Callable[[Ruling], None]
+    denied: Callable[[dict[str, Any], str], None]
     rejected: Callable[[str, str | None], None]
 
 
@@ -160,7 +160,7 @@ class Asking:
             preview_of(hook, self.effect.transactional, runner.worker.databases),
             args,
             kwargs,
-            Attempt(number=1, epoch=runner.epoch),
+            Attempt(number=1, epoch=runner.epoch, on_usage=refuse_usage),
             is_async=hook.is_async,
             limit=Limits.of(self.effect).attempt,
             limit_name="timeout.attempt",
@@ -219,7 +219,7 @@ class Asking:
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:
-            self._answers.denied(ruling)
+            self._answers.denied(*self._denial(ruling, shown))
             return
         if ruling.tier == 0:
             self._answers.free(ruling)
@@ -231,6 +231,18 @@ class Asking:
             self._answers.rejected(earlier[1], earlier[0])
         else:
             self._ask(ruling, target, subject)
+
+    def _denial(self, ruling: Ruling, shown: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return what the body is told of a denial, and the data of its event: the decision with what was seen."""
+        data = as_data(
+            kind=self.effect.kind,
+            reversibility=self.effect.reversibility,
+            environment=self._runner.worker.policing.environment,
+            facts=shown.get("facts"),
+            ruling={"tier": ruling.tier, "denied": True, "rules": ruling.rules, "why": ruling.whys},
+            policy=ruling.policy_hash.hex() if ruling.policy_hash else None,
+        )
+        return {"reason": f"{ruling.why} (rule {ruling.rule})"}, data
 
     # asking
 
@@ -325,15 +337,6 @@ class Asking:
             "escalate_to": [one.as_data() for one in ruling.escalation] or None,
             "remind_share": ruling.remind,
         }
-
-
-def denial(ruling: Ruling) -> tuple[dict[str, Any], str]:
-    """Return what a body is told of a denial, and the data of its event."""
-    data = as_data(
-        ruling={"tier": ruling.tier, "denied": True, "rules": ruling.rules, "why": ruling.whys},
-        policy=ruling.policy_hash.hex() if ruling.policy_hash else None,
-    )
-    return {"reason": f"{ruling.why} (rule {ruling.rule})"}, data
 
 
 def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:

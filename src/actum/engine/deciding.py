@@ -19,6 +19,7 @@ from actum.engine.log import Record
 from actum.engine.progress import Asked
 from actum.engine.reopening import edited
 from actum.engine.requesting import ApprovalExecution
+from actum.engine.undoing import UndoExecution
 from actum.errors import InvalidInput
 from actum.model.events import EventKind
 from actum.store.rows import MessageRow
@@ -60,11 +61,10 @@ def take_decision(runner: Runner, message: MessageRow) -> bool:
     runner.record(record)
     for one in (asked.asked_by, message.address):
         execution = runner.executions.get(one or "")
-        if isinstance(execution, ApprovalExecution | EffectExecution):
-            if edit is not None:
-                execution.ask_edited(message.address or "")
-            else:
-                execution.decided()
+        if isinstance(execution, ApprovalExecution | EffectExecution) and edit is not None:
+            execution.ask_edited(message.address or "")
+        elif isinstance(execution, ApprovalExecution | EffectExecution | UndoExecution):
+            execution.decided()
     return True
 
 

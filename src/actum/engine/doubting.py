@@ -81,7 +81,8 @@ class DoubtfulExecution(StepExecution):
 
     def outcome(self, kind: EventKind, outcome: str | None, snapshot: str, body: bytes) -> Record:
         """Return the record that it happened, with the move of its ledger entry."""
-        now = self.runner.now()
+        now, usage = self.runner.now(), self.close_attempt("completed")
+        us = max(now - self.progress.started_at, 0)
         return Record(
             kind,
             now,
@@ -89,7 +90,7 @@ class DoubtfulExecution(StepExecution):
             address=self.address,
             attempt=self.attempts,
             outcome=outcome,
-            data=f'{{"us":{max(now - self.progress.started_at, 0)}}}',
+            data=f'{{"us":{us}}}' if usage is None else as_data(us=us, usage=usage),
             snapshot=snapshot,
             argument_hash=self.request.argument_hash,
             body=body,
@@ -111,7 +112,7 @@ class DoubtfulExecution(StepExecution):
             self.runner.now(),
             attempt=self.attempts,
             reason=reason.value,
-            data=as_data(why=why, way=self.effect.way_out),
+            data=as_data(why=why, way=self.effect.way_out, usage=self.close_attempt(reason.value)),
             snapshot="error",
             argument_hash=self.request.argument_hash,
             body=body,
@@ -228,7 +229,7 @@ class DoubtfulExecution(StepExecution):
             attempt=self.attempts,
             outcome="did_not_happen",
             actor=actor,
-            data=as_data(why=message.reason if message else None),
+            data=as_data(why=message.reason if message else None, usage=self.close_attempt("did_not_happen")),
             ended=self._ended("failed"),
             received=message.id if message else None,
         )

@@ -16,7 +16,7 @@ import orjson
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.failures import encode_failure
-from actum.engine.asking import Answers, Asking, denial, key_of, withdraw
+from actum.engine.asking import Answers, Asking, key_of, withdraw
 from actum.engine.attempts import Tried
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
@@ -179,8 +179,8 @@ class EffectExecution(DoubtfulExecution):
             return
         self.runner.when_going(self._ask_anew)
 
-    def _denied(self, ruling: Ruling) -> None:
-        self.end_unstarted("denied", *denial(ruling))
+    def _denied(self, told: dict[str, Any], data: str) -> None:
+        self.end_unstarted("denied", told, data)
 
     def _rejected(self, reason: str, by: str | None) -> None:
         self.end_unstarted("rejected", {"reason": reason, "by": [by] if by else []})
@@ -295,6 +295,7 @@ class EffectExecution(DoubtfulExecution):
             deadline=base.deadline,
             approval=Approved(asked.voters, asked.rationale or "") if asked else None,
             on_heartbeat=base.on_heartbeat,
+            on_usage=base.on_usage,
         )
 
     def _tried(self, tried: Tried) -> None:
@@ -326,6 +327,7 @@ class EffectExecution(DoubtfulExecution):
         """The author says that it certainly did not happen: try again, or give up."""
         runner, now = self.runner, self.runner.now()
         reason = reason_of(error)
+        usage = self.close_attempt(reason.value)
         first = self.progress.first_started_at or self._started_at
         verdict = decide(
             retry=self.effect.retry,
@@ -343,6 +345,7 @@ class EffectExecution(DoubtfulExecution):
             now,
             attempt=self.attempts,
             reason=reason.value,
+            data=None if usage is None else as_data(usage=usage),
             snapshot="error",
             argument_hash=self.request.argument_hash,
             body=body,
@@ -351,7 +354,7 @@ class EffectExecution(DoubtfulExecution):
         if isinstance(verdict, Again):
             again_at = now + int(verdict.after / timedelta(microseconds=1))
             record.kind = K.ATTEMPT_FAILED
-            record.data = as_data(again_at=again_at, started=first)
+            record.data = as_data(again_at=again_at, started=first, usage=usage)
             self.progress.first_started_at, self.progress.failure = first, body
             self.due, self._then = again_at, self.intend
             self.record(record)

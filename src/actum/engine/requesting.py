@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from actum.authoring.call import Call
-from actum.engine.asking import Answers, Asking, denial, withdraw
+from actum.engine.asking import Answers, Asking, withdraw
 from actum.engine.execution import Execution
 from actum.engine.log import Record
 from actum.engine.progress import Asked
@@ -113,11 +113,11 @@ class ApprovalExecution(Execution):
         self._withdraw_rest()
         self._answer("rejected", {"reason": reason, "by": [by] if by else []})
 
-    def _denied(self, ruling: Ruling) -> None:
+    def _denied(self, told: dict[str, Any], data: str) -> None:
         if self._is_over:
             return
         self._withdraw_rest()
-        self._answer("denied", *denial(ruling))
+        self._answer("denied", told, data)
 
     def _answer(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
         self._is_over = True

@@ -146,8 +146,9 @@ class Rollback:
         self.due = None
         self._rows = {(row.kind, row.key, row.generation): row for row in rows}
         self._family = "{" + ",".join(map(str, (runner.workflow_id, *(child.id for child in children)))) + "}"
+        # What a person said about an undo waited for it to be there; while that is read, nothing is parked.
+        runner.outsiders.read_anyway()
         runner.guarded(self._start, rows, children)
-        runner.outsiders.read_anyway()  # what a person said about an undo waited for it to be there
         runner.consider()
 
     def _start(self, rows: list[StandingRow], children: list[ChildRow]) -> None:

@@ -22,6 +22,7 @@ from actum.machine.classify import classify
 from actum.machine.retry import Again, decide
 from actum.model.contract import Duration, Timeout, parse_duration
 from actum.model.events import EventKind, Reason
+from actum.model.usage import Usage, sum_usages
 from actum.outcomes import Unusable
 
 
@@ -67,6 +68,7 @@ class StepExecution(Execution):
     _try: Try | None = None
     _started_at = 0
     _decoded: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+    _usages: list[Usage] | None = None
 
     @property
     def step(self) -> Step[..., Any]:
@@ -91,7 +93,9 @@ class StepExecution(Execution):
         self.runner.when_durable(self._begin)
 
     def stop(self) -> None:
-        super().stop()
+        usage = self.close_attempt("abandoned")
+        data = None if usage is None else as_data(usage=usage)
+        self.record(Record(self.abandoned_kind, self.runner.now(), data=data))
         self.leave()
 
     def leave(self) -> None:
@@ -167,7 +171,19 @@ class StepExecution(Execution):
             previous=_previous(self.progress.failure),
             deadline=None if deadline is None else to_datetime(deadline),
             on_heartbeat=lambda _progress: beat() if beat is not None else None,
+            on_usage=self._note_usage,
         )
+
+    def _note_usage(self, usage: Usage) -> None:
+        """Take a report of the running attempt; from any thread."""
+        if self._usages is None:
+            self._usages = []
+        self._usages.append(usage)
+
+    def close_attempt(self, outcome: str) -> list[dict[str, Any]] | None:
+        """Return what the attempt that just ended used, for its event; None where nothing was reported."""
+        usages, self._usages = self._usages, None
+        return sum_usages(usages) if usages else None
 
     def _tried(self, tried: Tried) -> None:
         self._try = None
@@ -192,12 +208,13 @@ class StepExecution(Execution):
         except InvalidInput as error:
             self._failed(error, Reason.SCHEMA_INVALID)
             return
-        now = self.runner.now()
+        now, usage = self.runner.now(), self.close_attempt("completed")
+        us = now - self._started_at
         record = Record(
             EventKind.STEP_COMPLETED,
             now,
             attempt=self.attempts,
-            data=f'{{"us":{now - self._started_at}}}',
+            data=f'{{"us":{us}}}' if usage is None else as_data(us=us, usage=usage),
             snapshot="output",
             argument_hash=self.request.argument_hash,
             body=body,
@@ -234,6 +251,7 @@ class StepExecution(Execution):
 
     def _failed(self, error: BaseException, reason: Reason) -> None:
         runner, step, now = self.runner, self.step, self.runner.now()
+        usage = self.close_attempt(reason.value)
         first = self.progress.first_started_at or self._started_at
         verdict = decide(
             retry=step.retry,
@@ -250,6 +268,7 @@ class StepExecution(Execution):
             now,
             attempt=self.attempts,
             reason=reason.value,
+            data=None if usage is None else as_data(usage=usage),
             snapshot="error",
             argument_hash=self.request.argument_hash,
             body=body,
@@ -257,7 +276,7 @@ class StepExecution(Execution):
         if isinstance(verdict, Again):
             again_at = now + int(verdict.after / timedelta(microseconds=1))
             record.kind = EventKind.ATTEMPT_FAILED
-            record.data = as_data(again_at=again_at, started=first)
+            record.data = as_data(again_at=again_at, started=first, usage=usage)
             self.progress.first_started_at = first
             self.progress.failure, self.progress.failure_reason = body, reason.value
             self.progress.again_at, self.progress.attempts = again_at, self.attempts

@@ -11,12 +11,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from actum.authoring.failures import encode_failure
+from actum.engine.asking import withdraw
 from actum.engine.attempts import Tried
 from actum.engine.execution import as_data
 from actum.engine.log import Ended, Intent, Record
 from actum.engine.steps import reason_of
+from actum.engine.undo_asking import ask_for_undo
 from actum.engine.undo_doubting import DoubtfulUndo
 from actum.errors import NotDone
+from actum.machine.policy import STRICTEST
 from actum.machine.retry import Again
 from actum.model.events import EventKind, Reason
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from actum.engine.rollback import UndoRequest
 
 K = EventKind
+LOOK_AGAIN = 5_000_000
+"""Microseconds after which an undo that was held back is tried again."""
 
 
 class UndoExecution(DoubtfulUndo):
@@ -38,6 +43,12 @@ class UndoExecution(DoubtfulUndo):
         elif self.progress.again_at is not None and self.progress.again_at > self.runner.now():
             self.due, self._then = self.progress.again_at, self._intend
         else:
+            asked = self.progress.asked
+            if asked is not None and asked.ruling in (
+                "rejected",
+                "expired",
+            ):  # since then somebody resumed it
+                self.progress.asked = None
             self._intend()
 
     def found_started(self) -> None:
@@ -61,6 +72,8 @@ class UndoExecution(DoubtfulUndo):
 
     def _intend(self) -> None:
         request: UndoRequest = self.request
+        asked = self.progress.asked
+        let = asked if asked is not None and asked.ruling == "approved" and not asked.is_closed else None
         self.attempts += 1
         intent = Intent(
             mode="first" if self.progress.key is None else "again",
@@ -71,9 +84,9 @@ class UndoExecution(DoubtfulUndo):
             step=self.name,
             argument_hash=request.argument_hash,
             arguments=request.arguments,
-            tier=0,
-            approval_id=None,
-            action_hash=None,
+            tier=0 if let is None else STRICTEST,
+            approval_id=None if let is None else let.approval_id,
+            action_hash=None if let is None else let.action_hash,
             policy_hash=None,
             family=self.family if self.begins_undo else None,
         )
@@ -81,7 +94,7 @@ class UndoExecution(DoubtfulUndo):
             K.EFFECT_STARTED,
             self.runner.now(),
             attempt=self.attempts,
-            tier=0,
+            tier=intent.tier,
             data=as_data(
                 kind=request.kind,
                 key=request.key,
@@ -95,6 +108,9 @@ class UndoExecution(DoubtfulUndo):
 
     def intended(self, record: Record) -> None:
         """The undo may happen from here on."""
+        asked = self.progress.asked
+        if asked is not None and asked.ruling is None:  # the freeze was lifted before anybody decided
+            withdraw(self.runner, self.progress, self.address, self.name)
         self.begins_undo = False
         self.progress.key, self.progress.generation = self.request.key, self.request.generation
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
@@ -106,12 +122,39 @@ class UndoExecution(DoubtfulUndo):
     def refused(self, why: str) -> None:
         """The ledger refused the undo: somebody holds the effect by now, or is at it, or a freeze holds it back."""
         self.attempts -= 1
-        if why == "held":
-            self.on_held()
-            return
-        self.needs, self._then = why, self._intend
-        self.due = self.runner.now() + 5_000_000
+        match why:
+            case "held":
+                self.on_held()
+            case "frozen":
+                if self.progress.asked is None or self.progress.asked.is_closed:
+                    ask_for_undo(self)
+                self._wait_for("approval")
+            case "approval" | "expired":
+                self.progress.asked = None
+                self._wait_for("freeze")
+            case _:
+                self._wait_for(why)
+
+    def _wait_for(self, what: str) -> None:
+        """Try again in a while, or when somebody decides."""
+        self.needs, self._then = what, self._intend
+        self.due = self.runner.now() + LOOK_AGAIN
         self.runner.consider()
+
+    def decided(self) -> None:
+        """A person lets the undo through although a freeze holds it back, or does not."""
+        asked = self.progress.asked
+        if asked is None or self.is_active or self.progress.is_started:
+            return
+        self.needs, self.due, self._then = None, None, None
+        if asked.ruling is None:
+            self._wait_for("approval")
+        elif asked.ruling == "approved":
+            self._intend()
+        else:
+            self.on_failed(
+                f"{self.name} at {self.address} was {asked.ruling}: {asked.rationale or 'no reason'}"
+            )
 
     # attempt
 

@@ -164,7 +164,7 @@ judged as materialized (
                    then 'approval'
                when a.id is not null and a.used_at is null
                     and a.expires_at <= coalesce(:now::timestamptz, clock_timestamp()) then 'expired'
-               when i.mode <> 'join' and exists (
+               when i.mode <> 'join' and not (a.id is not null and i.kind like '%.undo') and exists (
                         select from actum.freezes f
                          where f.ended_at is null
                            and f.mode = 'deny'
