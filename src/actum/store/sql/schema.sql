@@ -195,6 +195,7 @@ create table actum.approvals (
 create index approvals_pending on actum.approvals (asked_at) where ruling is null and closed is null;
 create index approvals_workflow on actum.approvals (workflow_id);
 create index approvals_batch on actum.approvals (batch_id) where batch_id is not null;
+create index approvals_kind on actum.approvals (kind, id);
 
 -- One vote for each person: neither cast twice, nor counted twice through a delegate.
 create table actum.votes (
