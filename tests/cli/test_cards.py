@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from actum.cli.card import must_confirm, ways, write_card
 from actum.cli.text import measure, neutral
 from actum.client.cards import Card, Check, Need
+from actum.client.oddities import say_number
 from actum.client.reasons import Reason
+from actum.client.reviews import sum_up
 from actum.store.rows import ApprovalRow, InquiryRow, VoteRow
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -184,6 +186,16 @@ def test_what_is_unknown_counts_as_final_and_a_batch_item_is_not_typed() -> None
     assert must_confirm(replace(CARD, reversibility="unknown"))
     assert not must_confirm(replace(CARD, reversibility="undoable"))
     assert not must_confirm(replace(CARD, approval=row(tier=1)))
+
+
+def test_sums_are_exact_and_never_add_currencies() -> None:
+    facts = [
+        {"amount_minor": 1_234_567, "currency": "EUR", "rows": 1, "is_new": True},
+        {"amount_minor": 5, "currency": "JPY", "rows": 2, "rate": "0.1"},
+    ]
+    sums = sum_up([replace(CARD, facts=one) for one in facts])
+    assert {"amount_minor EUR": 1_234_567, "amount_minor JPY": 5, "rows": 3} == sums
+    assert ["1234567", "0.3", "-2"] == [say_number(one) for one in (1_234_567.0, 0.1 + 0.2, -2)]
 
 
 HOSTILE = "\x1b[2Jok\x9b31m \u202egnp.exe\u2028\u200b\ufeff\u3164"

@@ -14,7 +14,7 @@ import actum as a
 from actum.client.cards import Card, count_words, describe_seen, read_card, read_checks
 from actum.client.edits import edit_arguments
 from actum.client.oddities import Asked, find_oddities
-from actum.client.reviews import choose_sample, read_review, sum_up
+from actum.client.reviews import choose_sample, read_review
 from actum.errors import InvalidInput, NotFound
 from actum.machine.policy import parse_policy
 from actum.outcomes import Preview
@@ -233,7 +233,6 @@ def test_words_are_counted_and_kept_with_what_stayed_folded() -> None:
     assert 3 == count_words(["one  two", "—", "+3"])
     assert "card, 3 words" == describe_seen(3)
     assert "card, 3 words, 12 lines folded" == describe_seen(3, 12)
-    assert {} == sum_up([])
 
 
 @pytest.mark.parametrize("checks", [None, "tests: failed", 7, {"a": 1}])

@@ -27,7 +27,8 @@ def next_commands(facts: Facts) -> list[str]:
     found: list[str] = []
     for approval in facts.approvals:
         if approval.state == "pending":
-            found.append(f"actum approve {short(approval.id)} --reason '…'")
+            confirm = " --confirm '…'" if approval.tier == 2 and _is_final(facts, approval.step) else ""
+            found.append(f"actum approve {short(approval.id)}{confirm} --reason '…'")
             found.append(f"actum reject {short(approval.id)} --reason '…'")
     for question in facts.questions:
         if question.answered_at is None and question.closed_at is None:
@@ -54,6 +55,14 @@ def next_commands(facts: Facts) -> list[str]:
     elif row.status != Status.BLOCKED:
         found.append(f"actum pause {name}")
     return [*found, f"actum cancel {name}"]
+
+
+def _is_final(facts: Facts, name: str) -> bool:
+    """Whether nothing is declared that would put a step back."""
+    steps = facts.document.get("steps", [])
+    return not any(
+        one.get("reversibility") in ("undoable", "compensable") for one in steps if one["name"] == name
+    )
 
 
 def _ways_on(facts: Facts, name: str) -> list[str]:

@@ -19,6 +19,7 @@ from actum.cli.text import columns, local, neutral, since, table
 from actum.client import Client
 from actum.client.cards import Card
 from actum.client.finding import find_batch
+from actum.client.oddities import say_number
 from actum.client.reviews import Review, read_review
 from actum.errors import InvalidInput, NotPossible
 from actum.model.ids import short
@@ -239,7 +240,9 @@ def _head(sheet: Sheet, found: Review, now: datetime) -> None:
     for card in found.cards[:1]:
         for reason in card.reasons:
             sheet.tell("Why asked", f"{neutral(reason.why)} (rule {neutral(reason.rule)})")
-    sheet.tell("Together", ", ".join(f"{neutral(name)} = {total:g}" for name, total in found.sums.items()))
+    sheet.tell(
+        "Together", ", ".join(f"{neutral(name)} = {say_number(total)}" for name, total in found.sums.items())
+    )
     sheet.tell("Asked", since(batch.opened_at, now))
     expiry = min((c.approval.expires_at for c in found.open_cards if c.approval.expires_at), default=None)
     if expiry is not None:

@@ -51,7 +51,12 @@ def find_oddities(now: Asked, earlier: Sequence[Asked]) -> tuple[str, ...]:
 
 def is_amount(value: object) -> bool:
     """Whether a fact is a number that can be compared and added up."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def say_number(value: float) -> str:
+    """Return a number as people read it: whole ones whole, others with what six places leave of them."""
+    return f"{int(value)}" if value == int(value) else f"{round(value, 6)}"
 
 
 def _odd_number(name: str, value: object, others: Sequence[object]) -> str:
@@ -60,9 +65,9 @@ def _odd_number(name: str, value: object, others: Sequence[object]) -> str:
         return ""
     middle, most = median(numbers), max(numbers)
     if value > FAR * max(middle, 1.0):
-        return f"{name} = {value} is far beyond the median of the last {len(numbers)}, {middle:g}"
+        return f"{name} = {value} is far beyond the median of the last {len(numbers)}, {say_number(middle)}"
     if value > most and value > 2 * middle:
-        return f"{name} = {value} is more than in any of the last {len(numbers)}: the most was {most:g}"
+        return f"{name} = {value} is more than in any of the last {len(numbers)}: the most was {say_number(most)}"
     return ""
 
 

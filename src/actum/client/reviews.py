@@ -83,11 +83,13 @@ async def read_review(store: Store, batch: BatchRow) -> Review:
 
 
 def sum_up(cards: Sequence[Card]) -> dict[str, float]:
-    """Return the sum of each amount among the facts of `cards`, by its name."""
+    """Return the sum of each amount among the facts of `cards`, by its name; amounts of money by currency too."""
     sums: dict[str, float] = {}
     for card in cards:
+        currency = card.facts.get("currency")
         for name, amount in card.amounts.items():
-            sums[name] = sums.get(name, 0) + amount
+            whole = f"{name} {currency}" if isinstance(currency, str) and name.startswith("amount") else name
+            sums[whole] = sums.get(whole, 0) + amount
     return dict(sorted(sums.items()))
 
 
