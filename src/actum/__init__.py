@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actum.authoring.question import ask
     from actum.authoring.signals import Signal
     from actum.authoring.step import step
+    from actum.authoring.usage import report_usage
     from actum.client import Client
     from actum.client.run import arun, run
     from actum.engine.worker import Worker
@@ -67,6 +68,7 @@ __all__ = [
     "effect",
     "now",
     "random",
+    "report_usage",
     "request_approval",
     "run",
     "step",
@@ -83,6 +85,7 @@ _HOMES = {
     "actum.authoring.question": ("ask",),
     "actum.authoring.signals": ("Signal",),
     "actum.authoring.step": ("step",),
+    "actum.authoring.usage": ("report_usage",),
     "actum.client": ("Client",),
     "actum.client.run": ("arun", "run"),
     "actum.engine.worker": ("Worker",),

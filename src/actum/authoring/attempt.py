@@ -9,11 +9,24 @@ from datetime import datetime
 
 from actum.authoring.failures import Failure
 from actum.errors import OutsideWorkflow
+from actum.model.usage import Usage
 from actum.outcomes import Approved, NotNeeded, Unusable
 
 
 def _unheard(progress: object) -> None:
     """Take a heartbeat where nobody watches for stalls."""
+
+
+def _uncounted(usage: Usage) -> None:
+    """Take a report of usage where nobody counts, as in a unit test."""
+
+
+def refuse_usage(usage: Usage) -> None:
+    """Refuse a report of usage in a preview: its facts come from code."""
+    raise OutsideWorkflow(
+        "report_usage() was called in a preview, whose facts come from code and never from a model: "
+        "use the model in a step before the effect, and report it there"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class Attempt:
     deadline: datetime | None = None
     approval: Approved | NotNeeded | None = None
     on_heartbeat: Callable[[object], None] = field(default=_unheard, repr=False, compare=False)
+    on_usage: Callable[[Usage], None] = field(default=_uncounted, repr=False, compare=False)
 
     def heartbeat(self, progress: object = None) -> None:
         """Say that this attempt is alive, with JSON for the people who watch; needed only under `Timeout(stall=…)`."""

@@ -67,7 +67,9 @@ class TransactionalExecution(EffectExecution):
             self.leave()
             self._not_done(error)
             return
+        reported = self._usages
         record = self.outcome(K.EFFECT_SUCCEEDED, None, "output", body)
+        self._usages = reported  # still to be told if the transaction does not commit
         record.carrier = self._carried.transaction if self._carried is not None else None
         self._is_busy = self._is_committing = True
         self.runner.intend(self, record)
@@ -77,6 +79,7 @@ class TransactionalExecution(EffectExecution):
             super().intended(record)
             return
         self._is_busy = self._is_committing = False
+        self._usages = None
         self.progress.is_started = False
         self.show(record, "completed", record.body)
 
