@@ -165,8 +165,10 @@ async def test_an_approval_that_stands_alone_is_told_once_signed_and_without_its
     actum: Harness,
 ) -> None:
     (approval_id,) = await ask(actum, writes("\x1b[2Jsecret\u202e", 500))
-    assert {} == await told(actum), "a grant or a batch may still take it"
+    attendant = Attendant(actum.store)
+    assert 0 == await attendant.attend_once(), "a grant or a batch may still take it"
     actum.clock.advance("4s")
+    assert [1, 0] == [await attendant.attend_once(), await attendant.attend_once()]
     assert [f"approval/{approval_id}"] == [*await told(actum)] == [*await told(actum)]
     async with receiving() as receiver:
         notifier = Notifier(actum.store, [receiver.channel()], "https://console.example/actum/")
@@ -371,6 +373,8 @@ def test_a_worker_whose_channel_cannot_be_used_says_so_before_it_starts() -> Non
     settings = Settings.read({"ACTUM_APPRISE_URLS": "json://localhost"})
     with pytest.raises(InvalidSettings, match=r"pip install 'actum\[notify\]'"):
         Worker([writes], settings=settings)
+    with pytest.raises(InvalidSettings, match="needs webhook_secret"):
+        channels_of(replace(Settings.read({}), webhook_url="https://x.example/"))
     assert [] == channels_of(Settings.read({}))
 
 

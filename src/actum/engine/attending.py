@@ -7,16 +7,20 @@ the process dies, another worker's pass does it; a decision that comes too late 
 from __future__ import annotations
 
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import orjson
 
 from actum.machine.batches import Close, OpenBatch, consider_closing
 from actum.store.batches import BatchRow
+from actum.store.notifications import TOLD_WITHIN
 from actum.store.store import Store
 
 ALONE_AFTER = timedelta(seconds=3)
 """How long an approval may look for a grant or a batch before people are told of it by itself."""
+RECENT, LOOK_BACK_EVERY = timedelta(minutes=10), 60.0
+"""What most passes look through for news, and seconds between two that look through everything that may be told."""
 
 
 class Attendant:
@@ -24,6 +28,7 @@ class Attendant:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._looked_back: float | None = None
 
     async def attend_once(self) -> int:
         """End or escalate what has expired, close the batches that are due and have people told; return how many."""
@@ -33,10 +38,19 @@ class Attendant:
 
     async def tell_once(self) -> int:
         """Keep in the outbox what waits for people and is not there yet, reminders too; return how many."""
+        no_older = self._look_back()
         reminded = await self._store.approvals.remind()
-        alone = await self._store.notifications.tell_approvals(ALONE_AFTER)
-        batches = await self._store.notifications.tell_batches()
+        alone = await self._store.notifications.tell_approvals(ALONE_AFTER, no_older)
+        batches = await self._store.notifications.tell_batches(no_older)
         return len(reminded) + len(alone) + len(batches)
+
+    def _look_back(self) -> timedelta:
+        """Return how far this pass looks back: a long inbox is not compared with the whole outbox at every pass."""
+        now = monotonic()
+        if self._looked_back is not None and now - self._looked_back < LOOK_BACK_EVERY:
+            return RECENT
+        self._looked_back = now
+        return TOLD_WITHIN
 
     async def close_batches_once(self) -> int:
         """Close every batch whose window is over, which is full, or for which everybody waits."""

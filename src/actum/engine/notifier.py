@@ -17,6 +17,7 @@ from typing import Protocol
 from actum.engine.apprise import Apprise
 from actum.engine.notices import Message, compose
 from actum.engine.webhook import Webhook
+from actum.errors import InvalidSettings
 from actum.settings import Settings
 from actum.store.notifications import Conclusion, NotificationRow
 from actum.store.store import Store
@@ -46,7 +47,11 @@ class Channel(Protocol):
 def channels_of(settings: Settings) -> list[Channel]:
     """Return the channels that are set; raises InvalidSettings for one that cannot be used."""
     channels: list[Channel] = []
-    if settings.webhook_url and settings.webhook_secret:
+    if settings.webhook_url:
+        if not settings.webhook_secret:
+            raise InvalidSettings(
+                "webhook_url needs webhook_secret, with which every message is signed: give both"
+            )
         channels.append(Webhook(settings.webhook_url, settings.webhook_secret))
     channels += [Apprise(url, number) for number, url in enumerate(settings.apprise_urls, start=1)]
     return channels
@@ -67,7 +72,7 @@ class Notifier:
         await self._prune()
         if not self._channels:
             return 0
-        await self._notifications.drop_needless()
+        await self._notifications.drop_needless(NEWS)
         rows = await self._notifications.claim(patience=PATIENCE, no_older=NEWS)
         if rows:
             await self._notifications.conclude(await asyncio.gather(*(self._send(row) for row in rows)))

@@ -96,29 +96,29 @@ class Notifications:
         )
         return bool(rows)
 
-    async def tell_approvals(self, alone_after: timedelta) -> list[str]:
+    async def tell_approvals(self, alone_after: timedelta, no_older: timedelta = TOLD_WITHIN) -> list[str]:
         """Keep that approvals wait which have stood alone for so long; return their keys."""
         rows = await self._pool.fetch(
             self._pool.statement("notifications", "tell_approvals"),
             alone_after=alone_after,
-            no_older=TOLD_WITHIN,
+            no_older=no_older,
             now=self._pool.now(),
         )
         return [row["key"] for row in rows]
 
-    async def tell_batches(self) -> list[str]:
+    async def tell_batches(self, no_older: timedelta = TOLD_WITHIN) -> list[str]:
         """Keep that closed batches wait; return their keys."""
         rows = await self._pool.fetch(
             self._pool.statement("notifications", "tell_batches"),
-            no_older=TOLD_WITHIN,
+            no_older=no_older,
             now=self._pool.now(),
         )
         return [row["key"] for row in rows]
 
-    async def drop_needless(self) -> list[str]:
+    async def drop_needless(self, no_older: timedelta) -> list[str]:
         """Mark what was decided before it left; return the keys."""
         rows = await self._pool.fetch(
-            self._pool.statement("notifications", "drop_needless"), now=self._pool.now()
+            self._pool.statement("notifications", "drop_needless"), no_older=no_older, now=self._pool.now()
         )
         return [row["key"] for row in rows]
 

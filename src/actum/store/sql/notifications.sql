@@ -8,7 +8,7 @@ returning key;
 
 -- name: tell_approvals
 -- Keeps that open approvals wait which stand alone, in no batch and under no grant. Called by the Attendant.
--- What is older than rows are kept would be told anew, so it is left out.
+-- What is older than rows are kept would be told anew, so `no_older` is less than that.
 insert into actum.notifications
 select n.*
   from actum.approvals a
@@ -45,6 +45,7 @@ update actum.notifications n
    set state = 'needless',
        ended_at = coalesce(:now::timestamptz, now())
  where n.state = 'unsent'
+   and n.due_at > coalesce(:now::timestamptz, now()) - :no_older::interval
    and n.kind in ('approval', 'batch', 'reminder', 'escalation')
    and not exists (select from actum.approvals a where a.id = n.about and a.ruling is null and a.closed is null)
    and not exists (select from actum.approvals a where a.batch_id = n.about and a.ruling is null and a.closed is null)
@@ -59,7 +60,8 @@ update actum.notifications n
            select d.key
              from actum.notifications d
             where d.state = 'unsent'
-              and d.due_at <= coalesce(:now::timestamptz, now())
+              and d.due_at between coalesce(:now::timestamptz, now()) - :no_older::interval
+                               and coalesce(:now::timestamptz, now())
               and d.created_at > coalesce(:now::timestamptz, now()) - :no_older::interval
             order by d.due_at
             limit :count::int
