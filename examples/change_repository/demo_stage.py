@@ -19,6 +19,7 @@ from actum.client import Handle
 from actum.client.reviews import read_review
 from actum.model.ids import short
 from actum.store.approvals import Ruled
+from actum.store.batches import BatchRow
 from actum.store.rows import ApprovalRow
 
 R = TypeVar("R")
@@ -134,17 +135,20 @@ class Stage:
         """Decide each batch that nothing more can join, because its workflows wait for it; leave others for later."""
         mine = {one.batch_id for one in shared}
         for batch in await self.reviewer.store.batches.list():
-            if batch.id not in mine or not (batch.all_parked or batch.closed_at):
-                continue
-            say(f"one card for {batch.count} changes, as `actum review` shows it:")
-            await show("review", short(batch.id))
-            found = await read_review(self.reviewer.store, batch)
-            verdicts = [
-                Ruled(card.approval.id, "approved", READ_TOGETHER, card.approval.action_hash)
-                for card in found.open_cards
-            ]
-            await self.reviewer.approvals.decide_many(verdicts)
-            say(f"{len(verdicts)} approved by {self.reviewer.actor}: {READ_TOGETHER}")
+            if batch.id in mine and (batch.all_parked or batch.closed_at):
+                await self.decide_batch(batch)
+
+    async def decide_batch(self, batch: BatchRow) -> None:
+        """Show a batch on one card, and approve what is open of it."""
+        say(f"one card for {batch.count} changes, as `actum review` shows it:")
+        await show("review", short(batch.id))
+        found = await read_review(self.reviewer.store, batch)
+        verdicts = [
+            Ruled(card.approval.id, "approved", READ_TOGETHER, card.approval.action_hash)
+            for card in found.open_cards
+        ]
+        await self.reviewer.approvals.decide_many(verdicts)
+        say(f"{len(verdicts)} approved by {self.reviewer.actor}: {READ_TOGETHER}")
 
 
 def say(text: str) -> None:

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from actum import Worker
+from actum.authoring.contract import Contract
 
 from .workflow import apply_change, change_repositories, change_repository, release_change
 
-CONTRACTS = [change_repositories, change_repository, release_change]
+CONTRACTS: list[Contract[..., Any]] = [change_repositories, change_repository, release_change]
 
 
 def note(log: Path, step: str, repository: str) -> None:

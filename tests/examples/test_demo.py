@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ import pytest
 from actum import Client
 from actum.machine.policy import DEV_POLICY, parse_policy
 from actum.settings import Settings
+from actum.store.batches import BatchRow
+from change_repository.demo_proof import count_rulings
+from change_repository.demo_stage import Stage
+from change_repository.records import Task
+from change_repository.ruled import rule_by_own_policy
+from change_repository.sample_repository import make_small_repository
+from change_repository.small_samples import UNTIDY
+from change_repository.workflow import change_repositories
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +57,14 @@ KNOWN = {
     "operations": 5,
     "tiers": {"0": 1, "1": 3, "2": 1},
 }
+
+
+def count_branches(top: Path) -> int:
+    """Return how many branches there are beside the main one, each one commit ahead of it."""
+    names = git(top, "branch", "--format=%(refname:short)").split()
+    ahead = [git(top, "rev-list", "--count", f"main..{name}").strip() for name in names if name != "main"]
+    assert {"1"} >= set(ahead)
+    return len(ahead)
 
 
 @pytest.mark.crash
@@ -90,6 +107,41 @@ async def check_against_database(client: Client, last: dict[str, Any]) -> None:
         top, _, branch = json.loads(one.preview or "")["target"].rpartition("@")
         assert ["main", branch] == sorted(git(Path(top), "branch", "--format=%(refname:short)").split())[::-1]
         assert f"Actum-Operation: {one.key}" in git(Path(top), "log", "-1", branch)
+
+
+class Deserted(Stage):
+    """A stage on which the worker is killed while the card is in front of the reviewer."""
+
+    async def decide_batch(self, batch: BatchRow) -> None:
+        assert self.worker is not None
+        self.worker.kill()
+        self.worker.wait()
+        await super().decide_batch(batch)
+
+
+@pytest.mark.crash
+async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_has_nothing_asked_or_done_twice(
+    actum_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTUM_DATABASE_URL", actum_dsn)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "examples"))
+    tops = [make_small_repository(tmp_path / name, files) for name, files in UNTIDY.items()]
+    (tmp_path / "died-after-commit").touch()  # so no worker dies of itself
+    async with Client.open(actor="user:author") as client, Client.open(actor="user:reviewer") as reviewer:
+        await rule_by_own_policy(client)
+        stage = Deserted(client, reviewer, tmp_path)
+        try:
+            summaries = await stage.run(change_repositories([Task(repository=str(top)) for top in tops]))
+        finally:
+            stage.stop()
+        assert (["committed"] * 3, 1) == ([one.outcome for one in summaries], stage.kills)
+        assert [1, 1, 1] == [count_branches(top) for top in tops]
+        assert ["used"] * 3 == [one.state for one in await client.store.approvals.list_of(stage.started)]
+        rulings = await count_rulings(client, stage.started)
+        assert {"prompts": 1, "operations": 3, "tiers": {"0": 0, "1": 3, "2": 0}} == rulings
+        runs = Counter((note["step"], note["repository"]) for note in stage.begun())
+        assert {1} == set(runs.values())
+        assert 2 == len({note["pid"] for note in stage.begun()})
 
 
 @pytest.mark.crash
