@@ -76,6 +76,11 @@ async def test_the_demo_asks_twice_for_five_repositories_kills_its_worker_twice_
     last = json.loads(done.stdout.splitlines()[-1])
     assert {*KNOWN, "workflow_id", "branch"} == set(last)
     assert KNOWN == {name: last[name] for name in KNOWN}
+    stated = next(
+        line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith('{"workf')
+    )
+    assert KNOWN.items() <= json.loads(stated).items()
+    assert list(last) == list(json.loads(stated))
     assert last["branch"].startswith("actum/")
     for words in ("3 of 3 items are open", "TIER 2, DECIDED ALONE", "Timeline", "Proof", "user:reviewer  2"):
         assert words in done.stdout
