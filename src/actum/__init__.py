@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from actum.client.run import arun, run
     from actum.engine.worker import Worker
     from actum.errors import Fatal, NotApproved, NotDone, RollBack, StepFailed, WorkflowFailed
+    from actum.model.budget import Budget, Spending
     from actum.model.contract import Owner, Retry, Timeout
+    from actum.model.slo import Slo
     from actum.outcomes import (
         Approved,
         Expired,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Approved",
+    "Budget",
     "Call",
     "Client",
     "Expired",
@@ -54,6 +57,8 @@ __all__ = [
     "Retry",
     "RollBack",
     "Signal",
+    "Slo",
+    "Spending",
     "StepFailed",
     "Timeout",
     "Unknown",
@@ -90,7 +95,9 @@ _HOMES = {
     "actum.client.run": ("arun", "run"),
     "actum.engine.worker": ("Worker",),
     "actum.errors": ("Fatal", "NotApproved", "NotDone", "RollBack", "StepFailed", "WorkflowFailed"),
+    "actum.model.budget": ("Budget", "Spending"),
     "actum.model.contract": ("Owner", "Retry", "Timeout"),
+    "actum.model.slo": ("Slo",),
     "actum.outcomes": (
         "Approved",
         "Expired",

@@ -17,7 +17,9 @@ from actum.authoring.names import check_name, name_of
 from actum.authoring.payload import Codec
 from actum.authoring.step import Step
 from actum.errors import ActumError, InvalidContract, NotFound
+from actum.model.budget import Budget
 from actum.model.contract import Duration, Owner, parse_duration
+from actum.model.slo import Slo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +45,8 @@ class Contract(Generic[P, R]):
         on_failure: OnFailure | None = None,
         deadline: Duration | None = None,
         queue: str = "default",
+        budget: Budget | Sequence[Budget] | None = None,
+        slo: Slo | None = None,
         steps: Sequence[AnyStep] | None = None,
         changes: Sequence[str] = (),
         name: str | None = None,
@@ -56,7 +60,9 @@ class Contract(Generic[P, R]):
         self.owner = _checked_owner(self.name, owner)
         self._chosen: OnFailure | None = _checked_failure(self.name, on_failure)
         self.deadline: timedelta | None = None if deadline is None else parse_duration(deadline)
+        self.slo = _checked_slo(self.name, slo)
         self.queue = check_name(f"the queue of {self.name}", queue)
+        self.budgets = _checked_budgets(self.name, budget)
         self.changes = _checked_changes(self.name, changes)
         self.codec = Codec(function, self.name)
         self._given = None if steps is None else self._checked_steps(steps)
@@ -164,6 +170,8 @@ def contract(
     on_failure: OnFailure | None = None,
     deadline: Duration | None = None,
     queue: str = "default",
+    budget: Budget | Sequence[Budget] | None = None,
+    slo: Slo | None = None,
     steps: Sequence[AnyStep] | None = None,
     changes: Sequence[str] = (),
     name: str | None = None,
@@ -176,6 +184,8 @@ def contract(
     on_failure: OnFailure | None = None,
     deadline: Duration | None = None,
     queue: str = "default",
+    budget: Budget | Sequence[Budget] | None = None,
+    slo: Slo | None = None,
     steps: Sequence[AnyStep] | None = None,
     changes: Sequence[str] = (),
     name: str | None = None,
@@ -183,7 +193,7 @@ def contract(
     """Make a contract of a coroutine function: the body of a durable workflow.
 
     `on_failure` must be chosen by a contract with effects. `deadline` bounds the whole workflow, waiting included.
-    `queue` is where its workflows wait. `steps` names what the body may await; without it they are found from the
+    `queue` is where its workflows wait. `budget` is what it may use, one or several. `slo` is what its owner promises about it. `steps` names what the body may await; without it they are found from the
     code. `changes` are the names that `changed(…)` asks about. Raises InvalidContract for anything that cannot be
     meant: at once for what is written here, at first use for what is read from the code.
 
@@ -198,6 +208,8 @@ def contract(
             on_failure=on_failure,
             deadline=deadline,
             queue=queue,
+            budget=budget,
+            slo=slo,
             steps=steps,
             changes=changes,
             name=name,
@@ -212,12 +224,29 @@ def _checked_owner(name: str, owner: object) -> Owner | None:
     raise InvalidContract(f'{name}: owner={owner!r} is none: write Owner(team="platform", …)')
 
 
+def _checked_slo(name: str, slo: object) -> Slo | None:
+    if slo is None or isinstance(slo, Slo):
+        return slo
+    raise InvalidContract(f"{name}: slo={slo!r} promises nothing: write Slo(completion=0.99, …)")
+
+
 def _checked_failure(name: str, on_failure: OnFailure | None) -> OnFailure | None:
     if on_failure not in (None, "rollback", "hold", "fail"):
         raise InvalidContract(
             f'{name}: on_failure={on_failure!r} is none: choose "rollback", "hold" or "fail"'
         )
     return on_failure
+
+
+def _checked_budgets(name: str, budget: Any) -> tuple[Budget, ...]:
+    budgets = tuple(budget) if isinstance(budget, Sequence) else () if budget is None else (budget,)
+    for one in budgets:
+        if not isinstance(one, Budget):
+            raise InvalidContract(f'{name}: budget={one!r} is none: write Budget(tokens=200_000, per="day")')
+    scopes = [(one.per, one.team) for one in budgets]
+    if len(set(scopes)) != len(scopes):
+        raise InvalidContract(f"{name} has two budgets for the same: put their limits into one Budget(…)")
+    return budgets
 
 
 def _checked_changes(name: str, changes: Sequence[str]) -> tuple[str, ...]:

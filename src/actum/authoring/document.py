@@ -11,6 +11,7 @@ import orjson
 
 from actum.authoring.effect import Effect
 from actum.authoring.step import Step
+from actum.model.budget import as_texts
 from actum.model.contract import Duration, Retry, Timeout, parse_duration
 
 if TYPE_CHECKING:
@@ -27,11 +28,18 @@ def describe(contract: Contract[..., Any], runbook: str | None = None) -> dict[s
         "name": contract.name,
         "about": contract.function.__doc__ or "",
         "owner": owner
-        and {"team": owner.team, "escalation": list(owner.escalation), "runbook": owner.runbook},
+        and {
+            "team": owner.team,
+            "escalation": list(owner.escalation),
+            "runbook": owner.runbook,
+            "quiet_hours": owner.quiet_hours,
+        },
         "runbook": runbook,
         "on_failure": contract.on_failure,
         "deadline": _seconds(contract.deadline),
         "queue": contract.queue,
+        "budgets": [budget.as_data() for budget in contract.budgets],
+        "slo": contract.slo and contract.slo.as_document(),
         "changes": sorted(contract.changes),
         "input": contract.codec.input_schema(),
         "output": contract.codec.output_schema(),
@@ -63,6 +71,7 @@ def _step(one: Step[..., Any] | Contract[..., Any]) -> dict[str, Any]:
         "about": one.__doc__ or "",
         "timeout": _timeout(one.timeout),
         "retry": _retry(one.retry),
+        "spends": one.spends and as_texts(one.spends.amounts),
         "hooks": sorted(one.hooks),
         "input": one.codec.input_schema(),
         "output": one.codec.output_schema(),

@@ -12,6 +12,7 @@ from actum.authoring.names import check_kind
 from actum.authoring.step import Step, as_timeout
 from actum.errors import InvalidContract, InvalidInput
 from actum.machine.keys import validate_key
+from actum.model.budget import Spending
 from actum.model.contract import Duration, Retry, Timeout, parse_duration
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
 
@@ -43,9 +44,10 @@ class Effect(Step[P, R]):
         settle_after: Duration = DEFAULT_SETTLE_AFTER,
         timeout: Duration | Timeout | None = None,
         retry: Retry | None = None,
+        spends: Spending | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(function, retry=retry, name=name)
+        super().__init__(function, retry=retry, spends=spends, name=name)
         self.kind = check_kind(kind)
         self.timeout = as_timeout(self.name, timeout, DEFAULT_EFFECT_TIMEOUT)
         self.in_doubt: Literal["ask", "repeat"] = _checked_doubt(self.name, in_doubt)
@@ -178,6 +180,7 @@ def effect(
     settle_after: Duration = DEFAULT_SETTLE_AFTER,
     timeout: Duration | Timeout | None = None,
     retry: Retry | None = None,
+    spends: Spending | None = None,
     name: str | None = None,
 ) -> EffectDecorator:
     """Make an effect of a function; `kind`, such as `"git.commit"`, is what policy speaks about.
@@ -187,8 +190,8 @@ def effect(
     `transactional` has the body's rows and its outcome commit together: True in the engine's own database, or a
     `actum.sql.Database`; the body writes through `actum.sql.connection()`, and whatever it raises has not happened.
     `settle_after` is how long after its time-out a request may still arrive (30 seconds by default). `editable`
-    names the parameters an approver may change. `timeout` is per attempt, 1 minute when omitted. Raises
-    InvalidContract for anything that cannot be meant.
+    names the parameters an approver may change. `timeout` is per attempt, 1 minute when omitted. `spends` is what an
+    attempt will use, reserved from the contract's budgets before its intent. Raises InvalidContract for anything that cannot be meant.
 
         @effect("mail.send", timeout="20s", not_done=(ConnectionRefusedError,))
         async def send(to: str, text: str) -> str: ...
@@ -205,6 +208,7 @@ def effect(
             settle_after=settle_after,
             timeout=timeout,
             retry=retry,
+            spends=spends,
             name=name,
         )
 

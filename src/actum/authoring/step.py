@@ -13,6 +13,7 @@ from actum.authoring.hooks import Hook, HookName, make_hook
 from actum.authoring.names import name_of
 from actum.authoring.payload import Codec
 from actum.errors import ActumError, InvalidContract
+from actum.model.budget import Spending
 from actum.model.contract import Duration, Retry, Timeout
 from actum.outcomes import Unusable, Usable
 
@@ -38,6 +39,7 @@ class Step(Generic[P, R]):
         *,
         timeout: Duration | Timeout | None = None,
         retry: Retry | None = None,
+        spends: Spending | None = None,
         name: str | None = None,
     ) -> None:
         self.name = name_of(self.word, function, name)
@@ -46,6 +48,7 @@ class Step(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(function)
         self.timeout = as_timeout(self.name, timeout)
         self.retry = as_retry(self.name, retry)
+        self.spends = as_spending(self.name, spends)
         self.codec = Codec(function, self.name)
         self.hooks: dict[HookName, Hook] = {}
         self.__name__ = function.__name__
@@ -100,7 +103,11 @@ def step(function: Callable[P, Coroutine[Any, Any, R]], /) -> Step[P, R]: ...
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
 def step(
-    *, timeout: Duration | Timeout | None = None, retry: Retry | None = None, name: str | None = None
+    *,
+    timeout: Duration | Timeout | None = None,
+    retry: Retry | None = None,
+    spends: Spending | None = None,
+    name: str | None = None,
 ) -> StepDecorator: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -108,12 +115,14 @@ def step(
     *,
     timeout: Duration | Timeout | None = None,
     retry: Retry | None = None,
+    spends: Spending | None = None,
     name: str | None = None,
 ) -> Any:
     """Make a step of a function; plain functions run in a thread, coroutine functions on the worker's loop.
 
     `timeout` is per attempt (`"3m"`, a timedelta), or a Timeout for finer limits; 10 minutes when omitted. `retry`
-    says how often and how patiently it is tried again. `name` is what is recorded; the function's own when omitted.
+    says how often and how patiently it is tried again. `spends` is what an attempt will use, reserved from the
+    contract's budgets before it begins. `name` is what is recorded; the function's own when omitted.
     Raises InvalidContract for anything that cannot be meant.
 
         @step(timeout="30s", retry=Retry(attempts=4))
@@ -121,7 +130,7 @@ def step(
     """
 
     def decorate(function: Callable[..., Any]) -> Step[..., Any]:
-        return Step(function, timeout=timeout, retry=retry, name=name)
+        return Step(function, timeout=timeout, retry=retry, spends=spends, name=name)
 
     return decorate if function is None else decorate(function)
 
@@ -143,3 +152,12 @@ def as_retry(name: str, retry: Retry | None) -> Retry:
     if retry is not None and not isinstance(retry, Retry):
         raise InvalidContract(f"{name}: retry={retry!r} is none: write Retry(attempts=3)")
     return Retry() if retry is None else retry
+
+
+def as_spending(name: str, spends: Spending | None) -> Spending | None:
+    """Return `spends`; raises InvalidContract for anything else."""
+    if spends is not None and not isinstance(spends, Spending):
+        raise InvalidContract(
+            f"{name}: spends={spends!r} is none: write Spending(tokens=4000, model_calls=1)"
+        )
+    return spends

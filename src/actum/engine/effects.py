@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from actum.authoring.attempt import Attempt
 from actum.authoring.failures import encode_failure
 from actum.engine.asking import Answers, Asking, key_of, withdraw
 from actum.engine.attempts import Tried
+from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import as_data
 from actum.engine.intents import intent_of
@@ -29,6 +29,7 @@ from actum.errors import Fatal, NotDone
 from actum.machine.keys import outside_key
 from actum.machine.policy import Ruling
 from actum.machine.retry import Again, decide
+from actum.model.budget import Over
 from actum.model.events import EventKind, Reason
 from actum.outcomes import Approved
 
@@ -54,7 +55,8 @@ class EffectExecution(DoubtfulExecution):
     _ruling: Ruling | None = None
     """What policy said of the attempt that is about to be intended."""
     _is_raised = False
-    """Whether a freeze refused an intent below tier 2."""
+    """Whether a freeze refused an intent below tier 2, or its budget did."""
+    is_effect = True
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -224,9 +226,24 @@ class EffectExecution(DoubtfulExecution):
             except Exception as error:  # the author's key function
                 self.runner.fail_address(self, error)
                 return
+        budgeting = self.runner.budgeting
+        if budgeting is not None and not budgeting.is_let_in(self, self.attempts + 1, self.intend):
+            return
         self._is_intending = True
         self.attempts += 1
         self.runner.intend(self, intent_of(self, self._ruling, progress.key))
+
+    def over_budget(self, over: Over, why: str) -> None:
+        """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
+        if over == "fail":
+            self.end_over_budget(why)
+        elif over == "tier_2" and not self._is_raised:
+            self._is_raised = True
+            self._ruling = None
+            self._ask_anew()
+        else:
+            self._ruling = None
+            self.wait(LOOK_AGAIN, "budget", self._proceed)
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
@@ -284,19 +301,14 @@ class EffectExecution(DoubtfulExecution):
 
     # attempt
 
-    def _attempt(self, deadline: int | None) -> Attempt:
-        base = super()._attempt(deadline)
+    @property
+    def attempt_key(self) -> str | None:
+        return outside_key(self.progress.key or "", self.progress.generation)
+
+    @property
+    def attempt_approval(self) -> Approved | None:
         asked = self.progress.asked
-        return Attempt(
-            number=base.number,
-            key=outside_key(self.progress.key or "", self.progress.generation),
-            epoch=base.epoch,
-            previous=base.previous,
-            deadline=base.deadline,
-            approval=Approved(asked.voters, asked.rationale or "") if asked else None,
-            on_heartbeat=base.on_heartbeat,
-            on_usage=base.on_usage,
-        )
+        return None if asked is None else Approved(asked.voters, asked.rationale or "")
 
     def _tried(self, tried: Tried) -> None:
         self._try = None

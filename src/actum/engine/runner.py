@@ -20,6 +20,7 @@ from uuid import UUID
 
 from actum.authoring.contract import Contract
 from actum.authoring.failures import encode_failure
+from actum.engine.budgeting import Budgeting
 from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
 from actum.engine.execution import Execution, as_data
@@ -76,6 +77,7 @@ class Runner:
         self.parking = Parking(self)
         self.ending = Ending(self)
         self.holding = Holding(self)
+        self.budgeting = Budgeting.of(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._inbox: deque[tuple[Record, Delivery]] = deque()

@@ -15,15 +15,17 @@ from actum.authoring.attempt import Attempt
 from actum.authoring.failures import Failure, decode_failure, encode_failure
 from actum.authoring.step import Step
 from actum.engine.attempts import Tried, Try
+from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Record, to_datetime
 from actum.errors import Fatal, InvalidInput
 from actum.machine.classify import classify
 from actum.machine.retry import Again, decide
+from actum.model.budget import Over
 from actum.model.contract import Duration, Timeout, parse_duration
 from actum.model.events import EventKind, Reason
 from actum.model.usage import Usage, sum_usages
-from actum.outcomes import Unusable
+from actum.outcomes import Approved, Unusable
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -69,6 +71,7 @@ class StepExecution(Execution):
     _started_at = 0
     _decoded: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     _usages: list[Usage] | None = None
+    is_effect = False
 
     @property
     def step(self) -> Step[..., Any]:
@@ -87,7 +90,7 @@ class StepExecution(Execution):
         self.runner.when_durable(self._begin)
 
     def act(self) -> None:
-        self.due = None
+        self.due = self.needs = None
         self.attempts += 1
         self.is_active = True
         self.runner.when_durable(self._begin)
@@ -105,7 +108,12 @@ class StepExecution(Execution):
     # attempts
 
     def _begin(self) -> None:
+        budgeting = self.runner.budgeting
         if not self.runner.may_begin(self):
+            if budgeting is not None:
+                budgeting.release(self.address, self.attempts)
+            return
+        if budgeting is not None and not budgeting.is_let_in(self, self.attempts, self._begin):
             return
         step = self.step
         self._started_at = self.runner.now()
@@ -121,6 +129,30 @@ class StepExecution(Execution):
             limit_name=name,
             done=self._tried,
         )
+
+    def over_budget(self, over: Over, why: str) -> None:
+        """Hold an attempt that its budget does not let in, or end the step."""
+        self.attempts -= 1
+        if over == "fail":
+            self.end_over_budget(why)
+            return
+        self.needs = "budget"
+        self.due = self.runner.now() + LOOK_AGAIN
+        self.runner.consider()
+
+    def end_over_budget(self, why: str) -> None:
+        """Record that a budget lets no more attempts in, and let the body see it as a failure."""
+        reason = Reason.BUDGET_EXCEEDED.value
+        body = encode_failure(self.name, reason, RuntimeError(why), self.attempts)
+        record = Record(
+            EventKind.STEP_FAILED,
+            self.runner.now(),
+            reason=reason,
+            snapshot="error",
+            argument_hash=self.request.argument_hash,
+            body=body,
+        )
+        self.deliver(record, "failed", body)
 
     def body(self) -> Callable[..., Any]:
         """Return what an attempt runs."""
@@ -163,10 +195,22 @@ class StepExecution(Execution):
             executor=runner.executor,
         )
 
+    @property
+    def attempt_key(self) -> str | None:
+        """The operation key that the attempt is told: none in a step."""
+        return None
+
+    @property
+    def attempt_approval(self) -> Approved | None:
+        """What the attempt is told of its approval."""
+        return None
+
     def _attempt(self, deadline: int | None) -> Attempt:
         beat = self._try.beat if self._try is not None else None
         return Attempt(
             number=self.attempts,
+            key=self.attempt_key,
+            approval=self.attempt_approval,
             epoch=self.runner.epoch,
             previous=_previous(self.progress.failure),
             deadline=None if deadline is None else to_datetime(deadline),
@@ -183,6 +227,9 @@ class StepExecution(Execution):
     def close_attempt(self, outcome: str) -> list[dict[str, Any]] | None:
         """Return what the attempt that just ended used, for its event; None where nothing was reported."""
         usages, self._usages = self._usages, None
+        if self.runner.budgeting is not None:
+            us = self.runner.now() - self._started_at
+            self.runner.budgeting.charge(self.address, self.attempts, usages or (), us)
         return sum_usages(usages) if usages else None
 
     def _tried(self, tried: Tried) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from actum.errors import InvalidContract
+from actum.model.quiet import QuietHours
 
 Duration: TypeAlias = str | timedelta
 
@@ -39,16 +40,22 @@ def parse_duration(value: Duration) -> timedelta:
 class Owner:
     """The team answerable for a contract, whom to call, and where its runbook lies.
 
-    All three are needed by a deployed worker; a laptop does without.
+    All three are needed by a deployed worker; a laptop does without. In `quiet_hours`, such as `"22:00-07:00
+    Europe/Berlin"` (UTC without a zone), nobody is told of an incident that can wait.
     """
 
     team: str
     escalation: Sequence[str] = ()
     runbook: str | None = None
+    quiet_hours: str | None = None
 
     def __post_init__(self) -> None:
         if not self.team.strip():
             raise InvalidContract('an owner needs a team: Owner(team="platform", …)')
+        if isinstance(self.escalation, str):
+            raise InvalidContract(f"escalation={self.escalation!r} is one text: write [{self.escalation!r}]")
+        if self.quiet_hours is not None:
+            QuietHours.parse(self.quiet_hours)
         object.__setattr__(self, "escalation", tuple(self.escalation))
 
 

@@ -7,10 +7,12 @@ from datetime import datetime
 from actum.store.accounts import Accounts
 from actum.store.approvals import Approvals, Questions
 from actum.store.batches import Batches
+from actum.store.budgets import Budgets
 from actum.store.cards import Cards
 from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
+from actum.store.incidents import Incidents
 from actum.store.messages import Messages
 from actum.store.notifications import Notifications
 from actum.store.people import People
@@ -47,9 +49,11 @@ class Store:
         self.accounts = Accounts(pool)
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)
+        self.budgets = Budgets(pool)
         self.policies = Policies(pool)
         self.effects = Effects(pool)
         self.notifications = Notifications(pool)
+        self.incidents = Incidents(pool)
         self.workers = Workers(pool)
         self.contracts = Contracts(pool)
 

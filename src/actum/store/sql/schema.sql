@@ -8,9 +8,11 @@
 --   decisions    what was ruled, append-only and chained
 --   accounts     who people are, with members (groups), tokens, delegations and break_glass
 --   grants       standing approvals; reservations are the uses of what is limited
+--   budgets      what contracts and teams may use; budget_uses are what attempts took of it
 --   policies     the rules; freezes are the kill switch
 --   questions    what people are asked to answer
 --   notifications what people are to be told, and whether they were
+--   incidents    failures with an owner and an end; interventions are what people did to many workflows at once
 --   verdicts     whether outputs were of use; facts are what events and verdicts add to each measure,
 --                rollups the same by the hour
 --   messages     what outsiders leave for a workflow, each received once
@@ -367,6 +369,30 @@ create table actum.reservations (
     primary key (limit_id, workflow_id, address, attempt)
 );
 
+-- What contracts and teams may use: `used` is what was reserved and charged by unit, `budget_uses` by whom. An attempt has
+-- one use of each budget it is under, keyed by who held the workflow too, so that what a dead worker took is told apart.
+create table actum.budgets (
+    id      uuid primary key,
+    scope   text not null check (scope in ('workflow', 'contract', 'team')),
+    subject text not null,
+    day     date,
+    used    jsonb not null default '{}'
+);
+
+create table actum.budget_uses (
+    workflow_id uuid not null,
+    address     text not null,
+    attempt     integer not null,
+    epoch       integer not null,
+    budget_id   uuid not null,
+    is_effect   boolean not null,
+    amounts     jsonb not null,
+    state       text not null default 'reserved' check (state in ('reserved', 'charged', 'released')),
+    taken_at    timestamptz not null,
+    ended_at    timestamptz,
+    primary key (workflow_id, address, attempt, epoch, budget_id)
+);
+
 -- The rules, each text once. One is active at most, and one at most is tried in its shadow. `activation` are the
 -- requirements for its activation, `requested_*` and `agreements` an activation that waits for others; all of it is history.
 create table actum.policies (
@@ -439,6 +465,58 @@ create table actum.notifications (
     error      text
 );
 create index notifications_due on actum.notifications (due_at) where state = 'unsent';
+
+-- Failures with an owner and an end. Of one rule, contract, step and reason at most one is open. Team, contacts and
+-- runbook are those of the time it was opened; `level` is how many of them were told; `machine_at` is when the machine
+-- saw it, null where only a person did, and `is_missed` that a person was first.
+create table actum.incidents (
+    id               uuid primary key,
+    rule             text not null,
+    contract         text not null default '',
+    step             text not null default '',
+    reason           text not null default '',
+    summary          text not null,
+    team             text,
+    contacts         text[] not null default '{}',
+    runbook          text,
+    quiet_hours      text,
+    urgency          text not null check (urgency in ('now', 'waking_hours')),
+    reduces_autonomy boolean not null default false,
+    opened_at        timestamptz not null,
+    opened_by        text not null,
+    machine_at       timestamptz,
+    is_missed        boolean not null default false,
+    first_at         timestamptz not null,
+    last_at          timestamptz not null,
+    count            integer not null default 1,
+    workflow_ids     uuid[] not null default '{}',
+    level            integer not null default 0,
+    told_at          timestamptz,
+    acknowledged_at  timestamptz,
+    acknowledged_by  text,
+    mitigated_at     timestamptz,
+    mitigated_by     text,
+    resolved_at      timestamptz,
+    resolved_by      text,
+    cause            text,
+    note             text,
+    check ((resolved_at is null) = (cause is null))
+);
+create unique index incidents_open on actum.incidents (rule, contract, step, reason) where resolved_at is null;
+create index incidents_opened on actum.incidents (opened_at);
+
+-- What people did to many workflows at once: one row for each workflow a message was left for, under one `bulk`.
+create table actum.interventions (
+    bulk        uuid not null,
+    workflow_id uuid not null,
+    at          timestamptz not null,
+    actor       text not null,
+    verb        text not null,
+    reason      text not null,
+    filter      text not null,
+    primary key (bulk, workflow_id)
+);
+create index interventions_workflow on actum.interventions (workflow_id);
 
 -- What outsiders leave for a workflow: signals, requests, decisions, answers, the ends of its children.
 -- The holder receives each once: its event and `received` are written by the same statement.
@@ -1566,6 +1644,139 @@ begin
 end
 $$;
 
+-- Amounts by unit, added up; decimal numbers as text or as numbers.
+create function actum.sum_amounts(one jsonb, other jsonb) returns jsonb
+language sql immutable as $$
+    select coalesce(jsonb_object_agg(s.key, s.total), '{}')
+      from (
+               select e.key, sum(e.value::numeric) as total
+                 from (select * from jsonb_each_text(one) union all select * from jsonb_each_text(other)) e
+                group by e.key
+           ) s
+$$;
+
+-- Takes what an attempt will use from every budget it is under, or from none: reserved | repeated (it has its uses) | spent,
+-- then with the first unit that is used up, what was used and the limit. Without an amount of a unit an attempt is let in
+-- until its limit is reached. Exact, because whoever takes from one budget waits for the others.
+create function actum.reserve_budgets(
+    a_workflow uuid, an_address text, an_attempt integer, an_epoch integer, an_effect boolean, some_budgets jsonb,
+    some_amounts jsonb, is_forced boolean, a_now timestamptz
+) returns table (answer text, ordinal integer, unit text, used numeric, granted numeric)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    today date := (coalesce(a_now, clock_timestamp()) at time zone 'UTC')::date;
+    ids uuid[] := array(
+        select md5(concat_ws('|', b.value ->> 'scope', case when b.value ->> 'per' = 'day' then today::text else '' end,
+                             b.value ->> 'subject'))::uuid
+          from jsonb_array_elements(some_budgets) with ordinality b
+         order by b.ordinality);
+begin
+    insert into actum.budgets (id, scope, subject, day)
+    select distinct on (i.id) i.id, i.value ->> 'scope', i.value ->> 'subject', case when i.value ->> 'per' = 'day' then today end
+      from (select ids[b.ordinality] as id, b.value from jsonb_array_elements(some_budgets) with ordinality b) i
+     order by i.id
+        on conflict do nothing;
+    perform from actum.budgets b where b.id = any(ids) order by b.id for update;
+    if exists (
+           select from actum.budget_uses u
+            where u.workflow_id = a_workflow and u.address = an_address and u.attempt = an_attempt and u.epoch = an_epoch
+              and u.state <> 'released'
+       ) then
+        return query select 'repeated', null::integer, null::text, null::numeric, null::numeric;
+        return;
+    end if;
+    if not is_forced then
+        return query
+            select 'spent', l.ordinal, l.unit, l.used, l.granted
+              from (
+                       select i.ordinality::integer as ordinal, m.key as unit, m.value::numeric as granted,
+                              coalesce((b.used ->> m.key)::numeric, 0) as used,
+                              coalesce((some_amounts ->> m.key)::numeric, 0) as asked
+                         from jsonb_array_elements(some_budgets) with ordinality i
+                         join actum.budgets b on b.id = ids[i.ordinality],
+                              jsonb_each_text(i.value -> 'limits') m
+                   ) l
+             where l.used + l.asked > l.granted
+                or l.asked = 0 and l.used > 0 and l.used >= l.granted
+             order by l.ordinal, l.unit
+             limit 1;
+        if found then
+            return;
+        end if;
+    end if;
+    update actum.budgets b set used = actum.sum_amounts(b.used, some_amounts) where b.id = any(ids);
+    insert into actum.budget_uses (workflow_id, address, attempt, epoch, budget_id, is_effect, amounts, taken_at)
+    select a_workflow, an_address, an_attempt, an_epoch, i.id, an_effect, some_amounts, coalesce(a_now, clock_timestamp())
+      from (select distinct unnest(ids) as id) i
+        on conflict (workflow_id, address, attempt, epoch, budget_id) do update
+       set state = 'reserved', amounts = excluded.amounts, taken_at = excluded.taken_at, ended_at = null;
+    return query select 'reserved', null::integer, null::text, null::numeric, null::numeric;
+end
+$$;
+
+-- Ends the uses of one attempt: `charged` with what it used in place of what it reserved (without amounts, with that), or
+-- `released` because it never began. Twice changes nothing. Returns how many uses ended.
+create function actum.settle_budgets(
+    a_workflow uuid, an_address text, an_attempt integer, an_epoch integer, a_state text, some_amounts jsonb, a_now timestamptz
+) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    ended integer;
+begin
+    perform from actum.budgets b
+      where b.id = any(array(
+                select u.budget_id from actum.budget_uses u
+                 where u.workflow_id = a_workflow and u.address = an_address and u.attempt = an_attempt
+                   and u.epoch = an_epoch and u.state = 'reserved'))
+      order by b.id
+        for update;
+    with reserved as (
+        select u.budget_id, u.amounts,
+               case when a_state = 'released' then '{}'::jsonb else coalesce(some_amounts, u.amounts) end as taken
+          from actum.budget_uses u
+         where u.workflow_id = a_workflow and u.address = an_address and u.attempt = an_attempt and u.epoch = an_epoch
+           and u.state = 'reserved'
+    ),
+    counted as (
+        update actum.budgets b
+           set used = actum.sum_amounts(
+                   actum.sum_amounts(b.used, r.taken),
+                   (select coalesce(jsonb_object_agg(e.key, -e.value::numeric), '{}') from jsonb_each_text(r.amounts) e))
+          from reserved r
+         where b.id = r.budget_id
+    )
+    update actum.budget_uses u
+       set state = a_state, amounts = case when a_state = 'released' then u.amounts else r.taken end,
+           ended_at = coalesce(a_now, clock_timestamp())
+      from reserved r
+     where u.workflow_id = a_workflow and u.address = an_address and u.attempt = an_attempt and u.epoch = an_epoch
+       and u.budget_id = r.budget_id;
+    get diagnostics ended = row_count;
+    return ended;
+end
+$$;
+
+-- Ends what earlier holders of a workflow left reserved: released where an effect has no durable intent and so never
+-- began, charged as reserved everywhere else, since a step may have begun. Returns how many uses ended.
+create function actum.settle_left_budgets(a_workflow uuid, an_epoch integer, a_now timestamptz) returns integer
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select coalesce(sum(actum.settle_budgets(l.workflow_id, l.address, l.attempt, l.epoch, l.state, null, a_now)), 0)::integer
+      from (
+               select distinct u.workflow_id, u.address, u.attempt, u.epoch,
+                      case
+                          when u.is_effect
+                               and not exists (
+                                       select from actum.events e
+                                        where e.workflow_id = u.workflow_id and e.kind = 'effect.started'
+                                          and e.address = u.address and e.attempt = u.attempt
+                                   ) then 'released'
+                          else 'charged'
+                      end as state
+                 from actum.budget_uses u
+                where u.workflow_id = a_workflow and u.epoch < an_epoch and u.state = 'reserved'
+           ) l
+$$;
+
 -- Whether an account, or somebody on a database without accounts, may activate policies; `db:…` has the database's rights.
 create function actum.may_activate(an_actor text) returns boolean
 language sql stable as $$
@@ -2048,7 +2259,8 @@ begin
         grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
-              actum.settle_reservation, actum.notice_about, actum.notice_of_batch to actum_worker;
+              actum.settle_reservation, actum.reserve_budgets,
+              actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
 
         -- Anybody who serves or decides may say of what use an output was, and add facts up.
