@@ -112,24 +112,22 @@ select a.rule, count(*)::int as count, (count(*) filter (where a.ruling = 'appro
 
 -- name: touchless
 -- How many workflows ended without anybody asked or intervening; the ids are those touched. Called by the client for `actum quality`.
+with touched as (
+    select a.workflow_id
+      from actum.approvals a
+     where not exists (select from actum.decisions d where d.approval_id = a.id and d.rule like 'grant:%')
+     union
+    select q.workflow_id
+      from actum.questions q
+     union
+    select m.workflow_id
+      from actum.messages m
+     where m.kind in ('cancel', 'pause', 'resume', 'rollback', 'settle', 'retry', 'skip', 'edit')
+)
 select count(*)::int as count,
-       (count(*) filter (where not t.is_touched))::int as touchless,
-       coalesce(array_agg(t.id order by t.id) filter (where t.is_touched), '{}') as ids
-  from (
-           select w.id::text as id,
-                  exists (
-                      select from actum.approvals a
-                       where a.workflow_id = w.id
-                         and not exists (
-                                 select from actum.decisions d where d.approval_id = a.id and d.rule like 'grant:%'
-                             )
-                  )
-                  or exists (select from actum.questions q where q.workflow_id = w.id)
-                  or exists (
-                         select from actum.messages m
-                          where m.workflow_id = w.id and m.kind in ('cancel', 'pause', 'resume', 'rollback', 'settle', 'retry', 'skip', 'edit')
-                     ) as is_touched
-             from actum.workflows w
-            where w.finished_at >= :since::timestamptz
-              and (:team::text is null or w.team = :team::text)
-       ) t;
+       (count(*) filter (where t.workflow_id is null))::int as touchless,
+       coalesce(array_agg(w.id::text order by w.id) filter (where t.workflow_id is not null), '{}') as ids
+  from actum.workflows w
+  left join touched t on t.workflow_id = w.id
+ where w.finished_at >= :since::timestamptz
+   and (:team::text is null or w.team = :team::text);
