@@ -18,7 +18,12 @@ from actum.store.notifications import NotificationRow
 
 LONGEST = 500
 """Characters of a sentence in a message; how many are left out is said."""
-COMMANDS = {"approvals": "actum inbox", "batches": "actum review", "workflows": "actum show"}
+COMMANDS = {
+    "approvals": "actum inbox",
+    "batches": "actum review",
+    "workflows": "actum show",
+    "incidents": "actum incident show",
+}
 """What to type to see what a link leads to, by the first part of the link."""
 
 

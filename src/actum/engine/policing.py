@@ -18,6 +18,7 @@ from actum.store.store import Store
 logger = logging.getLogger("actum.policing")
 
 FROZEN_RULE = "freeze"
+REDUCED_RULE = "slo"
 
 
 class Policing:
@@ -30,6 +31,8 @@ class Policing:
         self.policy: Policy | None = None
         self.policy_hash: bytes | None = None
         self.grants: list[GrantRow] = []
+        self.reduced: frozenset[str] = frozenset()
+        """Contracts whose error budget is used up: their tier 0 is asked for."""
 
     async def refresh_once(self) -> int:
         """Read which policy and which grants are active; return 1 if the policy is another one than before.
@@ -38,6 +41,7 @@ class Policing:
         """
         active = await self._store.policies.read_active()
         self.grants = await self._store.grants.list()
+        self.reduced = await self._store.incidents.list_reduced()
         found = active.hash if active is not None else None
         if found == self.policy_hash:
             return 0
@@ -54,6 +58,8 @@ class Policing:
         if self.policy is None:
             return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
         ruling = self.policy.rule(operation)
+        if ruling.tier == 0 and operation.contract in self.reduced:
+            ruling = _reduce(ruling, operation.team)
         if not is_raised or ruling.is_denied or ruling.tier == STRICTEST:
             return ruling
         return replace(
@@ -64,3 +70,14 @@ class Policing:
             approvals=ruling.approvals or rule_without_policy(operation.team).approvals,
             batch=None,
         )
+
+
+def _reduce(ruling: Ruling, team: str | None) -> Ruling:
+    """Return a ruling of tier 0 as one of tier 1, asked alone: by itself the policy has nobody decide it."""
+    return replace(
+        ruling,
+        tier=1,
+        rules=(*ruling.rules, REDUCED_RULE),
+        whys=(*ruling.whys, "the contract's error budget is used up, so a person decides."),
+        approvals=ruling.approvals or rule_without_policy(team).approvals,
+    )

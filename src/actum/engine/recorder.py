@@ -56,6 +56,8 @@ class Recorder:
         self.flushes = 0
         self.rows = 0
         self.is_stopped_by_database = False
+        self.stops = 0
+        """How often the database began to refuse what is to be written."""
 
     def queue(self, log: Log) -> None:
         """Have the log's pending records, or its park, written with the next flush. Called by its runner."""
@@ -159,6 +161,7 @@ class Recorder:
         """Keep the queue and wait for the database; the first failure is reported."""
         if not self.is_stopped_by_database:
             self.is_stopped_by_database = True
+            self.stops += 1
             self._on_trouble(f"the database does not take records ({error}): keeping them and trying again")
         await self._disconnect()
         await asyncio.sleep(pause)

@@ -37,6 +37,7 @@ from actum.engine.policing import Policing
 from actum.engine.recorder import Recorder
 from actum.engine.rescuer import Rescuer
 from actum.engine.runner import Runner
+from actum.engine.watching import Watcher
 from actum.errors import DatabaseUnavailable, InvalidContract
 from actum.flow import ReplayFilter
 from actum.model.ids import short
@@ -181,6 +182,7 @@ class Worker:
             self._ruling,
             Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
             Loop("notifier", notifier.notify_once, busy=0.1, idle=2.0),
+            Loop("watcher", Watcher(self.store, self.actor, self.recorder).watch_once, busy=1.0, idle=30.0),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
         self.hints.hear(self._heard)
