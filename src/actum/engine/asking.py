@@ -44,10 +44,12 @@ def key_of(runner: Runner, call: Call[Any], address: str) -> str:
     Raises what the author's key function raises, and InvalidInput for a key that cannot be stored.
     """
     effect: Effect[..., Any] = call.subject  # type: ignore[assignment]  # only effects have keys
-    args, kwargs = effect.codec.decode_arguments(call.arguments)
-    return effect.key_for(args, kwargs) or default_key(
-        runner.row.origin, address + runner.history.at(address).mark
-    )
+    if "key" in effect.hooks:
+        args, kwargs = effect.codec.decode_arguments(call.arguments)
+        found = effect.key_for(args, kwargs)
+        if found is not None:
+            return found
+    return default_key(runner.row.origin, address + runner.history.at(address).mark)
 
 
 def preview_body(preview: Preview) -> bytes:
