@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from actum import Preview, Retry, Unusable, Usable, contract, effect, report_usage, step
 from actum.authoring.attempt import CURRENT_ATTEMPT, Attempt
 from actum.client.handle import Handle
+from actum.client.usage import read_usage
 from actum.errors import ActumError, InvalidInput, NotDone, OutsideWorkflow
 from actum.model.usage import MOST_ENTRIES, Usage, sum_usages
 from actum.testing.harness import Harness
@@ -165,3 +167,25 @@ def test_a_cost_that_is_not_known_is_never_zero() -> None:
         [Usage(model="m", model_calls=2), Usage(model="m", model_calls=1, cost=Decimal("0.5"))]
     )
     assert entry == {"model": "m", "model_calls": 3, "unpriced": 2, "cost": "0.5"}
+
+
+async def test_usage_is_added_up_by_contract_team_model_and_prompt(actum: Harness) -> None:
+    await actum.worker([work])
+    handles = [await actum.start(work(word)) for word in ("one", "two")]
+    for handle in handles:
+        await actum.approve(handle)
+        await handle.result(10)
+    epoch = datetime(2020, 1, 1, tzinfo=UTC)
+    (total,) = (await read_usage(actum.store, "contract", since=epoch)).rows
+    assert (total.name, total.workflows, total.attempts) == ("work", 2, 10)
+    assert (total.model_calls, total.unpriced, total.tool_calls) == (12, 4, 6)
+    assert (total.input_tokens, total.output_tokens) == (8020, 800)
+    assert (total.cost, total.prices) == (Decimal("0.628"), [PRICES])
+    by_model = {row.name: row for row in (await read_usage(actum.store, "model", since=epoch)).rows}
+    assert by_model["a-judge-of-ours"].cost is None
+    assert by_model["gpt-4o"].cost == Decimal("0.028")
+    by_prompt = {
+        row.name: row.model_calls for row in (await read_usage(actum.store, "prompt", since=epoch)).rows
+    }
+    assert by_prompt == {"triage@3": 4, None: 8}
+    assert (await read_usage(actum.store, "team", since=epoch, team="nobody")).rows == ()

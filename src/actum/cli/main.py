@@ -51,6 +51,7 @@ PLACES = {
     "pause": Place("steering:pause", STEER, "Have a workflow take in nothing new."),
     "resume": Place("steering:resume", STEER, "Let a paused workflow go on."),
     "quality": Place("quality:quality", CARE, "Measure how well it goes."),
+    "usage": Place("usage:usage", CARE, "Add up what models and tools were used."),
     "account": Place("account:account", CARE, "Look after accounts, groups and tokens."),
     "audit": Place("auditing:audit", CARE, "Verify the logs, and keep their heads elsewhere."),
     "check": Place("checking:check", CARE, "Look for mistakes in contracts, without running them."),

@@ -22,6 +22,7 @@ from actum.store.quality import Quality
 from actum.store.records import Records
 from actum.store.rollups import Rollups
 from actum.store.statements import SCHEMA
+from actum.store.usage import UsageReports
 from actum.store.verdicts import Verdicts
 from actum.store.weeks import make_weeks
 from actum.store.workers import Contracts, Workers
@@ -50,6 +51,7 @@ class Store:
         self.freezes = Freezes(pool)
         self.grants = Grants(pool)
         self.budgets = Budgets(pool)
+        self.usage = UsageReports(pool)
         self.policies = Policies(pool)
         self.effects = Effects(pool)
         self.notifications = Notifications(pool)
