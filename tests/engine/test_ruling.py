@@ -10,6 +10,7 @@ import pytest
 
 from actum import Approved, NotApproved, NotNeeded, Preview, Rejected, contract, effect, request_approval
 from actum.client.handle import Handle
+from actum.engine.attending import Attendant
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
 
@@ -150,8 +151,6 @@ async def test_tier_1_waits_in_a_batch_that_closes_when_everybody_waits(actum: H
     assert {1} == {one.tier for one in approvals}
     batches = await actum.store.batches.list()
     assert {"orders": 2, "bills": 1} == {one.key: one.count for one in batches}
-    from actum.engine.attending import Attendant
-
     await Attendant(actum.store).attend_once()
     assert {"parked"} == {one.close_reason for one in await actum.store.batches.list()}
     for one in approvals:
@@ -255,3 +254,19 @@ async def test_a_freeze_that_raises_has_tier_0_decided_by_a_person(actum: Harnes
     assert (2, "few, freeze") == (asked.tier, asked.rule)
     await actum.reviewer.approve(asked.id, "fine")
     assert "5 rows of orders" == await handle.result(10)
+
+
+async def test_what_sticks_out_of_a_batch_is_decided_alone(actum: Harness) -> None:
+    await activate(actum, POLICY.replace("le = 100", "le = 1000").replace("max_items = 3", "max_items = 10"))
+    await actum.worker([writes])
+    for rows in (11, 12, 13, 14, 15, 16):
+        await actum.start(writes("orders", rows))
+    odd = await actum.start(writes("orders", 900))
+    await pending(actum)
+    await Attendant(actum.store).close_batches_once()
+    approvals = {one.workflow_id: one for one in await pending(actum)}
+    assert (2, None) == (approvals[odd.workflow_id].tier, approvals[odd.workflow_id].batch_id)
+    (batch,) = await actum.store.batches.list()
+    assert (6, "parked") == (batch.count, batch.close_reason)
+    await actum.reviewer.approve(approvals[odd.workflow_id].id, "it is right")
+    assert "900 rows of orders" == await odd.result(10)

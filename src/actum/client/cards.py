@@ -16,6 +16,7 @@ import orjson
 
 from actum.client.oddities import LAST, Asked, find_oddities, is_amount
 from actum.client.reasons import Reason, explain_rules, operation_of
+from actum.machine.batches import looks_failed
 from actum.machine.policy import Policy, parse_policy
 from actum.store.cards import AlikeRow, BesideRow
 from actum.store.rows import ApprovalRow, InquiryRow, VoteRow
@@ -200,12 +201,8 @@ def _card(
 def read_checks(checks: object) -> tuple[Check, ...]:
     """Return a preview's checks, those that failed first; what cannot be told from its words has not failed."""
     texts = [str(one) for one in checks] if isinstance(checks, list) else []
-    found = [Check(one, _looks_failed(one)) for one in texts]
+    found = [Check(one, looks_failed(one)) for one in texts]
     return tuple(sorted(found, key=lambda one: not one.has_failed))
-
-
-def _looks_failed(check: str) -> bool:
-    return "fail" in check.casefold() or check.startswith(("✗", "x "))
 
 
 def _needs(row: ApprovalRow, votes: Sequence[VoteRow]) -> tuple[Need, ...]:

@@ -6,15 +6,18 @@ the process dies, another worker's pass does it; a decision that comes too late 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from actum.machine.batches import Close, OpenBatch, consider_closing
+from actum.machine.batches import Close, Item, OpenBatch, consider_closing, find_outliers, looks_failed
 from actum.store.batches import BatchRow
 from actum.store.notifications import TOLD_WITHIN
+from actum.store.pool import Row
 from actum.store.store import Store
 
 ALONE_AFTER = timedelta(seconds=3)
@@ -63,7 +66,36 @@ class Attendant:
                         due.append((row.id, why.value))
                     case _:
                         pass
-        return len(await self._store.batches.close(due)) if due else 0
+        if not due:
+            return 0
+        await self._eject_outliers([batch_id for batch_id, _ in due])
+        return len(await self._store.batches.close(due))
+
+    async def _eject_outliers(self, ids: Sequence[UUID]) -> None:
+        """Have what sticks out of its batch decided alone, at tier 2, before anybody reads the rest."""
+        batches: dict[UUID, list[Row]] = {}
+        for row in await self._store.batches.list_items(ids):
+            batches.setdefault(row["batch_id"], []).append(row)
+        for rows in batches.values():
+            for name, why in find_outliers(_items(rows)).items():
+                await self._store.batches.eject(UUID(name), why)
+
+
+def _items(rows: Sequence[Row]) -> list[Item]:
+    """Return a batch's items as far as they can stick out; what holds for most of them is no outlier."""
+    news = sum(row["is_first"] for row in rows)
+    items = []
+    for row in rows:
+        shown: dict[str, Any] = orjson.loads(row["preview"] or "{}")
+        facts = shown.get("facts") if isinstance(shown.get("facts"), dict) else {}
+        amounts = {
+            name: float(value)
+            for name, value in (facts or {}).items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        has_failed = any(looks_failed(str(check)) for check in shown.get("checks") or ())
+        items.append(Item(str(row["id"]), has_failed, row["is_first"] and 2 * news <= len(rows), amounts))
+    return items
 
 
 def _as_open(row: BatchRow) -> OpenBatch:

@@ -106,6 +106,11 @@ def find_outliers(items: Sequence[Item]) -> dict[str, str]:
     return found
 
 
+def looks_failed(check: str) -> bool:
+    """Whether a check of a preview has failed; what cannot be told from its words has not."""
+    return "fail" in check.casefold() or check.startswith(("✗", "x "))
+
+
 def _find_far(item: Item, items: Sequence[Item]) -> str | None:
     for name, amount in sorted(item.amounts.items()):
         others = [one.amounts[name] for one in items if one is not item and name in one.amounts]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from actum.store.pool import Pool
+from actum.store.pool import Pool, Row
 
 
 @dataclass(slots=True)
@@ -87,6 +87,10 @@ class Batches:
         """Return the batches that are not decided, oldest first."""
         rows = await self._pool.fetch(self._pool.statement("batches", "list"), now=self._pool.now())
         return [BatchRow(**row) for row in rows]
+
+    async def list_items(self, ids: Sequence[UUID]) -> Sequence[Row]:
+        """Return the open items of batches: `id`, `batch_id`, `preview` as JSON text, and `is_first` of its kind."""
+        return await self._pool.fetch(self._pool.statement("batches", "list_items"), ids=list(ids))
 
     async def show(self, batch_id: UUID) -> Sequence[UUID]:
         """Fix the items of a batch and return them in the order asked; empty when there is no such batch."""

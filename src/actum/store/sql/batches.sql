@@ -51,3 +51,18 @@ select d as approval_id
 -- name: eject
 -- Takes an outlier out of a batch nobody has seen, to be decided alone at tier 2. Called by the engine.
 select actum.eject_from_batch(:approval_id::uuid, :reason::text, :now::timestamptz) as ejected;
+
+-- name: list_items
+-- The open items of batches with what they show, and whether anything like them was decided before. Called by the Attendant.
+select a.id, a.batch_id, a.preview,
+       not exists (
+           select from actum.approvals o
+            where o.kind = a.kind
+              and o.contract = a.contract
+              and o.ruling is not null
+       ) as is_first
+  from actum.approvals a
+ where a.batch_id = any(:ids::uuid[])
+   and a.ruling is null
+   and a.closed is null
+ order by a.asked_at, a.id;
