@@ -92,7 +92,8 @@ def _git(repository: str, *arguments: str) -> list[str]:
 async def count_rulings(client: Client, workflows: Sequence[UUID]) -> dict[str, Any]:
     """Return how many effects of these workflows policy ruled, by tier, and how many cards people decided for them.
 
-    A batch is one card, as in `actum quality`. Steps are not counted: they act on nothing, and are of tier 0 always.
+    A batch is one card, as in `actum quality`. Steps are not counted: they act on nothing, and are of tier 0 always. What
+    is denied has no tier and is not counted either.
     """
     tiers: dict[tuple[UUID, str | None], int] = {}
     for workflow_id in workflows:

@@ -140,7 +140,8 @@ class Stage:
 
     async def decide_batch(self, batch: BatchRow) -> None:
         """Show a batch on one card, and approve what is open of it."""
-        say(f"one card for {batch.count} changes, as `actum review` shows it:")
+        many = f"{batch.count} changes" if batch.count > 1 else "one change that others might join"
+        say(f"one card for {many}, as `actum review` shows it:")
         await show("review", short(batch.id))
         found = await read_review(self.reviewer.store, batch)
         verdicts = [
