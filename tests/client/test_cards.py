@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import actum as a
 from actum.client.cards import Card, count_words, describe_seen, read_card, read_checks
 from actum.client.edits import edit_arguments
 from actum.client.oddities import Asked, find_oddities
+from actum.client.reasons import Reason, explain_rules, operation_of
 from actum.client.reviews import choose_sample, read_review
 from actum.errors import InvalidInput, NotFound
 from actum.machine.policy import parse_policy
@@ -233,6 +235,23 @@ def test_words_are_counted_and_kept_with_what_stayed_folded() -> None:
     assert 3 == count_words(["one  two", "—", "+3"])
     assert "card, 3 words" == describe_seen(3)
     assert "card, 3 words, 12 lines folded" == describe_seen(3, 12)
+
+
+def test_reasons_are_said_as_far_as_they_are_known() -> None:
+    operation = operation_of(
+        kind="k", contract="c", team=None, at=datetime.now(UTC), facts=None, requested={}
+    )
+    assert (Reason("many", ""),) == explain_rules("many", {}, None, operation)
+    assert (Reason("many", ""),) == explain_rules(
+        "many", {"ruling": {"rules": None, "whys": None}}, None, operation
+    )
+    kept = {"ruling": {"rules": ["many"], "whys": ["Many rows."]}}
+    assert (Reason("many", "Many rows."),) == explain_rules("many", kept, None, operation)
+    (looked_up,) = explain_rules("few", {"ruling": {"rules": ["few"]}}, parse_policy(POLICY), operation)
+    assert "A few rows." == looked_up.why
+    assert looked_up.because[0].startswith("rows le 100: ")
+    (known,) = explain_rules("no-policy", {}, None, operation)
+    assert "no policy is active" in known.why
 
 
 @pytest.mark.parametrize("checks", [None, "tests: failed", 7, {"a": 1}])

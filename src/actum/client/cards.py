@@ -16,6 +16,7 @@ import orjson
 
 from actum.client.oddities import LAST, Asked, find_oddities, is_amount
 from actum.client.reasons import Reason, explain_rules, operation_of
+from actum.errors import PolicyError
 from actum.machine.batches import looks_failed
 from actum.machine.policy import Policy, parse_policy
 from actum.store.cards import AlikeRow, BesideRow
@@ -158,7 +159,12 @@ async def read_cards(store: Store, approvals: Sequence[ApprovalRow]) -> list[Car
 
 async def _read_policy(store: Store, policy_hash: bytes | None) -> Policy | None:
     found = [] if policy_hash is None else await store.policies.find(policy_hash.hex())
-    return parse_policy(found[0].body) if len(found) == 1 else None
+    try:
+        return parse_policy(found[0].body) if len(found) == 1 else None
+    except (
+        PolicyError
+    ):  # its time zone is none that this machine knows: the reasons are kept with the request
+        return None
 
 
 def _card(

@@ -32,8 +32,8 @@ def explain_rules(
     """
     ruling = requested.get("ruling")
     ruling = ruling if isinstance(ruling, dict) else {}
-    rules = [str(one) for one in ruling.get("rules", ())] or [rule]
-    whys = [str(one) for one in ruling.get("whys", ())]
+    rules = [str(one) for one in ruling.get("rules") or ()] or [rule]
+    whys = [str(one) for one in ruling.get("whys") or ()]
     considered = {one.id: one for one in policy.rule(operation).trace} if policy is not None else {}
     if len(whys) != len(rules):
         whys = [considered[one].why if one in considered else "" for one in rules]
