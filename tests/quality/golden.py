@@ -149,7 +149,7 @@ class Author:
             choose(PROMPTS),
         )
         life.begin()
-        for _ in range(self.random.randint(5, 10)):
+        for _ in range(self.random.randint(6, 10)):
             if not self._go_on(life):
                 return life
         self._end(life)
@@ -277,6 +277,8 @@ class Author:
                 K.ATTEMPT_FAILED, self._seconds(), step="post", address=address, attempt=attempt,
                 reason=self.random.choice(REASONS),
             )  # fmt: skip
+            if self.random.random() < 0.3:  # policy has become stricter meanwhile: a person is asked once more
+                self._ask(life, address, "approved")
         life.note(
             K.EFFECT_STARTED, self._seconds(), step="post", address=address, attempt=failures + 1, tier=2
         )

@@ -18,10 +18,12 @@ from actum.client.fitting import require_fit
 from actum.client.freezes import Freezes
 from actum.client.grants import Grants
 from actum.client.handle import Handle
+from actum.client.incidents import Incidents
 from actum.client.planning import plan_rollback
 from actum.client.policies import Policies
 from actum.client.signing_in import find_actor
 from actum.client.starting import Tags, contract_of, prepare
+from actum.client.verdicts import Verdicts
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
 from actum.errors import InvalidInput, KeyConflict, NotFound, NotPossible
@@ -62,6 +64,8 @@ class Client:
         self.freezes = Freezes(self)
         self.grants = Grants(self)
         self.policies = Policies(self)
+        self.verdicts = Verdicts(self)
+        self.incidents = Incidents(self)
         self._registered: dict[bytes, Registration] = {}
         self._listening: Any = None
 

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from actum.store.pool import Pool
 
+HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is looked at: facts from `since` on and before `until`, of one contract or team (as it was then) or of all."""
+    """What is looked at: facts from `since` on and before `until`, of one contract or team (as it was then) or of all.
+
+    Both are whole hours (UTC), as the rollup is kept by the hour.
+    """
 
     since: datetime
     until: datetime
     contract: str | None = None
     team: str | None = None
 
+    @classmethod
+    def of(
+        cls, since: datetime, until: datetime, contract: str | None = None, team: str | None = None
+    ) -> Span:
+        """Return the span of whole hours that holds both instants."""
+        ended = _hour(until)
+        return cls(_hour(since), ended + HOUR if ended < until else ended, contract, team)
+
     def previous(self) -> Span:
         """Return the span of the same length that ends where this one begins."""
-        return Span(self.since - (self.until - self.since), self.since, self.contract, self.team)
+        return replace(self, since=self.since - (self.until - self.since), until=self.since)
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 @dataclass(slots=True)
 class TallyRow:
-    """Facts of one measure added up: `level` 0 by outcome and reason, 1 by outcome alone, 3 over all.
-
-    `us` are microseconds; `median` and `ninetieth` are those of single facts.
-    """
+    """Facts of one measure added up, by outcome and reason; `us` are microseconds."""
 
     measure: str
     outcome: str | None
     reason: str | None
-    level: int
     count: int
     us: int
-    median: int
-    ninetieth: int
 
 
 @dataclass(slots=True)

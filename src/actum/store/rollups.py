@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import asyncpg
+
 from actum.store.pool import Pool
 
 
@@ -43,8 +45,14 @@ class Rollups:
         """Add what was recorded since the last refresh; return how many hourly rows changed.
 
         Several at once wait for each other and add nothing twice. What transactions that are still open recorded, and
-        all that came after the oldest of them, is added by a later refresh.
+        all that came after the oldest of them, is added by a later refresh. An account that may only read adds nothing.
         """
+        try:
+            return await self._refresh()
+        except asyncpg.InsufficientPrivilegeError:
+            return 0
+
+    async def _refresh(self) -> int:
         hold = self._pool.statement("rollups", "hold")
         add = self._pool.statement("rollups", "add")
         advance = self._pool.statement("rollups", "advance")

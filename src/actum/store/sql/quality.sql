@@ -1,24 +1,36 @@
--- The families of measures, over facts (see `schema.sql`), in a span of time, of one contract or team or of all.
+-- The families of measures, over facts (see `schema.sql`), in a span of whole hours, of one contract or team or of all.
 
 -- name: tally
--- Adds facts up by measure, by outcome and by reason, with the middle and the ninth tenth of their times. Called by the client for `actum quality`.
-select f.measure, f.outcome, f.reason, grouping(f.outcome, f.reason) as level, sum(f.count)::bigint as count,
-       sum(f.us)::bigint as us, percentile_disc(0.5) within group (order by f.us) as median,
-       percentile_disc(0.9) within group (order by f.us) as ninetieth
-  from actum.facts f
- where f.measure = any(:measures::text[])
-   and f.at >= :since::timestamptz
-   and f.at < :until::timestamptz
-   and (:contract::text is null or f.contract = :contract::text)
-   and (:team::text is null or f.team = :team::text)
- group by grouping sets ((f.measure, f.outcome, f.reason), (f.measure, f.outcome), (f.measure))
- order by f.measure, level, count desc, f.outcome, f.reason;
+-- Adds facts up by measure, outcome and reason: the hours of the rollup, and what it does not hold yet. Called by the client for `actum quality`.
+select t.measure, t.outcome, t.reason, sum(t.count)::bigint as count, sum(t.us)::bigint as us
+  from (
+           select r.measure, nullif(r.outcome, '') as outcome, nullif(r.reason, '') as reason, r.count, r.us
+             from actum.rollups r
+            where r.measure = any(:measures::text[])
+              and r.hour >= :since::timestamptz
+              and r.hour < :until::timestamptz
+              and (:contract::text is null or r.contract = :contract::text)
+              and (:team::text is null or r.team = :team::text)
+            union all
+           select f.measure, f.outcome, f.reason, f.count, f.us
+             from actum.facts f
+            where f.measure = any(:measures::text[])
+              and f.xid >= (select s.watermark from actum.rollup_state s)
+              and f.at >= :since::timestamptz
+              and f.at < :until::timestamptz
+              and (:contract::text is null or f.contract = :contract::text)
+              and (:team::text is null or f.team = :team::text)
+       ) t
+ group by t.measure, t.outcome, t.reason
+having sum(t.count) <> 0 or sum(t.us) <> 0
+ order by t.measure, sum(t.count) desc, t.outcome, t.reason;
 
 -- name: behind
 -- The events behind one measure, the longest first, then the newest. Called by the client for `actum quality --ids`.
 select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
   from actum.facts f
  where f.measure = :measure::text
+   and (not f.is_of_end or :measure::text in ('timeouts_ended', 'recoveries', 'retries', 'retry_attempts'))
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)

@@ -1922,45 +1922,62 @@ $$;
 
 -- Microseconds of machine time between two events of a workflow: without the time in which it was paused or blocked, an
 -- approval of that address was open, or a doubt stood there that a person settled; without an address, at any undo.
-create function actum.machine_time(a_workflow uuid, an_address text, first integer, last integer) returns bigint
-language sql stable as $$
-    select coalesce(sum(t.us) filter (where t.seq >= first and not (t.is_stopped or t.is_asked or t.is_doubted)), 0)::bigint
+-- (A function that returns rows is planned into the query that calls it; one that returns a value is started for each row.)
+create function actum.machine_time(a_workflow uuid, an_address text, first integer, last integer) returns table (us bigint)
+language sql stable parallel safe as $$
+    select case
+               when not o.may_have_waited then (extract(epoch from o.ended_at - o.began_at) * 1000000)::bigint
+               else (
+                   select coalesce(sum(t.us) filter (where t.seq >= first and not (t.is_stopped or t.is_asked or t.is_doubted)), 0)::bigint
+                     from (
+                              select e.seq,
+                                     (extract(epoch from lead(e.at) over later - e.at) * 1000000)::bigint as us,
+                                     coalesce(max(e.seq) filter (where e.kind = 'workflow.paused') over so_far, 0)
+                                     > coalesce(max(e.seq) filter (where e.kind in ('workflow.resumed', 'workflow.blocked',
+                                                'workflow.cancel_requested', 'workflow.rolling_back')) over so_far, 0)
+                                     or coalesce(max(e.seq) filter (where e.kind = 'workflow.blocked') over so_far, 0)
+                                        > coalesce(max(e.seq) filter (where e.kind in ('workflow.unblocked', 'step.reopened',
+                                                   'workflow.rolling_back')) over so_far, 0) as is_stopped,
+                                     coalesce(max(e.seq) filter (where e.kind = 'approval.requested' and t.is_here) over so_far, 0)
+                                     > coalesce(max(e.seq) filter (where e.kind in ('approval.decided', 'approval.expired',
+                                                'approval.withdrawn') and t.is_here) over so_far, 0) as is_asked,
+                                     coalesce(max(e.seq) filter (where e.kind = 'effect.doubted' and t.is_here) over so_far, 0)
+                                     > coalesce(max(e.seq) filter (where e.kind in ('effect.started', 'effect.settled')
+                                                and t.is_here) over so_far, 0)
+                                     and coalesce(min(e.seq) filter (where e.kind = 'effect.settled' and t.is_here
+                                                  and e.actor not like 'worker:%') over from_now, 2147483647)
+                                         < coalesce(min(e.seq) filter (where (e.kind = 'effect.started' or e.kind = 'effect.settled'
+                                                    and e.actor like 'worker:%') and t.is_here) over from_now, 2147483647)
+                                         as is_doubted
+                                from actum.events e,
+                                     lateral (
+                                         select e.address = an_address or an_address is null and e.address like 'undo.%' as is_here
+                                     ) t
+                               where e.workflow_id = a_workflow
+                                 and e.seq <= last
+                              window later as (order by e.seq),
+                                     so_far as (order by e.seq rows unbounded preceding),
+                                     from_now as (order by e.seq rows between current row and unbounded following)
+                          ) t
+               )
+           end
       from (
-               select e.seq,
-                      (extract(epoch from lead(e.at) over later - e.at) * 1000000)::bigint as us,
-                      coalesce(max(e.seq) filter (where e.kind = 'workflow.paused') over so_far, 0)
-                      > coalesce(max(e.seq) filter (where e.kind in ('workflow.resumed', 'workflow.cancel_requested',
-                                 'workflow.blocked', 'workflow.rolling_back')) over so_far, 0)
-                      or coalesce(max(e.seq) filter (where e.kind = 'workflow.blocked') over so_far, 0)
-                         > coalesce(max(e.seq) filter (where e.kind in ('workflow.unblocked', 'step.reopened',
-                                    'workflow.rolling_back')) over so_far, 0) as is_stopped,
-                      coalesce(max(e.seq) filter (where e.kind = 'approval.requested' and t.is_here) over so_far, 0)
-                      > coalesce(max(e.seq) filter (where e.kind in ('approval.decided', 'approval.expired',
-                                 'approval.withdrawn') and t.is_here) over so_far, 0) as is_asked,
-                      coalesce(max(e.seq) filter (where e.kind = 'effect.doubted' and t.is_here) over so_far, 0)
-                      > coalesce(max(e.seq) filter (where e.kind in ('effect.started', 'effect.settled') and t.is_here)
-                                 over so_far, 0)
-                      and coalesce(min(e.seq) filter (where e.kind = 'effect.settled' and t.is_here
-                                   and e.actor not like 'worker:%') over from_now, 2147483647)
-                          < coalesce(min(e.seq) filter (where (e.kind = 'effect.started' or e.kind = 'effect.settled'
-                                     and e.actor like 'worker:%') and t.is_here) over from_now, 2147483647) as is_doubted
-                 from actum.events e,
-                      lateral (select e.address = an_address or an_address is null and e.address like 'undo.%' as is_here) t
+               select min(e.at) filter (where e.seq = first) as began_at,
+                      max(e.at) filter (where e.seq = last) as ended_at,
+                      bool_or(e.kind in ('workflow.paused', 'workflow.blocked', 'approval.requested', 'effect.doubted'))
+                          as may_have_waited
+                 from actum.events e
                 where e.workflow_id = a_workflow
                   and e.seq <= last
-               window later as (order by e.seq),
-                      so_far as (order by e.seq rows unbounded preceding),
-                      from_now as (order by e.seq rows between current row and unbounded following)
-           ) t
+           ) o
 $$;
 
 -- What went wrong at an address before an event that ends it: since its last end, or since a person reopened it.
-create function actum.episode(
-    a_workflow uuid, an_address text, before integer,
-    out failures integer, out starts integer, out retries integer, out first_seq integer, out first_reason text,
-    out timeouts integer, out timeout_seq integer, out timeout_reason text
+create function actum.episode(a_workflow uuid, an_address text, before integer) returns table (
+    failures bigint, starts bigint, retries bigint, first_seq integer, first_reason text,
+    timeouts bigint, timeout_seq integer, timeout_reason text
 )
-language sql stable as $$
+language sql stable parallel safe as $$
     select count(*) filter (where e.kind <> 'effect.started'),
            count(*) filter (where e.kind = 'effect.started'),
            count(*) filter (where e.kind = 'attempt.failed'),
@@ -2027,64 +2044,67 @@ select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c
  where c.verdict is not null
    and (held.by is null or held.by = 'judge' or v.by <> 'judge');
 
--- Every measure, once.
+-- Every measure, once. `is_of_end` is constant in each part: a query for one measure is not planned over the others.
 create view actum.facts as
 -- An attempt, or a whole workflow, was not done in time.
 select 'timeouts' as measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null::text as outcome, e.reason,
-       e.tier, 1::bigint as count, 0::bigint as us
+       e.tier, 1::bigint as count, 0::bigint as us, false as is_of_end
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted', 'workflow.cancel_requested')
    and e.reason like 'timeout.%'
    and (e.attempt is not null or e.kind = 'workflow.cancel_requested')
  union all
 -- A workflow whose own time was over lost it.
-select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0
+select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind = 'workflow.cancel_requested'
    and e.reason like 'timeout.%'
  union all
--- What became of an address at which something had gone wrong: its time-outs, the time to recover, its retries.
+-- What became of a step at which something had gone wrong: its time-outs, the time to recover from them, its retries and
+-- how many attempts they were. A failure without a number is no attempt, but what was made of those before it.
 select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step, f.outcome, f.reason, c.tier, f.count,
-       case when f.first is null then 0 else actum.machine_time(c.workflow_id, c.address, f.first, c.seq) end
+       coalesce(m.us, 0), true
   from actum.closings c
  cross join lateral actum.episode(c.workflow_id, c.address, c.seq) p
  cross join lateral (
-           select (c.kind in ('step.failed', 'effect.failed') and c.attempt is not null)::int as is_try,
-                  (c.kind in ('step.failed', 'effect.failed') and c.attempt is not null and c.reason like 'timeout.%')::int
-                      as is_timeout
-       ) t
+           select case when c.kind in ('step.failed', 'effect.failed') and c.attempt is not null and c.reason like 'timeout.%'
+                       then 1 else 0 end as timeouts,
+                  case when c.kind in ('effect.settled', 'effect.shared', 'step.abandoned') or c.attempt is null
+                       then 0 else 1 end as attempts
+       ) own
  cross join lateral (
            values
            ('timeouts_ended', case when c.ending = 'recovered' then 'recovered' else 'lost' end,
-            coalesce(p.timeout_reason, c.reason), p.timeouts + t.is_timeout, null, p.timeouts + t.is_timeout > 0),
+            coalesce(p.timeout_reason, c.reason), p.timeouts + own.timeouts, null, p.timeouts + own.timeouts > 0),
            ('recoveries', 'recovered', p.timeout_reason, 1, p.timeout_seq, c.ending = 'recovered' and p.timeouts > 0),
            ('retries', c.ending, p.first_reason, 1, p.first_seq, p.retries > 0 or p.starts > 1 and p.failures > 0),
-           ('retry_attempts', c.ending, p.first_reason,
-            p.failures + case when c.kind in ('step.completed', 'effect.succeeded') then 1 else t.is_try end, null,
+           ('retry_attempts', c.ending, p.first_reason, p.failures + own.attempts, null,
             p.retries > 0 or p.starts > 1 and p.failures > 0)
        ) f(measure, outcome, reason, count, first, is_so)
+ cross join lateral actum.machine_time(case when f.first is not null then c.workflow_id end, c.address, f.first, c.seq) m
  where f.is_so
+   and p.failures + own.timeouts > 0
  union all
 -- A try did not succeed, or nobody knows.
-select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted')
    and e.attempt is not null
  union all
 -- A workflow was taken from a dead worker; the time is since its last record.
 select 'rescues', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1,
-       (extract(epoch from e.at - p.at) * 1000000)::bigint
+       (extract(epoch from e.at - p.at) * 1000000)::bigint, false
   from actum.events e
   join actum.events p on p.workflow_id = e.workflow_id and p.seq = e.seq - 1
  where e.kind = 'workflow.rescued'
  union all
 -- A workflow could not go on by itself.
-select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind = 'workflow.blocked'
  union all
 -- A rollback began.
-select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind = 'workflow.rolling_back'
    and not exists (
@@ -2094,8 +2114,7 @@ select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.ste
  union all
 -- A rollback ended, with nothing left standing or with something.
 select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
-       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1,
-       actum.machine_time(e.workflow_id, null, p.seq, e.seq)
+       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1, m.us, false
   from actum.events e
  cross join lateral (
            select min(b.seq) as seq
@@ -2103,28 +2122,29 @@ select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
             where b.workflow_id = e.workflow_id
               and b.kind = 'workflow.rolling_back'
        ) p
+ cross join lateral actum.machine_time(e.workflow_id, null, p.seq, e.seq) m
  where e.kind = 'workflow.rolled_back'
  union all
 -- An undo certainly did not happen, and is not tried again.
-select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0
+select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind = 'effect.failed'
    and e.address like 'undo.%'
  union all
 -- A workflow ended.
-select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0
+select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0, false
   from actum.events e
  where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
  union all
 -- The word on a completed output: the last one, a judge's only where nobody else has spoken; the time is how long a bad
 -- output had lived when it was first called so.
-select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us
+select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us, false
   from actum.verdict_changes v
  union all
 -- Judge and person differ about an output.
 select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, null, null, null, null,
        case when v.verdict <> other.verdict then 1 else 0 end
-       - case when own.verdict <> other.verdict then 1 else 0 end, 0
+       - case when own.verdict <> other.verdict then 1 else 0 end, 0, false
   from actum.verdicts v
   join actum.events e on e.workflow_id = v.workflow_id and e.kind = 'workflow.completed'
  cross join lateral (
@@ -2148,7 +2168,7 @@ select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, n
  where (v.verdict <> other.verdict) is distinct from (own.verdict <> other.verdict and own.verdict is not null)
  union all
 -- A person was asked for an approval.
-select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0
+select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0, false
   from actum.events e
  where e.kind = 'approval.requested'
  union all
@@ -2163,7 +2183,7 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
                        and d.rule like 'grant:%'
                 ) then 'granted'
            else e.outcome
-       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint
+       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint, false
   from actum.events e
  cross join lateral (
            select p.at, p.tier
@@ -2178,7 +2198,7 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
  where e.kind in ('approval.decided', 'approval.expired')
  union all
 -- A person stopped a workflow, asked for its end, opened again what had failed, or settled a doubt.
-select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0
+select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0, false
   from actum.events e
  where e.kind in ('workflow.paused', 'workflow.cancel_requested', 'step.reopened', 'effect.settled')
    and e.actor not like 'worker:%'
