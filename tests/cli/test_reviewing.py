@@ -236,6 +236,20 @@ def test_what_nothing_puts_back_is_approved_by_its_amount(shop: Actum) -> None:
     assert "approved by" in shop.fine("approve", other, "--reason", "sold", "--confirm", "12.00 EUR").out
 
 
+def test_whoever_rejects_is_offered_reasons_and_may_use_their_own_words(shop: Actum) -> None:
+    for typed, kept in (("2", "too much at once"), ("9 lives", "9 lives")):
+        approval = ask(shop, "stock", shelf=f"rejected {typed}", rows=300)
+        done = type_at(shop, ["reject", approval], [("your own words:", typed)])
+        assert 0 == done.code, done.out
+        told = shop.fine("inbox", approval, "--json").json
+        assert ("rejected", kept) == (told["state"], told["rationale"])
+        assert seen(shop, approval)[0].startswith("card, ")
+    approval = ask(shop, "stock", shelf="rejected not", rows=300)
+    assert 2 == type_at(shop, ["reject", approval], [("your own words:", "")]).code
+    assert 2 == shop("reject", approval).code
+    assert "pending" == shop.fine("inbox", approval, "--json").json["state"]
+
+
 def test_a_batch_is_decided_in_words_at_a_terminal(shop: Actum) -> None:
     batch, items = open_batch(shop, "spoken", [4, 5, 6])
     prompts = [("Type `approve all`", f"approve all but {items[0]}, {items[1]}"), ("Why reject", "too heavy")]

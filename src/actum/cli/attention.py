@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 import click
 
 from actum.cli.card import Sheet, must_confirm
+from actum.cli.printing import say
 from actum.client.cards import Card, describe_seen
 from actum.errors import InvalidInput
 from actum.model.ids import short
 
 APPROVE = "approve"
+REASONS = (
+    "the wrong target",
+    "too much at once",
+    "not now",
+    "a check failed",
+    "I cannot tell from the card what would happen",
+)
+"""What a person who rejects is offered; their own words are as good."""
 
 
 @dataclass(slots=True)
@@ -53,6 +62,14 @@ def ask_line(text: str) -> str:
     """Ask a person for a line; nothing typed is nothing said."""
     answer: str = click.prompt(text, default="", show_default=False, prompt_suffix=" ")
     return answer.strip()
+
+
+def ask_reason() -> str:
+    """Ask a person why they reject: by the number of an offered reason, or in words."""
+    for number, reason in enumerate(REASONS, 1):
+        say(f"  {number}  {reason}")
+    said = ask_line("Why? A number, or your own words:")
+    return REASONS[int(said) - 1] if said in {str(n + 1) for n in range(len(REASONS))} else said
 
 
 def require_word(card: Card, confirm: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from actum.cli import options
-from actum.cli.attention import Attention, is_attended, require_word
+from actum.cli.attention import Attention, ask_reason, is_attended, require_word
 from actum.cli.card import headline, tell_card
 from actum.cli.exits import Exit
 from actum.cli.inbox import read_approval
@@ -85,23 +85,35 @@ async def _approve(
 
 @click.command()
 @_approval
-@options.decision_reason
+@click.option("--reason", default="", metavar="TEXT", help="Why; asked for at a terminal, and kept for ever.")
 @_full
 @options.acts_as(options.REVIEWER)
 @options.dry_run
 def reject(approval: str, reason: str, is_full: bool, who: str | None, dry_run: bool) -> int:
-    """Reject one action; the workflow is told why."""
+    """Reject one action; the workflow is told why.
+
+    Without --reason a terminal shows the card and offers reasons.
+    """
     return carry_out(_reject(approval, reason, is_full, who, dry_run))
 
 
 async def _reject(name: str, reason: str, is_full: bool, who: str | None, dry_run: bool) -> int:
-    _require_reason(reason)
+    is_asked = not reason.strip() and is_attended()
+    if not is_asked:
+        _require_reason(reason)
     async with open_client(who, options.REVIEWER) as client:
         row = await read_approval(client, name)
+        attention = Attention()
+        if dry_run or is_asked:
+            attention = await _show(client, await read_card(client.store, row), is_full, dry_run)
         if dry_run:
-            await _show(client, await read_card(client.store, row), is_full, dry_run)
             return _would("rejected", client)
-        decided = await client.approvals.reject(row.id, reason, seen_hash=row.action_hash)
+        if is_asked:
+            reason = ask_reason()
+            _require_reason(reason)
+        decided = await client.approvals.reject(
+            row.id, reason, seen_hash=row.action_hash, seen=attention.seen, seen_ms=attention.seen_ms
+        )
     return _tell("rejected", client, row, decided)
 
 
