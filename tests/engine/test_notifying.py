@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from actum import NotApproved, Preview, Worker, contract, effect
+from actum import NotApproved, Preview, Worker, ask, contract, effect
 from actum.engine.attending import Attendant
 from actum.engine.notices import LONGEST, compose
 from actum.engine.notifier import (
@@ -91,6 +91,11 @@ async def writes(table: str, rows: int) -> str:
         return type(refusal.outcome).__name__
 
 
+@contract(on_failure="fail")
+async def wonders(door: str) -> str:
+    return await ask(f"Which colour for {door}?", str, to="user:ana")
+
+
 @dataclass
 class Receiver:
     """A real server on a socket: answers with what is in `answers`, then with 204; keeps what it was sent."""
@@ -134,7 +139,7 @@ async def receiving(*answers: bytes) -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def ask(actum: Harness, *calls: Any) -> list[UUID]:
+async def have_asked(actum: Harness, *calls: Any) -> list[UUID]:
     """Have these calls ask, with a worker that then stops; return their approvals."""
     await actum.reviewer.policies.activate(parse_policy(POLICY), reason="it is good")
     worker = await actum.worker([writes])
@@ -164,7 +169,7 @@ def row_of(**values: Any) -> NotificationRow:
 async def test_an_approval_that_stands_alone_is_told_once_signed_and_without_its_arguments(
     actum: Harness,
 ) -> None:
-    (approval_id,) = await ask(actum, writes("\x1b[2Jsecret\u202e", 500))
+    (approval_id,) = await have_asked(actum, writes("\x1b[2Jsecret\u202e", 500))
     attendant = Attendant(actum.store)
     assert 0 == await attendant.attend_once(), "a grant or a batch may still take it"
     actum.clock.advance("4s")
@@ -189,7 +194,7 @@ async def test_an_approval_that_stands_alone_is_told_once_signed_and_without_its
 
 
 async def test_a_batch_is_one_notification_and_its_items_none(actum: Harness) -> None:
-    first, _, third = await ask(actum, *(writes(table, 50) for table in ("a", "b", "c")))
+    first, _, third = await have_asked(actum, *(writes(table, 50) for table in ("a", "b", "c")))
     actum.clock.advance("4s")
     (row,) = (await told(actum)).values()
     assert ("batch", f"batches/{row.about}") == (row.kind, row.link)
@@ -208,7 +213,7 @@ async def test_a_batch_is_one_notification_and_its_items_none(actum: Harness) ->
 
 
 async def test_a_tier_1_approval_that_never_found_its_batch_is_told_by_itself(actum: Harness) -> None:
-    (approval_id,) = await ask(actum, writes("a", 50))
+    (approval_id,) = await have_asked(actum, writes("a", 50))
     async with actum.store.pool.connection() as connection:
         await connection.execute("update actum.approvals set batch_id = null")
     actum.clock.advance("4s")
@@ -218,7 +223,7 @@ async def test_a_tier_1_approval_that_never_found_its_batch_is_told_by_itself(ac
 async def test_who_does_not_decide_is_reminded_then_others_are_and_then_its_end_is_told(
     actum: Harness,
 ) -> None:
-    (approval_id,) = await ask(actum, writes("a", 500))
+    (approval_id,) = await have_asked(actum, writes("a", 500))
     seen: list[str] = []
     for length in ("4s", "7h50m", "20m", "2h", "8h", "2h"):
         actum.clock.advance(length)
@@ -238,7 +243,7 @@ async def test_who_does_not_decide_is_reminded_then_others_are_and_then_its_end_
 
 
 async def test_what_was_decided_before_it_left_is_not_told(actum: Harness) -> None:
-    one, other = await ask(actum, writes("a", 500), writes("b", 500))
+    one, other = await have_asked(actum, writes("a", 500), writes("b", 500))
     actum.clock.advance("4s")
     await told(actum)
     await actum.reviewer.reject(one, "no")
@@ -246,6 +251,21 @@ async def test_what_was_decided_before_it_left_is_not_told(actum: Harness) -> No
         await Notifier(actum.store, [receiver.channel()]).notify_once()
     assert [f"approval/{other}"] == receiver.keys
     assert [f"approval/{one}"] == [row.key for row in await actum.store.notifications.list("needless")]
+
+
+async def test_a_question_is_told_to_whom_it_asks_unless_it_is_answered_first(actum: Harness) -> None:
+    await actum.worker([wonders])
+    first, second = [await actum.start(wonders(name)) for name in ("the\nfront", "the back")]
+    await actum.run_until_idle()
+    actum.clock.advance("4s")
+    rows = await told(actum)
+    assert {f"question/{one.workflow_id}/1" for one in (first, second)} == {*rows}
+    await actum.client.answer(second.workflow_id, "1", "blue")
+    async with receiving() as receiver:
+        await Notifier(actum.store, [receiver.channel()]).notify_once()
+    (message,) = [json.loads(body) for _, body in receiver.received]
+    assert "A workflow asks: Which colour for the\\x0afront?" == message["subject"]
+    assert (["user:ana"], f"actum show {first.short_id}") == (message["recipients"], message["command"])
 
 
 REFUSALS = (
@@ -314,7 +334,7 @@ async def test_without_a_channel_rows_stay_unsent_and_are_neither_sent_late_nor_
 
 
 async def test_a_worker_tells_by_itself_with_the_rights_of_its_role_alone(actum: Harness) -> None:
-    (approval_id,) = await ask(actum, writes("a", 500))
+    (approval_id,) = await have_asked(actum, writes("a", 500))
     actum.clock.advance("4s")
     address = f"{actum.dsn}{'&' if '?' in actum.dsn else '?'}role=actum_worker"
     store = await Store.open(address, now=actum.clock.now)

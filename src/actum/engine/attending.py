@@ -21,7 +21,7 @@ from actum.store.pool import Row
 from actum.store.store import Store
 
 ALONE_AFTER = timedelta(seconds=3)
-"""How long an approval may look for a grant or a batch before people are told of it by itself."""
+"""How long an approval may look for a grant or a batch, and a question for somebody quick, before people are told."""
 RECENT, LOOK_BACK_EVERY = timedelta(minutes=10), 60.0
 """What most passes look through for news, and seconds between two that look through everything that may be told."""
 
@@ -45,7 +45,8 @@ class Attendant:
         reminded = await self._store.approvals.remind()
         alone = await self._store.notifications.tell_approvals(ALONE_AFTER, no_older)
         batches = await self._store.notifications.tell_batches(no_older)
-        return len(reminded) + len(alone) + len(batches)
+        questions = await self._store.notifications.tell_questions(ALONE_AFTER, no_older)
+        return len(reminded) + len(alone) + len(batches) + len(questions)
 
     def _look_back(self) -> timedelta:
         """Return how far this pass looks back: a long inbox is not compared with the whole outbox at every pass."""

@@ -115,6 +115,16 @@ class Notifications:
         )
         return [row["key"] for row in rows]
 
+    async def tell_questions(self, unanswered_for: timedelta, no_older: timedelta = TOLD_WITHIN) -> list[str]:
+        """Keep that questions have been open for so long; return their keys."""
+        rows = await self._pool.fetch(
+            self._pool.statement("notifications", "tell_questions"),
+            unanswered_for=unanswered_for,
+            no_older=no_older,
+            now=self._pool.now(),
+        )
+        return [row["key"] for row in rows]
+
     async def drop_needless(self, no_older: timedelta) -> list[str]:
         """Mark what was decided before it left; return the keys."""
         rows = await self._pool.fetch(

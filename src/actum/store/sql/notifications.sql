@@ -39,6 +39,27 @@ select n.*
     on conflict do nothing
 returning key;
 
+-- name: tell_questions
+-- Keeps that workflows ask people something. Called by the Attendant.
+insert into actum.notifications (key, kind, about, recipients, subject, body, link, created_at, due_at)
+select 'question/' || q.workflow_id || '/' || q.address, 'question', q.workflow_id,
+       array_remove(array[q.addressee], null), 'A workflow asks: ' || q.question,
+       format('Contract %s, workflow %s', q.contract, right(replace(q.workflow_id::text, '-', ''), 8)),
+       'workflows/' || q.workflow_id, t.now, t.now
+  from actum.questions q
+ cross join (select coalesce(:now::timestamptz, now()) as now) t
+ where q.answered_at is null
+   and q.closed_at is null
+   and q.asked_at > t.now - :no_older::interval
+   and q.asked_at <= t.now - :unanswered_for::interval
+   and not exists (
+           select from actum.notifications o where o.key = 'question/' || q.workflow_id || '/' || q.address
+       )
+ order by q.asked_at
+ limit 500
+    on conflict do nothing
+returning key;
+
 -- name: drop_needless
 -- Marks what nobody needs to hear any more, because it was decided before it left. Called by the Notifier.
 update actum.notifications n
@@ -46,9 +67,16 @@ update actum.notifications n
        ended_at = coalesce(:now::timestamptz, now())
  where n.state = 'unsent'
    and n.due_at > coalesce(:now::timestamptz, now()) - :no_older::interval
-   and n.kind in ('approval', 'batch', 'reminder', 'escalation')
+   and n.kind in ('approval', 'batch', 'reminder', 'escalation', 'question')
    and not exists (select from actum.approvals a where a.id = n.about and a.ruling is null and a.closed is null)
    and not exists (select from actum.approvals a where a.batch_id = n.about and a.ruling is null and a.closed is null)
+   and not exists (
+           select from actum.questions q
+            where q.workflow_id = n.about
+              and n.key = 'question/' || q.workflow_id || '/' || q.address
+              and q.answered_at is null
+              and q.closed_at is null
+       )
 returning n.key;
 
 -- name: claim
