@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from actum.cli import options
+from actum.cli import bulk, options
 from actum.cli.exits import Exit
 from actum.cli.inputs import read_json
 from actum.cli.opening import carry_out, open_client
@@ -23,20 +23,31 @@ _VALUE = "JSON|@FILE|-"
 
 
 @click.command()
-@options.workflow
+@bulk.workflow
 @address
 @options.reason
+@bulk.where
+@bulk.confirm
 @options.as_json
 @options.acts_as(options.AUTHOR)
 @options.dry_run
 def retry(
-    workflow: str, address: str | None, reason: str, is_json: bool, who: str | None, dry_run: bool
+    workflow: str | None,
+    address: str | None,
+    reason: str,
+    where: tuple[str, ...],
+    confirm: int | None,
+    is_json: bool,
+    who: str | None,
+    dry_run: bool,
 ) -> int:
     """Let a held workflow try again what failed: at ADDRESS, else where it is held.
 
     Attempts are counted on, the retry begins anew, and an effect keeps its key. Where no call failed, the body itself
-    is driven again: for code that was mended.
+    is driven again: for code that was mended. With --where many held workflows are, each where it is held.
     """
+    if workflow is None or where:
+        return bulk.intervene("retry", workflow, where, confirm, reason, who, dry_run, is_json=is_json)
     return carry_out(_reopen(Verb.RETRY, workflow, address, None, reason, who, is_json, dry_run))
 
 

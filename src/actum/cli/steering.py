@@ -1,4 +1,4 @@
-"""`actum cancel`, `pause`, `resume`, `signal`, `settle`: a person acts on one workflow."""
+"""`actum cancel`, `pause`, `resume`, `signal`, `settle`: a person acts on workflows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 import orjson
 
 from actum.authoring.names import check_name
-from actum.cli import options
+from actum.cli import bulk, options
 from actum.cli.exits import Exit
 from actum.cli.inputs import encode_json, read_json
 from actum.cli.opening import carry_out, open_client
@@ -23,32 +23,65 @@ from actum.store.rows import WorkflowRow
 
 
 @click.command()
-@options.workflow
+@bulk.workflow
 @options.reason
+@bulk.where
+@bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def cancel(workflow: str, reason: str, who: str | None, dry_run: bool) -> int:
-    """Ask a workflow to end: its body is cancelled, effects that started are waited for."""
+def cancel(
+    workflow: str | None,
+    reason: str,
+    where: tuple[str, ...],
+    confirm: int | None,
+    who: str | None,
+    dry_run: bool,
+) -> int:
+    """Ask a workflow to end: its body is cancelled, effects that started are waited for. Or many, by --where."""
+    if workflow is None or where:
+        return bulk.intervene("cancel", workflow, where, confirm, reason, who, dry_run)
     return carry_out(_intervene("cancel", workflow, reason, who, dry_run))
 
 
 @click.command()
-@options.workflow
+@bulk.workflow
 @options.reason
+@bulk.where
+@bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def pause(workflow: str, reason: str, who: str | None, dry_run: bool) -> int:
-    """Have a workflow take in nothing new until it is resumed."""
+def pause(
+    workflow: str | None,
+    reason: str,
+    where: tuple[str, ...],
+    confirm: int | None,
+    who: str | None,
+    dry_run: bool,
+) -> int:
+    """Have a workflow take in nothing new until it is resumed. Or many, by --where."""
+    if workflow is None or where:
+        return bulk.intervene("pause", workflow, where, confirm, reason, who, dry_run)
     return carry_out(_intervene("pause", workflow, reason, who, dry_run))
 
 
 @click.command()
-@options.workflow
+@bulk.workflow
 @options.reason
+@bulk.where
+@bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def resume(workflow: str, reason: str, who: str | None, dry_run: bool) -> int:
-    """Let a paused workflow, or one that crashed its workers too often, go on."""
+def resume(
+    workflow: str | None,
+    reason: str,
+    where: tuple[str, ...],
+    confirm: int | None,
+    who: str | None,
+    dry_run: bool,
+) -> int:
+    """Let a paused workflow, or one that crashed its workers too often, go on. Or many, by --where."""
+    if workflow is None or where:
+        return bulk.intervene("resume", workflow, where, confirm, reason, who, dry_run)
     return carry_out(_intervene("resume", workflow, reason, who, dry_run))
 
 

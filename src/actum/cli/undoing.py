@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 import orjson
 
-from actum.cli import options
+from actum.cli import bulk, options
 from actum.cli.aftermath import as_markdown, read_aftermath
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
@@ -22,8 +22,10 @@ from actum.store.rows import WorkflowRow
 
 
 @click.command()
-@options.workflow
+@bulk.workflow
 @options.reason
+@bulk.where
+@bulk.confirm
 @click.option("--to", metavar="ADDRESS", help="Undo only what was done after the step at ADDRESS ended.")
 @click.option("--resume", "resumes", is_flag=True, help="Go on with a plan that a failed undo stopped.")
 @click.option("--report", "tells", is_flag=True, help="Only tell, in Markdown, what became of a rollback.")
@@ -31,8 +33,10 @@ from actum.store.rows import WorkflowRow
 @options.acts_as(options.AUTHOR)
 @options.dry_run
 def rollback(
-    workflow: str,
+    workflow: str | None,
     reason: str,
+    where: tuple[str, ...],
+    confirm: int | None,
     to: str | None,
     resumes: bool,
     tells: bool,
@@ -41,6 +45,10 @@ def rollback(
     dry_run: bool,
 ) -> int:
     """Cancel a workflow and undo what it did, newest first; --dry-run shows the plan, --report what came of it."""
+    if workflow is None or where:
+        if to or resumes or tells:
+            raise InvalidInput("--to, --resume and --report are for one workflow: leave --where out")
+        return bulk.intervene("rollback", workflow, where, confirm, reason, who, dry_run, is_json=as_json)
     if tells:
         if reason.strip() or to or resumes or dry_run:
             raise InvalidInput("--report only tells: leave --reason, --to, --resume and --dry-run out")

@@ -13,6 +13,7 @@ from actum.store.effects import Effects
 from actum.store.freezes import Freezes
 from actum.store.grants import Grants
 from actum.store.incidents import Incidents
+from actum.store.interventions import Interventions
 from actum.store.messages import Messages
 from actum.store.notifications import Notifications
 from actum.store.people import People
@@ -56,6 +57,7 @@ class Store:
         self.effects = Effects(pool)
         self.notifications = Notifications(pool)
         self.incidents = Incidents(pool)
+        self.interventions = Interventions(pool)
         self.workers = Workers(pool)
         self.contracts = Contracts(pool)
 
