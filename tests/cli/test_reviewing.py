@@ -291,3 +291,15 @@ def test_what_deciding_costs_is_told_with_what_stands_behind_it(shop: Actum) -> 
     assert approval in out
     assert "nobody was asked anything" in shop.fine("quality", "--team", "garden").out
     assert 2 == shop("quality", "--since", "yesterday").code
+
+
+def test_a_question_that_is_only_tried_is_not_asked(shop: Actum) -> None:
+    approval = ask(shop, "stock", shelf="asked", rows=300)
+    assert "nothing was asked" in shop.fine("inquire", approval, "Which shelf?", "--dry-run").out
+    assert [] == shop.fine("inbox", approval, "--json").json["inquiries"]
+    number = re.search(r"question (\d+)", shop.fine("inquire", approval, "Which shelf?").out)
+    assert number is not None
+    assert "nothing was said" in shop.fine("reply", number[1], "The left one.", "--dry-run").out
+    assert f"none yet: `actum reply {number[1]}" in shop.fine("inbox", approval).out
+    shop.fine("reply", number[1], "The left one.")
+    assert "The left one." in shop.fine("inbox", approval).out

@@ -60,14 +60,18 @@ async def _hand_over(name: str, person: str, reason: str, who: str | None, dry_r
 @_approval
 @click.argument("question", metavar="QUESTION")
 @options.acts_as(options.REVIEWER)
-def inquire(approval: str, question: str, who: str | None) -> int:
+@options.dry_run
+def inquire(approval: str, question: str, who: str | None, dry_run: bool) -> int:
     """Ask something about an approval before deciding; its time stands still until somebody replies."""
-    return carry_out(_inquire(approval, question, who))
+    return carry_out(_inquire(approval, question, who, dry_run))
 
 
-async def _inquire(name: str, question: str, who: str | None) -> int:
+async def _inquire(name: str, question: str, who: str | None, dry_run: bool) -> int:
     async with open_client(who, options.REVIEWER) as client:
         row = await read_approval(client, name)
+        if dry_run:
+            say(f"would ask about: {headline(row)}; nothing was asked")
+            return Exit.FINE
         number = await client.approvals.inquire(row.id, question)
     say(f"asked, as question {number} about: {headline(row)}")
     say(f"  actum reply {number} '…'")
@@ -78,13 +82,17 @@ async def _inquire(name: str, question: str, who: str | None) -> int:
 @click.argument("number", metavar="NUMBER", type=click.IntRange(1, 2**62))
 @click.argument("answer", metavar="ANSWER")
 @options.acts_as(options.AUTHOR)
-def reply(number: int, answer: str, who: str | None) -> int:
+@options.dry_run
+def reply(number: int, answer: str, who: str | None, dry_run: bool) -> int:
     """Reply to question NUMBER about an approval; the first reply stands, and time goes on."""
-    return carry_out(_reply(number, answer, who))
+    return carry_out(_reply(number, answer, who, dry_run))
 
 
-async def _reply(number: int, answer: str, who: str | None) -> int:
+async def _reply(number: int, answer: str, who: str | None, dry_run: bool) -> int:
     async with open_client(who) as client:
+        if dry_run:
+            say(f"would reply to question {number} as {neutral(client.actor)}; nothing was said")
+            return Exit.FINE
         await client.approvals.answer_inquiry(number, answer)
     say(f"replied to question {number} as {neutral(client.actor)}")
     return Exit.FINE
