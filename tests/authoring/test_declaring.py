@@ -19,6 +19,7 @@ from actum.authoring.document import document_hash
 from actum.authoring.effect import effect
 from actum.authoring.step import Step, step
 from actum.errors import InvalidContract, InvalidInput, NotFound
+from actum.model.budget import Budget, Spending
 from actum.model.contract import Owner, Retry, Timeout
 from actum.outcomes import Happened, NotHappened, Preview, Usable
 
@@ -204,11 +205,19 @@ wrong_contract: Any = contract
         (lambda: new_effect(editable="to"), "is one text"),
         (lambda: new_effect(editable=["nothing"]), "none of its parameters"),
         (lambda: new_effect(settle_after="-"), "is not a duration"),
-        (lambda: new_effect(transactional=True), "not offered yet"),
+        (lambda: new_effect(transactional=5), "is no database"),
         (lambda: wrong_contract(plain_helper), "write async def"),
         (lambda: wrong_contract(owner="platform")(body), "Owner"),
         (lambda: wrong_contract(on_failure="explode")(body), "on_failure='explode'"),
         (lambda: wrong_contract(deadline="later")(body), "is not a duration"),
+        (lambda: wrong_contract(budget=5)(body), "write Budget"),
+        (lambda: wrong_contract(budget=(Budget(tokens=1), Budget(money=1)))(body), "two budgets"),
+        (lambda: Budget(), "limits something"),
+        (lambda: Budget(tokens=0), "tokens=0"),
+        (lambda: Budget(money="much"), "money='much'"),
+        (lambda: Budget(tokens=1, team="risk"), 'per="day"'),
+        (lambda: Spending(tokens=-1), "tokens=-1"),
+        (lambda: step(spends=5)(plain_helper), "write Spending"),  # type: ignore[call-overload]
         (lambda: wrong_contract(queue="")(body), "the queue of body needs a name"),
         (lambda: wrong_contract(changes="one")(body), "is one text"),
         (lambda: wrong_contract(changes=("a", "a"))(body), "one change twice"),
