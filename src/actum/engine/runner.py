@@ -36,6 +36,7 @@ from actum.engine.replaying import stand_up
 from actum.engine.requesting import ApprovalExecution
 from actum.engine.rollback import Rollback
 from actum.engine.steps import reason_of
+from actum.engine.telemetry import Telemetry
 from actum.engine.undoing import UndoExecution
 from actum.errors import DatabaseUnavailable, InvalidInput
 from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Started
@@ -78,6 +79,7 @@ class Runner:
         self.ending = Ending(self)
         self.holding = Holding(self)
         self.budgeting = Budgeting.of(self)
+        self.telemetry = Telemetry.of(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._inbox: deque[tuple[Record, Delivery]] = deque()

@@ -7,9 +7,11 @@ a crash is not a failed attempt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+
+from opentelemetry.trace import Span
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.failures import Failure, decode_failure, encode_failure
@@ -18,6 +20,7 @@ from actum.engine.attempts import Tried, Try
 from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Record, to_datetime
+from actum.engine.telemetry import end_span, inside
 from actum.errors import Fatal, InvalidInput
 from actum.machine.classify import classify
 from actum.machine.retry import Again, decide
@@ -71,6 +74,7 @@ class StepExecution(Execution):
     _started_at = 0
     _decoded: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     _usages: list[Usage] | None = None
+    _span: Span | None = None
     is_effect = False
 
     @property
@@ -104,6 +108,7 @@ class StepExecution(Execution):
     def leave(self) -> None:
         if self._try is not None:
             self._try.stop()
+        self._end_span("left", ())
 
     # attempts
 
@@ -184,7 +189,10 @@ class StepExecution(Execution):
         stall = Limits.of(self.step).stall
         self._try = Try(runner.loop, lambda tried: runner.guarded(done, tried), stall)
         attempt = self._attempt(None if limit is None else self._started_at + int(limit * 1e6))
-        self._try.start(
+        if runner.telemetry is not None and self._span is None:
+            self._span = runner.telemetry.begin(self)
+        start = self._try.start if self._span is None else inside(self._span, self._try.start)
+        start(
             function,
             args,
             kwargs,
@@ -230,7 +238,13 @@ class StepExecution(Execution):
         if self.runner.budgeting is not None:
             us = self.runner.now() - self._started_at
             self.runner.budgeting.charge(self.address, self.attempts, usages or (), us)
+        self._end_span(outcome, usages or ())
         return sum_usages(usages) if usages else None
+
+    def _end_span(self, outcome: str, usages: Sequence[Usage]) -> None:
+        span, self._span = self._span, None
+        if span is not None:
+            end_span(span, outcome, usages)
 
     def _tried(self, tried: Tried) -> None:
         self._try = None
