@@ -8,6 +8,7 @@ from uuid import UUID
 
 import click
 
+from actum.authoring.effect import Effect
 from actum.cli.card import headline
 from actum.cli.modules import find_contracts
 from actum.cli.printing import DIM, HEADING, complain, say, say_all
@@ -16,6 +17,7 @@ from actum.cli.text import columns, indent, neutral
 from actum.engine.admission import require_ownership
 from actum.engine.worker import Worker
 from actum.errors import DatabaseUnavailable, InvalidContract, InvalidSettings
+from actum.machine.policy import STRICTEST
 from actum.model.ids import short
 from actum.settings import DEFAULT_CONCURRENCY, Settings
 from actum.store.rows import ApprovalRow, QuestionRow
@@ -87,7 +89,7 @@ async def _announce(worker: Worker) -> None:
             for approval in await worker.store.approvals.list_pending(MOST):
                 if approval.id not in known:
                     known.add(approval.id)
-                    _tell_approval(approval)
+                    _tell_approval(worker, approval)
             for question in await worker.store.questions.list_open(MOST):
                 if (question.workflow_id, question.address) not in known:
                     known.add((question.workflow_id, question.address))
@@ -97,11 +99,20 @@ async def _announce(worker: Worker) -> None:
         await asyncio.sleep(POLL)
 
 
-def _tell_approval(row: ApprovalRow) -> None:
+def _tell_approval(worker: Worker, row: ApprovalRow) -> None:
     lines = indent(headline(row), f"{neutral(row.contract)} {short(row.workflow_id)} asks: ", "  ", columns())
-    say_all([*lines, f"  actum inbox {short(row.id)}", f"  actum approve {short(row.id)} --reason '…'"])
+    confirm = " --confirm '…'" if row.tier == STRICTEST and _is_final(worker, row) else ""
+    approve = f"  actum approve {short(row.id)}{confirm} --reason '…'"
+    say_all([*lines, f"  actum inbox {short(row.id)}", approve])
     say(f"  actum reject {short(row.id)} --reason '…'", DIM)
     _flush()
+
+
+def _is_final(worker: Worker, row: ApprovalRow) -> bool:
+    """Whether nothing can put back what is asked for: its approval then takes the value that matters, typed."""
+    contract = worker.contracts.get(row.contract)
+    found = contract.steps_by_name.get(row.step) if contract is not None else None
+    return isinstance(found, Effect) and found.reversibility == "final"
 
 
 def _tell_question(row: QuestionRow) -> None:
