@@ -155,6 +155,8 @@ async def test_tier_1_waits_in_a_batch_that_closes_when_everybody_waits(actum: H
     assert {"parked"} == {one.close_reason for one in await actum.store.batches.list()}
     for one in approvals:
         await actum.reviewer.approve(one.id, "fine")
+    await Attendant(actum.store).attend_once()
+    assert [] == await actum.store.batches.list(), "decided, though nobody opened them as batches"
     assert ["50 rows of orders", "50 rows of orders", "50 rows of bills"] == [
         await handle.result(10) for handle in handles
     ]

@@ -36,7 +36,7 @@ class Attendant:
     async def attend_once(self) -> int:
         """End or escalate what has expired, close the batches that are due and have people told; return how many."""
         expired = await self._store.approvals.expire()
-        closed = await self.close_batches_once()
+        closed = await self.close_batches_once() + await self._store.batches.end()
         return len(expired) + closed + await self.tell_once()
 
     async def tell_once(self) -> int:

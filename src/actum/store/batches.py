@@ -88,6 +88,10 @@ class Batches:
         rows = await self._pool.fetch(self._pool.statement("batches", "list"), now=self._pool.now())
         return [BatchRow(**row) for row in rows]
 
+    async def end(self) -> int:
+        """End the batches of which nothing is open any more; return how many."""
+        return len(await self._pool.fetch(self._pool.statement("batches", "end"), now=self._pool.now()))
+
     async def list_items(self, ids: Sequence[UUID]) -> Sequence[Row]:
         """Return the open items of batches: `id`, `batch_id`, `preview` as JSON text, and `is_first` of its kind."""
         return await self._pool.fetch(self._pool.statement("batches", "list_items"), ids=list(ids))

@@ -66,3 +66,18 @@ select a.id, a.batch_id, a.preview,
    and a.ruling is null
    and a.closed is null
  order by a.asked_at, a.id;
+
+-- name: end
+-- Ends batches that nothing joins any more and of which nothing is open: opened by somebody or not. Called by the Attendant.
+update actum.batches b
+   set state = 'decided',
+       decided_at = coalesce(:now::timestamptz, now())
+ where b.state <> 'decided'
+   and (b.state = 'shown' or b.closed_at is not null)
+   and not exists (
+           select from actum.approvals a
+            where a.batch_id = b.id
+              and a.ruling is null
+              and a.closed is null
+       )
+returning b.id;
