@@ -20,6 +20,7 @@ import click
 
 from actum.authoring.names import check_name
 from actum.cli.exits import Exit
+from actum.cli.metrics import serve_beside
 from actum.cli.modules import AnyContract, find_contracts, require_runbook
 from actum.cli.printing import complain
 from actum.engine.worker import Worker
@@ -64,6 +65,12 @@ logger = logging.getLogger("actum.worker")
     metavar="NAME",
     help="What the worker is called in logs and events; host and process unless given.",
 )
+@click.option(
+    "--metrics-port",
+    "metrics",
+    metavar="[HOST:]PORT",
+    help="Serve /metrics there, to this machine unless a host is given.",
+)
 def worker(
     places: tuple[str, ...],
     queues: tuple[str, ...],
@@ -71,6 +78,7 @@ def worker(
     lease: float | None,
     grace: float,
     name: str | None,
+    metrics: str | None,
 ) -> None:
     """Serve the contracts of modules, or those named, until SIGTERM or SIGINT.
 
@@ -79,6 +87,7 @@ def worker(
     """
     for queue in queues:
         check_name("a queue", queue)
+    beside = None if metrics is None else serve_beside(metrics)
     contracts = collect(places)
     for contract in contracts:
         require_runbook(contract)
@@ -94,7 +103,7 @@ def worker(
     for contract in worker.contracts.values():
         require_runbook(contract)
     configure_logging()
-    run_on_fastest_loop(serve(worker))
+    run_on_fastest_loop(serve(worker, beside))
     leave(worker)
 
 

@@ -120,6 +120,11 @@ class Quality:
         rows = await self._pool.fetch(self._pool.statement("quality", "prompts"), **_as_values(span))
         return [PromptRow(**row) for row in rows]
 
+    async def newest_document(self, contract: str) -> tuple[str, str | None] | None:
+        """Return a contract's document as registered last, with its team; None for a contract nobody registered."""
+        rows = await self._pool.fetch(self._pool.statement("quality", "newest_document"), contract=contract)
+        return (rows[0]["document"], rows[0]["team"]) if rows else None
+
 
 def _as_values(span: Span) -> dict[str, object]:
     return {"since": span.since, "until": span.until, "contract": span.contract, "team": span.team}

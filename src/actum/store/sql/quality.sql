@@ -72,3 +72,11 @@ select w.tags ->> 'prompt' as prompt,
    and (:team::text is null or f.team = :team::text)
  group by w.tags ->> 'prompt'
  order by w.tags ->> 'prompt' nulls last;
+
+-- name: newest_document
+-- What a contract promises, as it was registered last. Called by the client for `actum readiness`.
+select c.document, c.team
+  from actum.contracts c
+ where c.contract = :contract::text
+ order by c.registered_at desc, c.shape desc
+ limit 1;
