@@ -201,11 +201,11 @@ class Client:
 
     async def _register(self, contract: Contract[..., Any]) -> Registration:
         """Register a contract's document once for each client; started workflows name it."""
-        known = self._registered.get(contract.shape_hash)
+        known = self._registered.get(contract.document_hash)
         if known is None:
             known = register(contract)
             await self.store.contracts.register(known)
-            self._registered[contract.shape_hash] = known
+            self._registered[contract.document_hash] = known
         return known
 
     # looking

@@ -15,7 +15,7 @@ from uuid import UUID
 from actum.engine.promises import list_burns
 from actum.engine.recorder import Recorder
 from actum.machine.chain import Intact, verify
-from actum.machine.incidents import End, Trouble, consider_end, due_level, recipient
+from actum.machine.incidents import End, Trouble, consider_end, due_level, merge, recipient
 from actum.model.ids import short
 from actum.model.incident import Rule, Urgency
 from actum.model.quiet import QuietHours
@@ -52,12 +52,12 @@ class Watcher:
         stops = self._recorder.stops if self._recorder is not None else 0
         if stops > self._stops:
             troubles.append(Trouble(Rule.WRITER_STOPPED, "", self._actor, "", None, 1, looked_at, looked_at))
-        troubles += await self._verify_some(looked_at)
+        troubles += merge(await self._verify_some(looked_at))
         opened = await self._store.incidents.open(troubles, actor=self._actor) if troubles else 0
         self._stops = stops
         rows = await self._store.incidents.list()
         ended = await self._end_gone(rows, {one.key for one in troubles}, looked_at)
-        told = await self._tell([row for row in rows if row.id not in ended], looked_at)
+        told = await self._tell([row for row in rows if row.id not in ended], await self._store.read_clock())
         return opened + len(ended) + told
 
     async def _list_standing(self) -> list[Trouble]:

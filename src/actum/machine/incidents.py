@@ -6,8 +6,8 @@ after the other until somebody acknowledges; what can wait is not told in the te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -69,6 +69,22 @@ class Trouble:
     def key(self) -> tuple[str, str, str, str]:
         """What makes two troubles one incident."""
         return self.rule.value, self.contract, self.step, self.reason
+
+
+def merge(troubles: Iterable[Trouble]) -> list[Trouble]:
+    """Return one trouble for each key: counts added up, workflows together, the latest's words."""
+    found: dict[tuple[str, str, str, str], Trouble] = {}
+    for one in sorted(troubles, key=lambda trouble: trouble.last_at):
+        known = found.get(one.key)
+        if known is not None:
+            one = replace(
+                one,
+                count=known.count + one.count,
+                first_at=min(known.first_at, one.first_at),
+                workflow_ids=(*known.workflow_ids, *one.workflow_ids),
+            )
+        found[one.key] = one
+    return list(found.values())
 
 
 class End(StrEnum):
