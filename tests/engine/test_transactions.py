@@ -103,7 +103,9 @@ async def test_what_the_body_raises_has_not_happened_and_is_tried_again(actum: H
     assert (["a", "a"], ["a"]) == (CALLS, await names(actum))
 
 
-@pytest.mark.parametrize(("ending", "why"), [("fatal", "no such customer"), ("unstorable", "schema.invalid: place: result")])
+@pytest.mark.parametrize(
+    ("ending", "why"), [("fatal", "no such customer"), ("unstorable", "schema.invalid: place: result")]
+)
 async def test_a_body_that_fails_for_good_leaves_no_row(actum: Harness, ending: str, why: str) -> None:
     await actum.worker([ordering])
     handle = await approved(actum, await actum.start(ordering("a", ending)))

@@ -18,12 +18,14 @@ class Connection(Protocol):
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement and return its status, such as `UPDATE 3`."""
+        ...
 
     async def executemany(self, command: str, args: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each sequence of values."""
 
     async def fetch(self, query: str, *args: object) -> list[Any]:
         """Return all rows."""
+        ...
 
     async def fetchrow(self, query: str, *args: object) -> Any:
         """Return the first row, or None."""
@@ -41,6 +43,7 @@ class OpenTransaction(Protocol):
     @property
     def connection(self) -> Connection:
         """The driver's connection."""
+        ...
 
     def session(self) -> Any:
         """A session of SQLAlchemy in the same transaction; the same one each time."""

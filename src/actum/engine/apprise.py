@@ -15,7 +15,7 @@ class Apprise:
     def __init__(self, url: str, number: int) -> None:
         """Raise InvalidSettings where Apprise is not installed, or does not know the address (the `number`th)."""
         try:
-            import apprise
+            import apprise  # pyright: ignore[reportMissingImports]  # an extra
         except ImportError:
             raise InvalidSettings(
                 "ACTUM_APPRISE_URLS needs Apprise, which is not installed: pip install 'actum[notify]'"

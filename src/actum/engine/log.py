@@ -122,6 +122,7 @@ class Carrier(Protocol):
 
     async def append(self, records: Records, instance: UUID, flush: Flush) -> list[Answer]:
         """Write the record inside the transaction."""
+        ...
 
     async def commit(self) -> None:
         """Commit."""
