@@ -8,15 +8,16 @@ REPO ?=
 MODEL ?=
 
 BIN := .venv/bin
+PROMTOOL := .venv/promtool
 READY := .venv/.ready-dev
 READY_BENCH := .venv/.ready-bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test quick pure check crash bench docs clean
+.PHONY: help demo dev test quick pure check check-deploy crash bench docs clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run the main example on a sample repository, or on yours: make demo REPO=/path/to/it
 	PYTHONPATH=examples $(BIN)/python -m change_repository.demo $(if $(REPO),"$(REPO)") $(if $(MODEL),--model "$(MODEL)")
@@ -39,6 +40,12 @@ check: $(READY) ## Look at format, lint, types and the rules of the house.
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/pytest -q tests/house
+
+check-deploy: .venv/.made ## Try the alert rules with promtool: the one on the path, else Debian's, unpacked in .venv.
+	@command -v promtool >/dev/null || test -x $(PROMTOOL)/usr/bin/promtool || { \
+		mkdir -p $(PROMTOOL) && cd $(PROMTOOL) && apt-get download prometheus && dpkg-deb -x prometheus_*.deb .; }
+	PATH="$$PATH:$(PROMTOOL)/usr/bin" promtool check rules deploy/prometheus/actum.rules.yml
+	PATH="$$PATH:$(PROMTOOL)/usr/bin" promtool test rules deploy/prometheus/actum.test.yml
 
 crash: export RUNS := $(RUNS)
 crash: $(READY) ## Kill workers at random, again and again: make crash RUNS=200
