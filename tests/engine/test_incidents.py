@@ -16,6 +16,7 @@ import pytest
 from actum import Fatal, NotDone, Owner, Retry, Signal, Slo, contract, effect, step
 from actum.authoring.registration import register
 from actum.client.bulk import carry_out_bulk, plan_bulk, read_filter
+from actum.client.client import Client
 from actum.engine.notices import compose
 from actum.engine.recorder import Recorder
 from actum.engine.watching import CHAINS, UNSERVED, Watcher
@@ -24,6 +25,7 @@ from actum.machine.policy import Operation, parse_policy
 from actum.model.ids import short
 from actum.model.incident import IncidentState, Rule
 from actum.store.incidents import IncidentRow
+from actum.store.store import Store
 from actum.testing.harness import Harness
 
 OWNER = Owner("platform", escalation=["#oncall", "user:lead"], runbook="runbooks/change.md")
@@ -483,3 +485,35 @@ async def test_many_workflows_are_counted_first_and_reached_by_one_statement(act
 async def test_a_filter_that_cannot_be_meant_is_refused(conditions: list[str]) -> None:
     with pytest.raises(InvalidInput):
         await read_filter(None, conditions)  # type: ignore[arg-type]  # no client is needed to refuse
+
+
+async def test_a_worker_watches_and_a_console_acts_with_the_rights_of_their_roles_alone(
+    actum: Harness,
+) -> None:
+    await automate(actum)
+    await actum.worker([mails, listens])
+    _, listening = await run(actum, [mails("ana"), listens()])
+    stores = []
+    try:
+        for role in ("actum_worker", "actum_console"):
+            address = f"{actum.dsn}{'&' if '?' in actum.dsn else '?'}role={role}"
+            stores.append(await Store.open(address, now=actum.clock.now))
+        worker, console = stores
+        actum.clock.advance("16m")
+        await Watcher(worker, "worker:role").watch_once()
+        await Watcher(worker, "worker:role").watch_once()
+        row = await only(actum, Rule.RETRIES_EXHAUSTED)
+        assert 1 <= row.level == len(await told(actum))
+        person = await Client.over(console, actor="user:reviewer")
+        await person.incidents.acknowledge(row.id)
+        await person.incidents.open("it is slow", workflows=[listening.short_id])
+        plan = await plan_bulk(person, "cancel", await read_filter(person, ["contract=listens"]))
+        _, reached = await carry_out_bulk(person, plan, reason="done", count=1)
+        assert [listening.workflow_id] == reached
+        await actum.run_until_idle()
+        assert "cancelled" == await listening.status()
+        await person.incidents.resolve(row.id, cause="provider")
+        await person.close()
+    finally:
+        for store in stores:
+            await store.close()

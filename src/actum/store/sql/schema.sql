@@ -2296,6 +2296,8 @@ begin
         grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant insert on actum.notifications to actum_console;
+        grant insert, update on actum.incidents to actum_worker, actum_console;
+        grant insert on actum.interventions to actum_console;
         grant execute on function actum.notice_about to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
               actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity
