@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,7 @@ if sys.platform != "win32":
     import signal
 
     from actum.store import embedded_watcher
-    from actum.store.embedded_cluster import failure, full_disk, prepare_cluster, running_pid
+    from actum.store.embedded_cluster import DISPOSABLE, failure, full_disk, prepare_cluster, running_pid
     from actum.store.embedded_house import (
         WAY_OUT,
         House,
@@ -75,6 +75,19 @@ class EmbeddedServer:
         under the same DSN. Killed half-way, it leaves nothing that hinders the next.
         Raises `DatabaseUnavailable`, with the way out, when there can be no server here.
         """
+        return cls._open(folder, {})
+
+    @classmethod
+    def open_disposable(cls, folder: Path) -> Self:
+        """Open as `open` does, for data that nobody would miss, such as a test's: nothing waits for the disk.
+
+        What was committed survives the death of any process, the server's too, and no power cut. Only the process
+        that starts the server decides.
+        """
+        return cls._open(folder, DISPOSABLE)
+
+    @classmethod
+    def _open(cls, folder: Path | None, settings: Mapping[str, str]) -> Self:
         if sys.platform == "win32":
             raise DatabaseUnavailable(
                 "The embedded server runs on Linux and macOS: set ACTUM_DATABASE_URL to a Postgres server."
@@ -85,7 +98,7 @@ class EmbeddedServer:
             hold = FileLock(house.lock("users"))
             try:
                 _wait(hold.try_shared, f"The server in {house.root} is still stopping")
-                _start_or_join(house)
+                _start_or_join(house, settings)
             except BaseException:
                 hold.release()
                 raise
@@ -147,14 +160,14 @@ def _wait(happened: Callable[[], bool], trouble: str) -> None:
         time.sleep(PAUSE)
 
 
-def _start_or_join(house: House) -> None:
+def _start_or_join(house: House, settings: Mapping[str, str]) -> None:
     """Returns when a watched server answers; one process at a time does this."""
     starter = FileLock(house.lock("starter"))
     watcher, server = FileLock(house.lock("watcher")), FileLock(house.lock("server"))
     try:
         _wait(starter.try_exclusive, f"Another process is still starting the server in {house.root}")
         if _nothing_lives(house, watcher, server):
-            _start(house, watcher, server)
+            _start(house, watcher, server, settings)
         _Probe(house).make_database()
     finally:
         for lock in (server, watcher, starter):
@@ -191,9 +204,9 @@ def _end_unwatched(house: House) -> None:
             os.kill(pid, signal.SIGINT)
 
 
-def _start(house: House, watcher: FileLock, server: FileLock) -> None:
+def _start(house: House, watcher: FileLock, server: FileLock, settings: Mapping[str, str]) -> None:
     """Starts watcher and server, hands them their locks and waits until the server answers."""
-    command = prepare_cluster(house, binaries())
+    command = prepare_cluster(house, binaries(), settings)
     plan: embedded_watcher.Plan = {
         "command": command,
         "environment": bare_environment(),

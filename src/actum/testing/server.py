@@ -40,7 +40,7 @@ class TestServer:
         url = os.environ.get("ACTUM_DATABASE_URL")
         if url:
             return cls(url, None)
-        server = EmbeddedServer.open(make_folder(token))
+        server = EmbeddedServer.open_disposable(make_folder(token))
         return cls(server.dsn, server)
 
     async def create(self) -> str:
