@@ -277,7 +277,9 @@ class Author:
                 K.ATTEMPT_FAILED, self._seconds(), step="post", address=address, attempt=attempt,
                 reason=self.random.choice(REASONS),
             )  # fmt: skip
-            if self.random.random() < 0.3:  # policy has become stricter meanwhile: a person is asked once more
+            if (
+                self.random.random() < 0.3
+            ):  # policy has become stricter meanwhile: a person is asked once more
                 self._ask(life, address, "approved")
         life.note(
             K.EFFECT_STARTED, self._seconds(), step="post", address=address, attempt=failures + 1, tier=2

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import counted
 import golden
 import pytest
 
+from actum.client.metrics import BACK, TIMED, write_metrics
 from actum.model.quality import FACTS as FACT_NAMES
+from actum.store.quality import Span
 from actum.store.store import Store
 
 FACTS = """
@@ -37,29 +42,73 @@ async def exported(connection: Any) -> counted.Sums:
     return counted.count(events, verdicts, decisions)
 
 
-async def check(store: Store, seed: int, workflows: int, pieces: int) -> Counter[str]:
-    """Write a history in pieces with refreshes between, compare all three, and return the kinds there were."""
-    lives = list(golden.Author(seed).lives(workflows))
-    kinds = Counter(event[3] for life in lives for event in life.events)
+async def fill(store: Store, lives: Sequence[golden.Life], pieces: int) -> None:
+    """Write lives in pieces, with a refresh after each; legal they are: `Life` asked the table of transitions."""
     async with store.pool.connection() as connection:
-        await connection.execute(
-            "set session_replication_role = replica"
-        )  # no referee: each kind was judged already
+        await connection.execute("set session_replication_role = replica")
         await golden.make_weeks(connection)
         for piece in range(pieces):
             async with connection.transaction():
                 await golden.write(connection, lives[piece::pieces])
             await store.rollups.refresh()
-        await connection.execute("set session_replication_role = default")
         await connection.execute("analyze actum.events")
-        by_hand, asked, added = (
-            await exported(connection),
-            await summed(connection, FACTS),
-            await summed(connection, ROLLUPS),
-        )
+        await connection.execute("set session_replication_role = default")
+
+
+async def check(store: Store, seed: int, workflows: int, pieces: int) -> Counter[str]:
+    """Compare every way to every number over a history made from a seed; return the kinds of events there were."""
+    lives = list(golden.Author(seed).lives(workflows))
+    await fill(store, lives, pieces)
+    async with store.pool.connection() as connection:
+        by_hand = await exported(connection)
+        asked, added = await summed(connection, FACTS), await summed(connection, ROLLUPS)
     assert by_hand == asked
     assert by_hand == added
-    return kinds
+    span = Span.of(golden.START + timedelta(days=9), golden.START + timedelta(days=40), team="garden")
+    tallied = await store.quality.tally(span, list(FACT_NAMES))
+    assert told(by_hand, span) == {
+        (row.measure, row.outcome, row.reason): (row.count, row.us) for row in tallied
+    }
+    assert exposed(by_hand) == parsed(await write_metrics(store))
+    return Counter(event[3] for life in lives for event in life.events)
+
+
+def told(sums: counted.Sums, span: Span) -> dict[tuple[str, str | None, str | None], tuple[int, int]]:
+    """Return what a tally of a span has to say."""
+    found: defaultdict[Any, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for (hour, (measure, _, team, _, outcome, reason, _)), (count, us) in sums.items():
+        if span.since <= hour < span.until and team == span.team:
+            so_far = found[measure, outcome or None, reason or None]
+            found[measure, outcome or None, reason or None] = (so_far[0] + count, so_far[1] + us)
+    return dict(found)
+
+
+def exposed(sums: counted.Sums) -> dict[tuple[str, frozenset[tuple[str, str]]], Decimal]:
+    """Return what the metrics have to say: over all hours and teams."""
+    found: defaultdict[Any, Decimal] = defaultdict(Decimal)
+    for (_, (measure, contract, _, step, outcome, reason, tier)), (count, us) in sums.items():
+        end = "" if measure in BACK else "_total"
+        labels = {"contract": contract, "step": step, "outcome": outcome, "reason": reason}
+        labels["tier"] = "" if tier < 0 else str(tier)
+        key = frozenset((name, value) for name, value in labels.items() if value)
+        found[f"actum_{measure}{end}", key] += count
+        if measure in TIMED:
+            found[f"actum_{measure}_seconds{end}", key] += Decimal(us) / 1_000_000
+    return dict(found)
+
+
+def parsed(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], Decimal]:
+    """Read the text format of Prometheus: every line is a comment or a sample."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("# "):
+            assert line.split(" ")[1] in ("HELP", "TYPE")
+            continue
+        match = re.fullmatch(r"([a-z_]+)(?:\{(.*)\})? (-?[0-9.]+)", line)
+        assert match, line
+        if match[2] is not None:
+            found[match[1], frozenset(re.findall(r'([a-z]+)="([^"]*)"', match[2]))] = Decimal(match[3])
+    return found
 
 
 async def test_a_history_of_every_family_is_counted_alike_by_query_rollup_and_hand(store: Store) -> None:
@@ -77,8 +126,8 @@ async def test_the_golden_history_of_25_000_workflows_is_counted_alike(store: St
 
 
 def test_a_seed_always_gives_the_same_history() -> None:
-    def told(seed: int) -> list[tuple[str, datetime]]:
+    def lived(seed: int) -> list[tuple[str, datetime]]:
         return [(event[3], event[2]) for life in golden.Author(seed).lives(20) for event in life.events]
 
-    assert told(3) == told(3)
-    assert told(3) != told(4)
+    assert lived(3) == lived(3)
+    assert lived(3) != lived(4)

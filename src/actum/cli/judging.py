@@ -19,11 +19,13 @@ from actum.store.verdicts import VerdictRow
 
 @click.command()
 @options.workflow
-@click.argument("word", metavar="[usable|unusable]", type=click.Choice(list(Verdict)), required=False)
+@click.argument(
+    "word", metavar="[usable|unusable]", type=click.Choice([one.value for one in Verdict]), required=False
+)
 @click.option("--why", default="", metavar="TEXT", help="What makes it so; it is kept for ever.")
 @click.option(
     "--by",
-    type=click.Choice(list(Judge)),
+    type=click.Choice([one.value for one in Judge]),
     default=Judge.PERSON.value,
     show_default=True,
     help="Who says so: a model, a person, or work that came later and stood on the output.",

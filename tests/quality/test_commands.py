@@ -1,0 +1,136 @@
+"""`actum quality`, `verdict`, `readiness` and `metrics` as a person and a scraper meet them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CLI = Path(__file__).parents[1] / "cli"
+sys.path.insert(0, str(CLI))
+
+from commanding import Actum, Begin, Running, until  # noqa: E402
+from golden import Author  # noqa: E402
+from test_golden import fill, parsed  # noqa: E402
+
+from actum.store.store import Store  # noqa: E402
+from actum.testing.server import TestServer  # noqa: E402
+
+
+@pytest.fixture
+def told(actum_server: TestServer) -> Iterator[Actum]:
+    """Commands on a database with a golden history in it."""
+    dsn = asyncio.run(actum_server.create())
+
+    async def write() -> None:
+        store = await Store.open(dsn)
+        await fill(store, list(Author(5).lives(60)), 1)
+        await store.close()
+
+    asyncio.run(write())
+    yield Actum(CLI / "project", ACTUM_DATABASE_URL=dsn)
+    asyncio.run(actum_server.drop(dsn))
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    begun: list[Running] = []
+
+    def start(actum: Actum, *arguments: str, log: str = "log") -> Running:
+        begun.append(actum.begin(*arguments, log=log))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.kill()
+
+
+LONG = ("--since", "9999d")
+
+
+def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum) -> None:
+    out = told.fine("quality", *LONG, "--compare", "previous").out
+    for title in ("Time-outs and recovery", "Retries", "People", "Rollbacks", "Outputs"):
+        assert f"\n{title}" in out
+    assert max(map(len, out.splitlines())) <= 80
+    numbers = told.fine("quality", *LONG, "--json").json["measures"]
+    lost = numbers["timeouts_lost"]["value"]
+    assert lost > 0
+    behind = told.fine("quality", *LONG, "--ids", "timeouts_lost", "--limit", "10000", "--json").json
+    assert lost == sum(row["count"] for row in behind)
+    first = behind[0]
+    assert (
+        first["workflow_id"] in told.fine("quality", *LONG, "--ids", "timeouts_lost", "--limit", "9999").out
+    )
+    assert "there are more" in told.fine("quality", *LONG, "--ids", "timeouts_lost", "--limit", "1").out
+    prompts = told.fine("quality", *LONG, "--by", "prompt", "--json").json
+    assert numbers["outputs"]["value"] == sum(row["outputs"] for row in prompts)
+    assert "v2" in told.fine("quality", *LONG, "--by", "prompt").out
+    teams = [
+        told.fine("quality", *LONG, "--team", team, "--json").json for team in ("shop", "garden", "harbour")
+    ]
+    assert lost == sum(one["measures"]["timeouts_lost"]["value"] for one in teams)
+
+
+def test_what_cannot_be_meant_is_one_sentence(told: Actum) -> None:
+    for arguments, said in (
+        (("quality", "--ids", "nonsense"), "'nonsense' is no measure: it is one of attempts_to_success"),
+        (("quality", "--since", "soon"), "'soon' is not a duration"),
+        (("quality", "--family", "people", "--contract", "x"), "people are measured by team"),
+        (("verdict", "00000000", "usable", "--why", "x"), "no workflow ends in"),
+        (("readiness", "nobody"), "no contract 'nobody' was ever registered"),
+        (("worker", "flows", "--metrics-port", "http"), "give a port, or HOST:PORT"),
+    ):
+        done = told(*arguments)
+        assert 0 != done.code
+        assert 1 == len(done.err.splitlines()), done.err
+        assert said in done.err
+
+
+def free_port() -> int:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        return int(place.getsockname()[1])
+
+
+def scrape(port: int, path: str = "/metrics") -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        assert "text/plain; version=0.0.4; charset=utf-8" == answer.headers["Content-Type"]
+        return str(answer.read().decode())
+
+
+def test_a_worker_serves_the_metrics_that_the_command_prints(
+    actum_server: TestServer, tmp_path: Path, begin: Begin
+) -> None:
+    dsn = asyncio.run(actum_server.create())
+    actum = Actum(CLI / "project", ACTUM_DATABASE_URL=dsn)
+    port = free_port()
+    log = str(tmp_path / "log")
+    begin(actum, "worker", "flows", "--name", "metered", "--metrics-port", str(port), log=log).wait_for(
+        "metered serves"
+    )
+    name = actum.start("greet", {"name": "Ana"})
+    counted = 'actum_endings_total{contract="greet",outcome="completed"} 1\n'
+    until(lambda: counted in scrape(port), "the count of what ended")
+    assert parsed(scrape(port)) == parsed(actum.fine("metrics").out)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        scrape(port, "/")
+
+    why = "the name is spelled wrong"
+    assert "is called unusable" in actum.fine("verdict", name, "unusable", "--why", why).out
+    assert "was already called" in actum.fine("verdict", name, "unusable", "--why", why).out
+    assert why in actum.fine("verdict", name).out
+    assert ["unusable"] == [one["verdict"] for one in actum.fine("verdict", name, "--json").json]
+    assert 'actum_verdicts{contract="greet",outcome="unusable",reason="person"} 1\n' in scrape(port)
+    done = actum("readiness", "greet")
+    assert (1, "") == (done.code, done.err)
+    assert "First gap: it has been seen" in done.out
+    told = actum("readiness", "greet", "--json").json
+    assert (False, "it has been seen") == (told["is_ready"], told["gap"])
+    asyncio.run(actum_server.drop(dsn))
