@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from generate_keys import write_keys_table
+from generate_measures import write_measures
 from generate_policy import write_policy_file
 
 from actum import errors
@@ -261,6 +262,11 @@ def write_keys() -> str:
     return "\n".join([NOTE, *write_keys_table()]).rstrip() + "\n"
 
 
+def write_quality() -> str:
+    """Return the page of measures."""
+    return "\n".join([NOTE, *write_measures()]).rstrip() + "\n"
+
+
 PAGES = {
     "reference/events.md": write_events,
     "reference/states.md": write_states,
@@ -268,6 +274,7 @@ PAGES = {
     "reference/checks.md": write_checks,
     "reference/policy-file.md": write_policy,
     "reference/operation-keys.md": write_keys,
+    "reference/measures.md": write_quality,
 }
 
 

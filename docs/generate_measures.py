@@ -1,0 +1,89 @@
+"""The page of measures, from `actum.model.quality`: facts, families, what each number means and what to do about it."""
+
+from __future__ import annotations
+
+from actum.client.metrics import BACK, TIMED
+from actum.model.quality import FACTS, MEASURES, PEOPLE, TITLES, Family, Measure, Part, Unit
+
+UNITS = {Unit.COUNT: "count", Unit.SHARE: "share", Unit.SECONDS: "mean time", Unit.MEAN: "mean"}
+
+
+def write_measures() -> list[str]:
+    """Return the lines of the page below its note."""
+    lines = [
+        "# Measures",
+        "",
+        "What `actum quality` shows, and how each number comes about.",
+        "How to read them and where to begin is in [Reading quality](../howto/reading-quality.md).",
+        "",
+        "Every number is a sum of *facts*, or one sum divided by another.",
+        "A fact is what one event or verdict adds; which events do is said once, in the view `actum.facts` of the schema.",
+        "A fact follows from its event and those before it in the same workflow, so it never changes.",
+        "`actum quality --ids MEASURE` names the events behind a number.",
+        "",
+        "*Machine time* is the time between two events of a workflow without that in which it was paused or blocked, an "
+        "approval of that step was open, or a doubt stood that a person settled.",
+        "It is never added to human time.",
+    ]
+    for family in Family:
+        lines += ["", f"## {TITLES[family]}", ""]
+        lines += _people() if family is Family.PEOPLE else _family(family)
+    return [*lines, *_facts()]
+
+
+def _family(family: Family) -> list[str]:
+    lines = ["| measure | unit | means | when it is bad |", "|---|---|---|---|"]
+    lines += [
+        f"| `{one.name}` | {UNITS[one.unit]} | {one.about} | {one.cure} |"
+        for one in MEASURES
+        if one.family is family
+    ]
+    lines += ["", "They are made of:", ""]
+    lines += [f"- `{one.name}`: {_parts(one)}" for one in MEASURES if one.family is family]
+    return lines
+
+
+def _parts(measure: Measure) -> str:
+    of = "" if measure.of is None else f", of {_part(measure.of)}"
+    return f"{_part(measure.some)}{of}."
+
+
+def _part(part: Part) -> str:
+    words = [*(f"`{one}`" for one in part.outcomes), *(f"`{one}`" for one in part.reasons)]
+    return f"`{part.fact}`" + (f" ({' or '.join(words)})" if words else "")
+
+
+def _people() -> list[str]:
+    return [
+        "These are measured over approvals, decisions and questions, by team.",
+        "",
+        "| measure | means | when it is bad |",
+        "|---|---|---|",
+        *(f"| `{name}` | {about} | {cure} |" for name, (about, cure) in PEOPLE.items()),
+    ]
+
+
+def _facts() -> list[str]:
+    lines = [
+        "",
+        "## Metrics",
+        "",
+        "`actum metrics`, and `actum worker --metrics-port`, give every fact as counters for Prometheus, from the rollup.",
+        "They count the whole database since its first event: take `max`, never `sum`, over replicas.",
+        "Labels are `contract`, `step`, `outcome`, `reason` and `tier`.",
+        "What a later verdict can take back is a gauge.",
+        "",
+        "| metric | time | counts |",
+        "|---|---|---|",
+    ]
+    for fact, about in FACTS.items():
+        end = "" if fact in BACK else "_total"
+        time = f"`actum_{fact}_seconds{end}`" if fact in TIMED else ""
+        lines.append(f"| `actum_{fact}{end}` | {time} | {about} |")
+    return [
+        *lines,
+        "",
+        "`actum_rollup_waiting` and `actum_rollup_lag_seconds` say how many facts are not in these numbers yet, and how old "
+        "the oldest is.",
+        "A transaction that stays open for long holds them back; none is lost by it, and none is counted twice.",
+    ]
