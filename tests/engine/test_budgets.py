@@ -10,7 +10,18 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from actum import Budget, Retry, Spending, StepFailed, WorkflowFailed, contract, effect, report_usage, step
+from actum import (
+    Budget,
+    Retry,
+    Spending,
+    StepFailed,
+    WorkflowFailed,
+    attempt,
+    contract,
+    effect,
+    report_usage,
+    step,
+)
 from actum.testing.harness import Harness
 
 QUICK = Retry(attempts=3, first="1ms")
@@ -120,7 +131,12 @@ async def test_a_held_attempt_goes_on_when_the_day_is_over(actum: Harness) -> No
     (held,) = {first, second} - set(done)
     assert await held.status() == "waiting"
     parked = orjson.loads((await actum.events(held))[-1].data or "{}")
-    assert [wait["for"] for wait in parked["waits"]] == ["budget"]
+    assert [(wait["for"], wait["why"]) for wait in parked["waits"]] == [
+        (
+            "budget",
+            "this contract has used 1 of 1 model_calls today, and this attempt does not fit any more",
+        )
+    ]
     actum.clock.advance(timedelta(minutes=2))
     await actum.run_until_idle()
     assert await held.status() == "waiting"
@@ -175,3 +191,57 @@ async def test_what_a_dead_worker_left_is_charged_unless_it_never_began(
     assert await store.settle_left(workflow, 1) == 0
     assert await store.settle_left(workflow, 2) == 1
     assert await used(actum, "contract") == {"model_calls": left}
+
+
+async def test_a_step_that_says_nothing_ahead_is_let_in_until_the_limit_is_reached(actum: Harness) -> None:
+    @step(retry=QUICK)
+    async def unannounced() -> None:
+        report_usage(model="ours", input_tokens=60, output_tokens=10, cost="0.01")
+
+    @contract(budget=Budget(tokens=100, over="fail"))
+    async def loose() -> int:
+        for times in range(5):
+            try:
+                await unannounced()
+            except StepFailed:
+                return times
+        return 5
+
+    await actum.worker([loose])
+    handle = await actum.start(loose())
+    assert await handle.result(10) == 2
+    assert (await used(actum, "workflow", str(handle.workflow_id)))["tokens"] == 140
+
+
+async def test_attempts_side_by_side_and_failed_ones_are_each_charged_once(actum: Harness) -> None:
+    @step(spends=Spending(model_calls=1), retry=QUICK)
+    async def flaky(number: int) -> int:
+        report_usage(model="ours", cost="0.01")
+        if attempt().number == 1:
+            raise ConnectionError("not yet")
+        return number
+
+    @contract(budget=Budget(model_calls=6, per="day", team="risk", over="fail"))
+    async def wide() -> list[int]:
+        return await asyncio.gather(*(flaky(number) for number in range(3)))
+
+    await actum.worker([wide])
+    assert await (await actum.start(wide())).result(10) == [0, 1, 2]
+    assert await used(actum, "team", "risk") == {"model_calls": 6, "money": Decimal("0.06")}
+    with pytest.raises(WorkflowFailed, match="team risk has used 6 of 6 model_calls today"):
+        await (await actum.start(wide())).result(10)
+
+
+async def test_what_an_attempt_did_not_use_is_there_for_the_next_one_of_its_workflow(actum: Harness) -> None:
+    @contract(budget=Budget(tokens=130, over="fail"))
+    async def thrifty() -> int:
+        for times in range(10):
+            try:
+                await think(10)
+            except StepFailed:
+                return times
+        return 10
+
+    await actum.worker([thrifty])
+    handles = [await actum.start(thrifty()) for _ in range(10)]
+    assert [await handle.result(10) for handle in handles] == [4] * 10, "ten are used, a hundred reserved"

@@ -88,6 +88,8 @@ def _wait(wait: dict[str, Any], now: datetime) -> str:
             return f"the other holder of the key {neutral(wait.get('key'))} ({step})"
         case "freeze":
             return f"the end of a freeze ({step})"
+        case "budget":
+            return f"room in a budget ({step}): {neutral(wait.get('why', ''))}"
         case other:
             return f"{neutral(other)} ({step})"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ class Budgeting:
         self._runner = runner
         self._budgets = budgets
         self._data = [self._as_data(budget) for budget in budgets]
-        self._taken: dict[tuple[str, int], dict[str, Decimal]] = {}
+        self._taken: dict[str, dict[int, dict[str, Decimal]]] = {}
+        self._settling: set[asyncio.Future[None]] = set()
         self._has_left = runner.epoch > 1
         if self._has_left:
             runner.spawn(self._settle_left, "settle the budgets of earlier holders")
@@ -53,7 +54,9 @@ class Budgeting:
         """Return whether an attempt may begin; where it is not known yet, ask, and call `then` once it is let in."""
         spends = execution.step.spends
         amounts = spends.amounts if spends is not None else {}
-        if (execution.address, attempt) in self._taken or (spends is not None and not any(amounts.values())):
+        if attempt in self._taken.get(execution.address, {}) or (
+            spends is not None and not any(amounts.values())
+        ):
             return True
         execution.is_active = True
         self._runner.spawn(
@@ -61,23 +64,26 @@ class Budgeting:
         )
         return False
 
-    def release(self, address: str, attempt: int) -> None:
-        """Give back what was reserved for an attempt that does not begin."""
-        if self._taken.pop((address, attempt), None) is not None:
+    def release(self, address: str) -> None:
+        """Give back what was reserved for attempts of an address that do not begin."""
+        for attempt in self._taken.pop(address, {}):
             self._settle(address, attempt, "released", None)
 
     def charge(self, address: str, attempt: int, usages: Sequence[Usage], us: int) -> None:
         """Charge what an attempt used in place of what was reserved for it; what it did not report, as reserved."""
-        reserved = self._taken.pop((address, attempt), None)
+        reserved = self._taken.get(address, {}).pop(attempt, None)
         if reserved is not None:
             amounts = {**reserved, **_amounts_of(usages), "wall_time": Decimal(max(us, 0)) / 1_000_000}
             self._settle(address, attempt, "charged", as_texts(amounts))
+            self.release(address)
 
     async def _reserve(
         self, execution: StepExecution, attempt: int, amounts: dict[str, Decimal], then: Callable[[], None]
     ) -> None:
         runner = self._runner
         await self._settle_left()
+        while self._settling:  # else what this workflow has given back by now would still count
+            await asyncio.wait(self._settling)
         answer = await runner.store.budgets.reserve(
             runner.workflow_id,
             execution.address,
@@ -91,11 +97,11 @@ class Budgeting:
         execution.is_active = False
         is_here = not runner.is_over and runner.executions.get(execution.address) is execution
         if answer.answer != "spent":
-            self._taken[execution.address, attempt] = amounts
+            self._taken.setdefault(execution.address, {})[attempt] = amounts
             if is_here:
                 runner.when_going(then)
             else:
-                self.release(execution.address, attempt)
+                self.release(execution.address)
         elif is_here:
             budget = self._budgets[(answer.ordinal or 1) - 1]
             why = _describe(budget, answer.unit or "", answer.used, answer.granted)
@@ -118,19 +124,19 @@ class Budgeting:
 
     def _settle(self, address: str, attempt: int, state: str, amounts: dict[str, str] | None) -> None:
         """Settle as a task of the worker's: the workflow may have ended meanwhile. One that is lost is left reserved."""
-        runner = self._runner
+        runner, settled = self._runner, self._runner.loop.create_future()
+        self._settling.add(settled)
 
         async def settle() -> None:
-            pause = 0.1
-            while True:
-                try:
-                    await runner.store.budgets.settle(
+            try:
+                await _patiently(
+                    lambda: runner.store.budgets.settle(
                         runner.workflow_id, address, attempt, runner.epoch, state, amounts
                     )
-                    return
-                except DatabaseUnavailable:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, 1.0)
+                )
+            finally:
+                self._settling.discard(settled)
+                settled.cancel()
 
         runner.worker.spawn(settle(), f"settle the budget of {short(runner.workflow_id)} {address}")
 
@@ -146,6 +152,18 @@ class Budgeting:
         if "money" in limits:
             limits[UNPRICED] = "0"
         return {"scope": scope, "subject": subject, "per": budget.per, "limits": limits}
+
+
+async def _patiently(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Do it, again and again while the database is away."""
+    pause = 0.1
+    while True:
+        try:
+            await work()
+            return
+        except DatabaseUnavailable:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
 
 
 def _amounts_of(usages: Sequence[Usage]) -> dict[str, Decimal]:

@@ -110,6 +110,7 @@ class EffectExecution(DoubtfulExecution):
 
     def stop(self) -> None:
         self.leave()
+        self._give_back()
         if self.progress.asked is not None and self.progress.asked.ruling is None:
             withdraw(self.runner, self.progress, self.address, self.name)
         self.record(Record(self.abandoned_kind, self.runner.now()))
@@ -193,8 +194,14 @@ class EffectExecution(DoubtfulExecution):
     def _could_not_ask(self, error: BaseException) -> None:
         self.runner.fail_address(self, error)
 
+    def _give_back(self) -> None:
+        """Release what is reserved for an attempt that will not begin."""
+        if self.runner.budgeting is not None:
+            self.runner.budgeting.release(self.address)
+
     def end_unstarted(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
         """End the call before it began, as `word`; `data` is the event's."""
+        self._give_back()
         body = orjson.dumps(values)
         reason = REASONS.get(word, Reason.PERMISSION)
         record = Record(
@@ -242,12 +249,13 @@ class EffectExecution(DoubtfulExecution):
             self._ruling = None
             self._ask_anew()
         else:
-            self._ruling = None
+            self._ruling, self.over_why = None, why
             self.wait(LOOK_AGAIN, "budget", self._proceed)
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
         if self._reaching.is_joining:
+            self._give_back()
             self.show(record, "completed", record.body)
             return
         self._is_intending = False

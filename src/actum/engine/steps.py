@@ -76,6 +76,8 @@ class StepExecution(Execution):
     _usages: list[Usage] | None = None
     _span: Span | None = None
     is_effect = False
+    over_why: str | None = None
+    """Why a budget does not let it in, where it waits for one."""
 
     @property
     def step(self) -> Step[..., Any]:
@@ -105,6 +107,10 @@ class StepExecution(Execution):
         self.record(Record(self.abandoned_kind, self.runner.now(), data=data))
         self.leave()
 
+    def waits(self) -> dict[str, Any]:
+        held = {"why": self.over_why} if self.needs == "budget" else {}
+        return {**super().waits(), **held}
+
     def leave(self) -> None:
         if self._try is not None:
             self._try.stop()
@@ -116,7 +122,7 @@ class StepExecution(Execution):
         budgeting = self.runner.budgeting
         if not self.runner.may_begin(self):
             if budgeting is not None:
-                budgeting.release(self.address, self.attempts)
+                budgeting.release(self.address)
             return
         if budgeting is not None and not budgeting.is_let_in(self, self.attempts, self._begin):
             return
@@ -141,7 +147,7 @@ class StepExecution(Execution):
         if over == "fail":
             self.end_over_budget(why)
             return
-        self.needs = "budget"
+        self.needs, self.over_why = "budget", why
         self.due = self.runner.now() + LOOK_AGAIN
         self.runner.consider()
 
