@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from asyncpg import InsufficientPrivilegeError
 
 from actum import (
     Budget,
@@ -22,6 +23,7 @@ from actum import (
     report_usage,
     step,
 )
+from actum.store.store import Store
 from actum.testing.harness import Harness
 
 QUICK = Retry(attempts=3, first="1ms")
@@ -245,3 +247,22 @@ async def test_what_an_attempt_did_not_use_is_there_for_the_next_one_of_its_work
     await actum.worker([thrifty])
     handles = [await actum.start(thrifty()) for _ in range(10)]
     assert [await handle.result(10) for handle in handles] == [4] * 10, "ten are used, a hundred reserved"
+
+
+async def test_a_worker_takes_from_budgets_with_the_rights_of_its_role_and_cannot_write_them(
+    actum: Harness,
+) -> None:
+    store = await Store.open(f"{actum.dsn}{'&' if '?' in actum.dsn else '?'}role=actum_worker", size=1)
+    try:
+        workflow, budgets = uuid4(), store.budgets
+        asked = {"is_effect": False, "budgets": [TEN], "amounts": {"model_calls": "1"}}
+        assert (await budgets.reserve(workflow, "1", 1, 1, **asked)).answer == "reserved"
+        assert await budgets.settle(workflow, "1", 1, 1, "released", None) == 1
+        assert await budgets.settle_left(workflow, 9) == 0
+        async with store.pool.connection() as connection:
+            for text in ("delete from actum.budgets", "delete from actum.budget_uses"):
+                with pytest.raises(InsufficientPrivilegeError):
+                    await connection.execute(text)
+    finally:
+        await store.close()
+    assert await used(actum, "contract") == {"model_calls": 0}
