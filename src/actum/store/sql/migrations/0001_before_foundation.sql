@@ -1513,25 +1513,36 @@ language sql stable as $$
       from jsonb_array_elements(actum.requirements_of(approval)) r
 $$;
 
--- Asked anew, the same attempt keeps its use: the earlier approval, if it was not used, is closed for the new one.
+-- Asked anew, the same attempt changes its use for one of what is asked now: the earlier approval, if it was not used, is
+-- closed for the new one. When that does not fit any more, everything stays as it was.
 create function actum.rebind_reservation(
-    a_limit uuid, approval actum.approvals, an_attempt integer, instant timestamptz
+    given actum.grants, approval actum.approvals, an_attempt integer, some_amounts jsonb, instant timestamptz
 ) returns text
 language plpgsql as $$
 declare
-    earlier uuid := (
-        select r.approval_id from actum.reservations r
-         where r.limit_id = a_limit and r.workflow_id = approval.workflow_id and r.address = approval.address
-           and r.attempt = an_attempt);
+    earlier actum.reservations%rowtype;
+    word text;
 begin
-    if exists (select from actum.approvals a where a.id = earlier and a.used_at is not null) then
+    select * into earlier from actum.reservations r
+     where r.limit_id = given.id and r.workflow_id = approval.workflow_id and r.address = approval.address
+       and r.attempt = an_attempt;
+    if exists (select from actum.approvals a where a.id = earlier.approval_id and a.used_at is not null) then
         return 'spent';
     end if;
-    update actum.approvals a set closed = 'stale', closed_at = instant where a.id = earlier and a.state = 'approved';
-    update actum.reservations r set approval_id = approval.id
-     where r.limit_id = a_limit and r.workflow_id = approval.workflow_id and r.address = approval.address
+    update actum.reservations r set state = 'released'
+     where r.limit_id = given.id and r.workflow_id = approval.workflow_id and r.address = approval.address
        and r.attempt = an_attempt;
-    return 'reserved';
+    word := actum.reserve(given.id, approval.workflow_id, approval.address, an_attempt, approval.id, some_amounts,
+                          given.max_uses, given.max_sums, instant);
+    if word <> 'reserved' then
+        update actum.reservations r set state = earlier.state
+         where r.limit_id = given.id and r.workflow_id = approval.workflow_id and r.address = approval.address
+           and r.attempt = an_attempt;
+        return word;
+    end if;
+    update actum.approvals a set closed = 'stale', closed_at = instant
+     where a.id = earlier.approval_id and a.workflow_id = approval.workflow_id and a.state = 'approved';
+    return word;
 end
 $$;
 
@@ -1553,11 +1564,11 @@ begin
     instant := coalesce(a_now, clock_timestamp());
     word := case
                 when approval.id is null or given.id is null then 'not_found'
-                when exists (
-                         select from actum.reservations r
-                          where r.limit_id = a_grant and r.approval_id = an_approval and r.state <> 'released'
-                     ) then 'repeated'
-                when approval.state <> 'pending' then 'not_pending'
+                when approval.state <> 'pending' then
+                    case when exists (
+                             select from actum.reservations r
+                              where r.limit_id = a_grant and r.approval_id = an_approval and r.state <> 'released'
+                         ) then 'repeated' else 'not_pending' end
                 when actum.is_expired(approval, instant) then 'expired'
                 when given.revoked_at is not null or given.until <= instant then 'ended'
                 when actum.is_same(given.given_by, approval.requester) or actum.is_same(given.given_by, approval.author)
@@ -1570,7 +1581,7 @@ begin
                                    given.max_uses, given.max_sums, instant)
             end;
     if word = 'repeated' and approval.state = 'pending' then
-        word := actum.rebind_reservation(a_grant, approval, an_attempt, instant);
+        word := actum.rebind_reservation(given, approval, an_attempt, some_amounts, instant);
     end if;
     if word = 'reserved' then
         word := 'granted';
