@@ -1375,15 +1375,17 @@ begin
 end
 $$;
 
--- Whether amounts fit beside what is taken already; an amount that is missing, negative or no number fits nothing.
+-- Whether amounts fit beside what is taken already; an amount that is missing, negative or no number fits nothing, and
+-- nothing fits a limit that is no number.
 create function actum.fits(taken jsonb, amounts jsonb, limits jsonb) returns boolean
 language sql immutable as $$
     select coalesce(bool_and(case
                when jsonb_typeof(amounts -> l.key) is distinct from 'number' then false
+               when jsonb_typeof(l.value) <> 'number' then false
                when (amounts ->> l.key)::numeric < 0 then false
-               else coalesce((taken ->> l.key)::numeric, 0) + (amounts ->> l.key)::numeric <= l.value::numeric
+               else coalesce((taken ->> l.key)::numeric, 0) + (amounts ->> l.key)::numeric <= (l.value #>> '{}')::numeric
            end), true)
-      from jsonb_each_text(limits) l
+      from jsonb_each(limits) l
 $$;
 
 create function actum.add_amounts(taken jsonb, amounts jsonb) returns jsonb
