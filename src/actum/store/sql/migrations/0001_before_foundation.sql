@@ -1223,7 +1223,7 @@ begin
                 when actum.is_expired(approval, instant) then 'expired'
                 when actum.is_same(a_person, approval.requester) or actum.is_same(a_person, approval.author)
                     then 'self_approval'
-                when cardinality(names) = 0 then 'not_entitled'
+                when cardinality(names) = 0 or actum.identity(a_person) !~ '^(user|service):.' then 'not_entitled'
                 when exists (
                          select from actum.votes v
                           where v.approval_id = approval.id
