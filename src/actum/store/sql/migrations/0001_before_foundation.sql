@@ -834,7 +834,7 @@ begin
     entry.team := approval.team;
     entry.tier := approval.tier;
     entry.ruling := a_ruling;
-    entry.rule := approval.rule;
+    entry.rule := case when actum.standing_of(an_actor, instant) = 'break_glass' then 'break-glass' else approval.rule end;
     entry.actor := an_actor;
     entry.rationale := a_rationale;
     entry.facts := approval.preview;
@@ -1129,7 +1129,7 @@ begin
     is_last := a_ruling = 'rejected' or actum.has_quorum(approval);
     entry := actum.entry_about(approval, case when is_last then a_ruling else 'voted' end, an_actor, a_rationale, instant);
     entry.counts_for := nullif(judged.counts_for, lower(actum.identity(an_actor)));
-    if actum.standing_of(an_actor, instant) = 'break_glass' then
+    if actum.standing_of(judged.counts_for, instant) = 'break_glass' then
         entry.rule := 'break-glass';
     end if;
     entry.seen := a_seen;
@@ -1507,11 +1507,13 @@ begin
 end
 $$;
 
--- Whether a grant's giver alone would have been enough to approve: entitled under every requirement, each of one vote.
+-- Whether a grant's giver alone would have been enough to approve: entitled under every requirement, each of one vote,
+-- and not by a broken glass, through which people decide one by one.
 create function actum.is_enough(approval actum.approvals, a_person text, instant timestamptz) returns boolean
 language sql stable as $$
     select coalesce(bool_and(coalesce((r.value ->> 'quorum')::integer, 1) <= 1
                              and r.value ->> 'group' = any(actum.satisfied_by(approval, a_person, instant))), false)
+           and actum.standing_of(a_person, instant) <> 'break_glass'
       from jsonb_array_elements(actum.requirements_of(approval)) r
 $$;
 
