@@ -2297,6 +2297,7 @@ begin
               actum.settle_reservation, actum.reserve_budgets,
               actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
+        grant update (state, closed_at, close_reason, decided_at) on actum.batches to actum_worker;
 
         -- Anybody who serves or decides may say of what use an output was, and add facts up.
         grant insert on actum.verdicts to actum_worker, actum_console;
