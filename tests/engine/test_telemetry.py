@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as conventions
 
 import actum as api
 from actum import Retry, contract, effect, report_usage, step
@@ -113,3 +114,11 @@ def test_without_an_sdk_no_span_is_made() -> None:
     """In a process of its own: the other test configures this one."""
     script = "from actum.engine.telemetry import Telemetry; raise SystemExit(Telemetry.of(None) is not None)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_names_for_generative_ai_are_those_of_the_conventions() -> None:
+    assert (telemetry.REQUEST_MODEL, telemetry.INPUT_TOKENS, telemetry.OUTPUT_TOKENS) == (
+        conventions.GEN_AI_REQUEST_MODEL,
+        conventions.GEN_AI_USAGE_INPUT_TOKENS,
+        conventions.GEN_AI_USAGE_OUTPUT_TOKENS,
+    )
