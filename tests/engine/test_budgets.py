@@ -266,3 +266,24 @@ async def test_a_worker_takes_from_budgets_with_the_rights_of_its_role_and_canno
     finally:
         await store.close()
     assert await used(actum, "contract") == {"model_calls": 0}
+
+
+async def test_of_fifty_workflows_on_two_workers_ten_get_the_last_ten_calls(actum: Harness) -> None:
+    ran: list[int] = []
+
+    @step(spends=Spending(model_calls=1))
+    async def call(number: int) -> None:
+        ran.append(number)
+
+    @contract(budget=Budget(model_calls=10, per="day", over="fail"))
+    async def crowd(number: int) -> None:
+        await call(number)
+
+    await actum.worker([crowd])
+    await actum.worker([crowd])
+    handles = await actum.client.start_many([crowd(number) for number in range(50)])
+    await actum.run_until_idle(30)
+    statuses = [await handle.status() for handle in handles]
+    assert (statuses.count("completed"), statuses.count("failed")) == (10, 40)
+    assert len(ran) == 10
+    assert await used(actum, "contract") == {"model_calls": 10}
