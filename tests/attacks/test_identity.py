@@ -1,0 +1,19 @@
+"""Attacks on who is who: spellings, stand-ins, and the broken glass."""
+
+from __future__ import annotations
+
+from people import asked, close_the_door, of, stand_in, vote
+
+from actum.testing.harness import Harness
+
+
+async def test_what_is_decided_through_a_broken_glass_says_so_whoever_cast_the_vote(actum: Harness) -> None:
+    await close_the_door(actum)
+    root = await actum.acting("user:root")
+    await root.accounts.add("user:dan")
+    await root.accounts.break_glass(role="admin", incident="inc-1", reason="nobody else is there")
+    await stand_in(actum, "user:root", "user:dan")
+    approval_id = await asked(actum, of("dba", "group:dba"))
+    answer = await vote(actum, approval_id, "user:dan")
+    decisions = await actum.store.approvals.list_decisions(answer.workflow_id) if answer.workflow_id else []
+    assert ["break-glass"] == [one.rule for one in decisions]
