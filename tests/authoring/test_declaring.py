@@ -184,6 +184,7 @@ def generator() -> Any:
 wrong_step: Any = step
 wrong_effect: Any = effect
 wrong_contract: Any = contract
+dear: Any = step(spends=Spending(tokens=2), name="dear")(plain_helper)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +213,10 @@ wrong_contract: Any = contract
         (lambda: wrong_contract(deadline="later")(body), "is not a duration"),
         (lambda: wrong_contract(budget=5)(body), "write Budget"),
         (lambda: wrong_contract(budget=(Budget(tokens=1), Budget(money=1)))(body), "two budgets"),
+        (
+            lambda: wrong_contract(budget=Budget(tokens=1), steps=[dear])(body),
+            "more tokens than a whole budget",
+        ),
         (lambda: Budget(), "limits something"),
         (lambda: Budget(tokens=0), "tokens=0"),
         (lambda: Budget(money="much"), "money='much'"),

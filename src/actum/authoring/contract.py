@@ -17,7 +17,7 @@ from actum.authoring.names import check_name, name_of
 from actum.authoring.payload import Codec
 from actum.authoring.step import Step
 from actum.errors import ActumError, InvalidContract, NotFound
-from actum.model.budget import Budget
+from actum.model.budget import Budget, find_excess
 from actum.model.contract import Duration, Owner, parse_duration
 from actum.model.slo import Slo
 
@@ -142,6 +142,13 @@ class Contract(Generic[P, R]):
             if by_name.setdefault(one.name, one) is not one:
                 raise InvalidContract(
                     f"{self.name} has two steps named {one.name!r}: give one of them another with name=…"
+                )
+        for one in by_name.values():
+            unit = find_excess(one.spends, self.budgets) if isinstance(one, Step) and one.spends else None
+            if unit is not None:
+                raise InvalidContract(
+                    f"{self.name}: one attempt of {one.name} spends more {unit} than a whole budget has, so it would "
+                    "never begin: raise the budget, or say less in spends=Spending(…)"
                 )
         effects = [one.name for one in by_name.values() if isinstance(one, Effect)]
         if effects and self._chosen is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeAlias
@@ -88,6 +88,15 @@ class Spending:
     def amounts(self) -> dict[str, Decimal]:
         """The amounts by unit."""
         return _amounts("Spending", self, ("tokens", "money", "model_calls", "tool_calls"))
+
+
+def find_excess(spending: Spending, budgets: Sequence[Budget]) -> str | None:
+    """Return the unit of which one attempt says it uses more than a whole budget, if there is one: it never begins."""
+    amounts = spending.amounts
+    units = (
+        unit for budget in budgets for unit, limit in budget.limits.items() if amounts.get(unit, 0) > limit
+    )
+    return next(units, None)
 
 
 def as_texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
