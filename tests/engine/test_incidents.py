@@ -277,6 +277,22 @@ async def test_unless_somebody_does_the_last_contact_is_told_too_and_then_nobody
     assert {"1": ["team:platform"], "2": ["#oncall"], "3": ["user:lead"]} == await told(actum)
 
 
+async def test_one_look_is_enough_for_all_until_a_while_has_passed(actum: Harness) -> None:
+    await actum.start(listens())
+    actum.clock.advance("1h")
+    recorder = Recorder(actum.store, uuid4())
+    watchers = [Watcher(actum.store, f"worker:{number}") for number in range(4)]
+    watchers.append(Watcher(actum.store, "worker:own", recorder))
+    looks = await asyncio.gather(*(watcher.watch_in_turn() for watcher in watchers))
+    assert [0, 0, 0, 0] == sorted(looks)[:4]
+    assert 2 == max(looks), "opened and told"
+    assert [0] * 5 == [await watcher.watch_in_turn() for watcher in watchers]
+    recorder.stops += 1
+    assert 2 == await watchers[4].watch_in_turn(), "what it alone knows waits for no turn"
+    actum.clock.advance("16m")
+    assert [1, 0, 0, 0, 0] == [await watcher.watch_in_turn() for watcher in watchers]
+
+
 async def test_quiet_hours_hold_back_what_can_wait_and_nothing_else(actum: Harness) -> None:
     today = datetime.now(UTC).date()
     midnight = datetime.combine(today + timedelta(days=2), clock_time(0), UTC)

@@ -31,6 +31,8 @@ UNSERVED = timedelta(minutes=5)
 """How long ready workflows may find no live worker: a deployment takes less."""
 HORIZON = timedelta(days=7)
 """How far back failed effects are looked for; no outage of all workers should be longer."""
+EVERY = timedelta(seconds=25)
+"""How often somebody looks: once for all workers, because a look reads whatever has not ended."""
 CHAINS = 5
 """How many logs one pass verifies, in turn, so that all are seen again and again and none costs much."""
 
@@ -44,6 +46,13 @@ class Watcher:
         self._recorder = recorder
         self._stops = 0
         self._after: UUID | None = None
+
+    async def watch_in_turn(self) -> int:
+        """Look if nobody has for a while, or if this worker alone has something to tell; return as `watch_once`."""
+        is_own = self._recorder is not None and self._recorder.stops > self._stops
+        if not is_own and not await self._store.incidents.take_turn(EVERY):
+            return 0
+        return await self.watch_once()
 
     async def watch_once(self) -> int:
         """Open, tell and end what is due; return how many incidents changed."""

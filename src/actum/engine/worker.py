@@ -182,7 +182,7 @@ class Worker:
             self._ruling,
             Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
             Loop("notifier", notifier.notify_once, busy=0.1, idle=2.0),
-            Loop("watcher", Watcher(self.store, self.actor, self.recorder).watch_once, busy=1.0, idle=30.0),
+            Loop("watcher", Watcher(self.store, self.actor, self.recorder).watch_in_turn, busy=1.0, idle=30.0),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
         self.hints.hear(self._heard)

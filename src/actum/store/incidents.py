@@ -127,6 +127,13 @@ class Incidents:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    async def take_turn(self, every: timedelta) -> bool:
+        """Take the turn to look; False when somebody did so within `every`."""
+        rows = await self._pool.fetch(
+            self._pool.statement("incidents", "take_turn"), every=every, now=self._pool.now()
+        )
+        return bool(rows)
+
     async def list_troubles(
         self, *, patience: timedelta, unserved: timedelta, horizon: timedelta
     ) -> list[Trouble]:

@@ -1,3 +1,10 @@
+-- name: take_turn
+-- Takes the turn to look for what is wrong, unless somebody has within a while. Called by the Watcher before it looks.
+update actum.watch_turn t
+   set taken_at = coalesce(:now::timestamptz, now())
+ where t.taken_at <= coalesce(:now::timestamptz, now()) - :every::interval
+returning t.taken_at;
+
 -- name: list_troubles
 -- What is wrong now, by rule, contract, step and reason, without what was resolved since it came up. Called by the Watcher.
 -- What an effect left behind is an event; everything else is how workflows and approvals stand.
@@ -16,7 +23,7 @@ lengths as (
       from promises p
 ),
 served as (
-    select distinct unnest(w.contracts) as contract
+    select distinct unnest(w.shapes) as shape
       from actum.workers w, clock
      where w.stopped_at is null
        and w.heartbeat_at + w.lease >= clock.now
@@ -72,17 +79,17 @@ blocked as (
                                         else coalesce(l.progress, :patience::interval) end)
 ),
 waiting as (
-    select case when s.contract is null then 'unserved' else 'stuck' end as rule, w.contract, w.team,
-           case when s.contract is not null then w.current_step end as step, null as reason, w.id,
-           case when s.contract is null then greatest(w.run_at, w.created_at) else w.updated_at end as at
+    select case when s.shape is null then 'unserved' else 'stuck' end as rule, w.contract, w.team,
+           case when s.shape is not null then w.current_step end as step, null as reason, w.id,
+           case when s.shape is null then greatest(w.run_at, w.created_at) else w.updated_at end as at
       from actum.workflows w
      cross join clock
       left join lengths l on l.contract = w.contract
-      left join served s on s.contract = w.contract
+      left join served s on s.shape = w.shape_hash
      where w.finished_at is null
        and w.status in ('pending', 'running', 'waiting', 'rolling_back')
        and (w.instance is not null and w.updated_at <= clock.now - coalesce(l.progress, :patience::interval)
-            or w.instance is null and w.run_at <= clock.now - case when s.contract is null then :unserved::interval
+            or w.instance is null and w.run_at <= clock.now - case when s.shape is null then :unserved::interval
                                                                    else coalesce(l.progress, :patience::interval) end)
 ),
 late as (

@@ -505,6 +505,13 @@ create table actum.incidents (
 create unique index incidents_open on actum.incidents (rule, contract, step, reason) where resolved_at is null;
 create index incidents_opened on actum.incidents (opened_at);
 
+-- Whose turn it is to look for what is wrong: one look by somebody is enough for all.
+create table actum.watch_turn (
+    is_only  boolean primary key default true check (is_only),
+    taken_at timestamptz not null default '-infinity'
+);
+insert into actum.watch_turn default values;
+
 -- What people did to many workflows at once: one row for each workflow a message was left for, under one `bulk`.
 create table actum.interventions (
     bulk        uuid not null,
@@ -592,7 +599,7 @@ create table actum.rollups (
     tier     smallint not null,
     count    bigint not null,
     us       bigint not null,
-    primary key (hour, measure, contract, team, step, outcome, reason, tier)
+    primary key (measure, hour, contract, team, step, outcome, reason, tier)
 );
 
 create table actum.rollup_state (
@@ -2321,6 +2328,7 @@ begin
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant insert on actum.notifications to actum_console;
         grant insert, update on actum.incidents to actum_worker, actum_console;
+        grant update on actum.watch_turn to actum_worker;
         grant insert on actum.interventions to actum_console;
         grant execute on function actum.notice_about to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
