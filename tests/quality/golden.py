@@ -126,10 +126,11 @@ class Life:
 
 
 class Author:
-    """Writes lives from a seed."""
+    """Writes lives from a seed. `plain` is how often nothing goes wrong, beside 38 scenes in which something may."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, plain: int = 60) -> None:
         self.random = random.Random(seed)
+        self._plain = plain
 
     def lives(self, count: int) -> Iterator[Life]:
         """Yield `count` lives, spread over the weeks."""
@@ -161,7 +162,7 @@ class Author:
     def _go_on(self, life: Life) -> bool:
         """Live one scene; False once the life is over."""
         scenes: Sequence[tuple[int, Callable[[Life], None]]] = (
-            (60, self.plain), (9, self.retried), (2, self.crashed_while_retrying), (2, self.paused_while_retrying),
+            (self._plain, self.plain), (9, self.retried), (2, self.crashed_while_retrying), (2, self.paused_while_retrying),
             (9, self.acted), (3, self.doubted), (2, self.expired), (2, self.held), (2, self.owner_changed),
             (1, self.given_up_by_the_body), (1, self.deadline), (1, self.crash_loop), (2, self.rolled_back),
         )  # fmt: skip

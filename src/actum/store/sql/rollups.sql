@@ -22,7 +22,7 @@ with added as (
      where f.xid >= :since::text::xid8
        and f.xid < :until::text::xid8
      group by 1, 2, 3, 4, 5, 6, 7, 8
-        on conflict (hour, measure, contract, team, step, outcome, reason, tier) do update
+        on conflict (measure, hour, contract, team, step, outcome, reason, tier) do update
        set count = rollups.count + excluded.count,
            us = rollups.us + excluded.us
     returning 1

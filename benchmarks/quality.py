@@ -1,0 +1,117 @@
+"""Quality: a golden history of a million events, added up by the refresh, read by every family, and refreshed once more.
+
+Says milliseconds a thousand events of the first refresh (all events in one transaction) and of later ones (some
+ten thousand each, of one hour's workflows), milliseconds of every family's query and of `/metrics`, and of the slowest list of
+ids, which is read from the events themselves. Sizes: BENCH_EVENTS, BENCH_ROUNDS, BENCH_PLAIN (scenes that go well for
+38 in which something may not).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "quality"))
+
+from golden import START, WEEKS, Author, Life, make_weeks, write
+
+from actum.client.metrics import write_metrics
+from actum.client.quality import read_ids, read_report
+from actum.model.quality import MEASURES, Family
+from actum.store.quality import Span
+from actum.store.store import Store
+from arena import announce, number, open_arena, percentile, say
+
+EVENTS = number("EVENTS", 1_000_000)
+ROUNDS = number("ROUNDS", 7)
+PLAIN = number("PLAIN", 600)
+LATER, PIECES = 1_000, 7
+"""Workflows of each later refresh, and how many of those there are."""
+END = START + timedelta(weeks=WEEKS)
+
+
+async def fill(store: Store, lives: list[Life]) -> int:
+    """Write lives without triggers; return how many events they have."""
+    async with store.pool.connection() as connection:
+        await connection.execute("set session_replication_role = replica")
+        async with connection.transaction():
+            await write(connection, lives)
+        await connection.execute("set session_replication_role = default")
+    return sum(len(life.events) for life in lives)
+
+
+async def timed(work: Callable[[], Awaitable[Any]]) -> float:
+    """Return the milliseconds of one piece of work."""
+    began = time.perf_counter()
+    await work()
+    return (time.perf_counter() - began) * 1000
+
+
+async def refreshes(store: Store, result: dict[str, str | float]) -> None:
+    """Fill the database, and time the first refresh and later ones."""
+    author, lives, events = Author(7, PLAIN), [], 0
+    for life in author.lives(EVENTS // 12):
+        lives.append(life)
+        events += len(life.events)
+        if events >= EVENTS:
+            break
+    say(f"  {len(lives)} workflows, {events} events")
+    async with store.pool.connection() as connection:
+        await make_weeks(connection)
+    await fill(store, lives)
+    async with store.pool.connection() as connection:
+        await connection.execute("vacuum analyze actum.events, actum.verdicts")  # as autovacuum would
+    result["events"], result["workflows"] = events, len(lives)
+    result["first_refresh_ms_per_1000"] = await timed(store.rollups.refresh) / events * 1000
+    async with store.pool.connection() as connection:
+        await connection.execute("vacuum analyze actum.rollups")
+    spent = []
+    for piece in range(PIECES):
+        author = Author(100 + piece, PLAIN)
+        count = await fill(store, [author.life(END + timedelta(seconds=one)) for one in range(LATER)])
+        spent.append(await timed(store.rollups.refresh) / count * 1000)
+    result["refresh_ms_per_1000"] = percentile(spent, 0.5)
+    say(
+        f"  refresh: first {result['first_refresh_ms_per_1000']:.2f}, later {percentile(spent, 0.5):.2f} ms / 1,000"
+    )
+
+
+async def reads(store: Store, result: dict[str, str | float]) -> None:
+    """Time every family's query, the metrics and the lists of ids."""
+    for family in (one for one in Family if one is not Family.PEOPLE):
+        spent = [
+            await timed(lambda family=family: read_report(store, [family], since=START, until=END))
+            for _ in range(ROUNDS)
+        ]
+        result[f"{family.value}_ms"] = percentile(spent, 0.5)
+        say(f"  {family.value}: {percentile(spent, 0.5):.1f} ms")
+    result["metrics_ms"] = percentile([await timed(lambda: write_metrics(store)) for _ in range(ROUNDS)], 0.5)
+    span = Span.of(END - timedelta(days=7), END)
+    lists = {
+        one.name: await timed(lambda one=one: read_ids(store, one.name, span, count=20)) for one in MEASURES
+    }
+    slowest = max(lists, key=lambda name: lists[name])
+    result["slowest_ids_of_a_week"], result["slowest_ids_ms"] = slowest, lists[slowest]
+    say(f"  metrics {result['metrics_ms']:.1f} ms; slowest ids of a week: {slowest}, {lists[slowest]:.0f} ms")
+
+
+async def main() -> None:
+    """Run and announce."""
+    result: dict[str, str | float] = {"workload": "quality"}
+    async with open_arena() as arena:
+        store = await Store.open(arena.actum_url)
+        try:
+            await refreshes(store, result)
+            await reads(store, result)
+        finally:
+            await store.close()
+    announce(result)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
