@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from actum.store.pool import Pool
+from actum.store.rollups import read_place
 
 HOUR = timedelta(hours=1)
 
@@ -84,10 +85,23 @@ class Quality:
         self._pool = pool
 
     async def tally(self, span: Span, measures: Sequence[str]) -> list[TallyRow]:
-        """Return the facts of these measures added up, by measure, outcome and reason."""
-        statement = self._pool.statement("quality", "tally")
-        rows = await self._pool.fetch(statement, measures=list(measures), **_as_values(span))
-        return [TallyRow(**row) for row in rows]
+        """Return the facts of these measures added up, by measure, outcome and reason, the most frequent first.
+
+        The rollup's hours and what it does not hold yet, both as they were at one instant.
+        """
+        tally = self._pool.statement("quality", "tally")
+        rest = self._pool.statement("quality", "tally_rest")
+        values: dict[str, object] = {"measures": list(measures), **_as_values(span)}
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            first, last = await read_place(self._pool, connection)
+            rows = await connection.fetch(tally.text, *tally.order(values))
+            if first != last:
+                values |= {"first": first, "last": last}
+                rows += await connection.fetch(rest.text, *rest.order(values))
+        return _add([TallyRow(**row) for row in rows])
 
     async def behind(
         self,
@@ -124,6 +138,19 @@ class Quality:
         """Return a contract's document as registered last, with its team; None for a contract nobody registered."""
         rows = await self._pool.fetch(self._pool.statement("quality", "newest_document"), contract=contract)
         return (rows[0]["document"], rows[0]["team"]) if rows else None
+
+
+def _add(rows: Sequence[TallyRow]) -> list[TallyRow]:
+    """Return rows with the same labels as one; what comes to nothing, such as a verdict taken back, is left out."""
+    sums: dict[tuple[str, str | None, str | None], TallyRow] = {}
+    for row in rows:
+        found = sums.setdefault(
+            (row.measure, row.outcome, row.reason), TallyRow(row.measure, row.outcome, row.reason, 0, 0)
+        )
+        found.count += row.count
+        found.us += row.us
+    some = [row for row in sums.values() if row.count or row.us]
+    return sorted(some, key=lambda row: (row.measure, -row.count, row.outcome or "", row.reason or ""))
 
 
 def _as_values(span: Span) -> dict[str, object]:

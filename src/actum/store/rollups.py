@@ -7,6 +7,7 @@ it dies half-way nothing was added; the next one begins where the last committed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
@@ -33,6 +34,12 @@ class LagRow:
 
     facts: int
     seconds: float
+
+
+async def read_place(pool: Pool, connection: Any) -> tuple[str, str]:
+    """Return from which transaction on nothing is added yet, and the first that has not begun, on a caller's connection."""
+    ((first, last),) = await connection.fetch(pool.statement("rollups", "place").text)
+    return first, last
 
 
 class Rollups:
@@ -71,5 +78,9 @@ class Rollups:
 
     async def lag(self) -> LagRow:
         """Return how far behind the rollup is."""
-        rows = await self._pool.fetch(self._pool.statement("rollups", "lag"), now=self._pool.now())
+        lag = self._pool.statement("rollups", "lag")
+        async with self._pool.connection() as connection:
+            first, last = await read_place(self._pool, connection)
+            values: dict[str, object] = {"now": self._pool.now(), "first": first, "last": last}
+            rows = await connection.fetch(lag.text, *lag.order(values))
         return LagRow(**rows[0])

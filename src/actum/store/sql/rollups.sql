@@ -44,9 +44,17 @@ select r.measure, r.contract, r.step, r.outcome, r.reason, r.tier, sum(r.count):
  group by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier
  order by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier;
 
+-- name: place
+-- From which transaction on nothing is added yet, and the first that has not begun. Called by `Rollups.lag` and `Quality.tally`, first.
+select s.watermark::text as first, pg_snapshot_xmax(pg_current_snapshot())::text as last
+  from actum.rollup_state s;
+
 -- name: lag
--- How far the rollup is behind: the facts that it does not hold yet, and the age of the oldest. Called by the client for `/metrics`.
+-- How many facts lie between two transactions, and the age of the oldest in seconds. Called by `Rollups.lag` for `/metrics`.
 select count(*)::bigint as facts,
-       coalesce(extract(epoch from coalesce(:now::timestamptz, now()) - min(f.at) filter (where f.measure not in ('verdicts', 'disagreements'))), 0)::float8 as seconds
+       coalesce(
+           extract(epoch from coalesce(:now::timestamptz, now())
+                   - min(f.at) filter (where f.measure not in ('verdicts', 'disagreements'))), 0)::float8 as seconds
   from actum.facts f
- where f.xid >= (select s.watermark from actum.rollup_state s);
+ where f.xid >= :first::text::xid8
+   and f.xid < :last::text::xid8;
