@@ -8,11 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
-from holding import hold
+from holding import hash_of, hold
 from people import asked, close_the_door, of
 
+from actum.cli.auditing import find_faults
+from actum.machine.policy import Requirement, Ruling, parse_policy
+from actum.model.events import EventKind
+from actum.model.ids import new_id
 from actum.testing.harness import Harness
+
+K = EventKind
 
 
 @asynccontextmanager
@@ -121,3 +128,87 @@ async def test_an_approval_is_handed_over_to_one_person_and_to_no_group(actum: H
                 whom,
             )
             assert "not_entitled" == answer, whom
+
+
+POLICY = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[facts]
+rows = "int"
+
+[approvers.two]
+by = ["group:dba"]
+quorum = 2
+
+[[rule]]
+id = "few"
+match = { kind = "open", rows = { le = 10 } }
+tier = 0
+why = "A few."
+
+[[rule]]
+id = "many"
+match = { kind = "open", rows = { gt = 10 } }
+tier = 2
+approvers = "two"
+why = "Many."
+"""
+TWO = of("two", "group:dba", quorum=2, never=("contract_author",))
+LIES = {
+    "that anybody will do": (
+        11,
+        [of("two")],
+        [of("two")],
+        "ruled otherwise: tier 2, and its policy says tier 2 for two",
+    ),
+    "nothing, but asks for less": (11, [TWO], [of("two")], "asks for less than was ruled"),
+    "nothing": (11, [TWO], [TWO], ""),
+    "less than it was, unasked": (
+        11,
+        [],
+        None,
+        "ruled otherwise: tier 0, and its policy says tier 2 for two by many",
+    ),
+    "nothing, and is not asked": (10, [], None, ""),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_worker_that_lies_about_its_ruling_is_found_by_ruling_again(actum: Harness, lie: str) -> None:
+    rows, said, required, expected = LIES[lie]
+    policy = parse_policy(POLICY)
+    await actum.reviewer.policies.activate(policy, reason="it is good")
+    held = await hold(actum)
+    preview = {"sentence": "Open doors", "facts": {"rows": rows}}
+    data: dict[str, Any] = {"kind": "open", "policy": policy.policy_hash.hex(), "ruling": {"tier": 0}}
+    if required is None:
+        await held.write(
+            await held.record(
+                K.EFFECT_STARTED, step="open", address="1", attempt=1, tier=0, snapshot="preview",
+                argument_hash=b"h" * 32, body=orjson.dumps(preview), data=orjson.dumps(data).decode(),
+            )
+        )  # fmt: skip
+    else:
+        approval_id = new_id(await held.now() // 1000)
+        ruling = Ruling(
+            2, ("many",), (), tuple(map(Requirement.from_data, said)), policy_hash=policy.policy_hash
+        )
+        row = {
+            "id": str(approval_id), "workflow_id": str(held.id), "address": "1", "step": "open", "kind": "open",
+            "key": "door", "action_hash": hash_of("door").hex(), "arguments": b"[]".hex(), "tier": 2, "rule": "many",
+            "preview": orjson.dumps(preview).decode(), "policy_hash": policy.policy_hash.hex(),
+            "contract": held.row.contract, "team": held.row.team, "requester": held.row.requester, "approvers": [],
+            "requirements": required, "asked_at": (await actum.store.read_clock()).isoformat(),
+        }  # fmt: skip
+        data = {"approval_id": str(approval_id), "ruling": ruling.as_data()}
+        record = await held.record(
+            K.APPROVAL_REQUESTED, step="open", address="1", tier=2, extras=(("approvals", row),),
+            data=orjson.dumps(data).decode(),
+        )  # fmt: skip
+        await held.write(record)
+    faults = [one.sentence for one in await find_faults(actum.client, held.id)]
+    assert bool(expected) == len(faults), faults
+    assert all(expected in one for one in faults), faults

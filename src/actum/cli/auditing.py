@@ -15,6 +15,7 @@ from actum.cli.exits import Exit
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import BAD, GOOD, say, say_json
+from actum.cli.rulings import Rulings
 from actum.cli.text import neutral
 from actum.client import Client
 from actum.errors import ActumError
@@ -72,6 +73,7 @@ class Fault:
 def verify_logs(workflows: tuple[str, ...], against: Path | None, is_json: bool) -> int:
     """Verify the logs of workflows, all of them unless named: chains of events and decisions, payloads, rows, ledger.
 
+    What was ruled is ruled again from the facts and by the policy that the log names, and told where that is stricter.
     Exit code 1 when anything is wrong. A chain made anew from its first link together with its head is found only by
     comparing heads that are kept outside the database: `actum audit anchor` writes them.
     """
@@ -82,10 +84,11 @@ async def _verify(names: Sequence[str], anchors: Mapping[UUID, Sequence[Anchor]]
     faults: list[Fault] = []
     seen: set[UUID] = set()
     async with open_client() as client:
+        rulings = Rulings(client)
         wanted = [await client.find(name) for name in names]
         async for workflow_id in _each(client, wanted):
             seen.add(workflow_id)
-            faults += await find_faults(client, workflow_id, anchors.get(workflow_id, ()))
+            faults += await find_faults(client, workflow_id, anchors.get(workflow_id, ()), rulings)
         for workflow_id in () if wanted else anchors:
             if workflow_id not in seen:
                 faults.append(Fault(workflow_id, "it was anchored, and there is no such workflow any more"))
@@ -119,7 +122,9 @@ async def _each(client: Client, wanted: Sequence[UUID]) -> AsyncIterator[UUID]:
         last = page[-1].id
 
 
-async def find_faults(client: Client, workflow_id: UUID, anchors: Sequence[Anchor] = ()) -> list[Fault]:
+async def find_faults(
+    client: Client, workflow_id: UUID, anchors: Sequence[Anchor] = (), rulings: Rulings | None = None
+) -> list[Fault]:
     """Return what is wrong with one workflow's log; one that moves meanwhile is read again."""
     row, events, snapshots = await _read(client, workflow_id)
     for _ in range(PATIENCE):
@@ -134,6 +139,7 @@ async def find_faults(client: Client, workflow_id: UUID, anchors: Sequence[Ancho
     if said := _say(verdict, "decision"):
         sentences.append(said)
     sentences += compare_anchors(anchors, events, decisions)
+    sentences += await (rulings or Rulings(client)).find_faults(row, events, snapshots, decisions)
     return [Fault(workflow_id, sentence) for sentence in sentences]
 
 
