@@ -61,11 +61,14 @@ class Journal:
     def queue(self, record: Record) -> None:
         """Queue a record; what cannot happen in a blocked workflow unblocks it first, by a record of its own.
 
+        A park that was queued before it is taken back: what is recorded after it may have to be carried out.
+
         Raises IllegalTransition for a record that cannot follow; nothing is queued then.
         """
         if self.status is Status.BLOCKED and (self.status, record.kind) not in TABLE:
             self.queue(Record(self.unblocking, record.at, actor=record.actor))
         self._move(record)
+        self.log.park = None
         record.current_step, record.attempt_count = self.current
         if record.actor is None:
             record.actor = self._worker.actor

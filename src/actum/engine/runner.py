@@ -163,6 +163,7 @@ class Runner:
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run a short piece of work as a task of the worker's; it is begun again while the database is away."""
+        self.stay()
 
         async def patiently() -> None:
             pause = 0.1
@@ -205,6 +206,7 @@ class Runner:
         if not self.worker.has_lease():
             self.worker.lose(self)
             return False
+        self.stay()
         if self.status not in (Status.RUNNING, Status.ROLLING_BACK):
             self.loop.call_later(SHOW_AFTER, self.guarded, self._show)
         return True
@@ -236,6 +238,10 @@ class Runner:
     def is_asked_for(self, address: str) -> bool:
         """Whether a `request_approval` in flight asks for the call at `address`."""
         return any(isinstance(e, ApprovalExecution) and e.covers(address) for e in self.executions.values())
+
+    def stay(self) -> None:
+        """Take back a park that is queued and not sent: something begins that it did not know of."""
+        self.log.park = None
 
     def consider(self) -> None:
         """Park the workflow if only the world can move it."""
@@ -404,10 +410,14 @@ class Runner:
         """Carry out what was commanded, and go on with what was put off, while the workflow was paused or blocked."""
         stash, self._stash = self._stash, []
         postponed, self._postponed = self._postponed, []
-        for execution in list(self.executions.values()):
-            execution.resume()
         for action in postponed:
             action()
+        answered = {delivery.address for _, delivery in self._inbox if isinstance(delivery, Outcome)}
+        for execution in list(
+            self.executions.values()
+        ):  # after what was put off: each begins anew only if idle
+            if execution.address not in answered:
+                execution.resume()
         for commands in stash:
             self._carry(commands)
         self._next_intent()
