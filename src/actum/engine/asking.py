@@ -119,13 +119,13 @@ class Asking:
         """Look once more before an approved effect begins, and have what is seen ruled anew.
 
         `done` is given the ruling, or None where the approval no longer stands: the world it relies on has changed,
-        or policy is stricter by now.
+        it acts on something else than was shown, or policy is stricter by now.
         """
         shown = self.shown()
         if "preview" not in self.effect.hooks or not shown:
             done(self._stands(shown))
             return
-        self._look(lambda preview: done(self._stands(_as_json(preview), shown.get("relies_on"))))
+        self._look(lambda preview: done(self._stands_as_seen(_as_json(preview), shown)))
 
     def rule_again(self) -> Ruling | None:
         """Return the ruling for another attempt of what was approved, by what was seen; None where it is stricter."""
@@ -156,6 +156,7 @@ class Asking:
         if running is None or runner.is_over or running.is_stopped:
             self._try = None
             return
+        runner.stay()
         hook = self.effect.hooks["preview"]
         args, kwargs = self.effect.codec.decode_arguments(self._call.arguments)
         running.start(
@@ -208,11 +209,18 @@ class Asking:
         )
         return runner.worker.policing.rule(operation, is_raised=self.is_raised)
 
-    def _stands(self, shown: dict[str, Any], relied: object = None) -> Ruling | None:
-        """Return the ruling of what is seen now, unless the approval that was given does not stand any more."""
-        ruling, asked = self._rule(shown), self.progress.asked
-        if relied and shown.get("relies_on") != relied:
+    def _stands_as_seen(self, seen: dict[str, Any], shown: dict[str, Any]) -> Ruling | None:
+        """Return the ruling of what is seen now, unless it is not what was shown: its target or what it relies on."""
+        relied = shown.get("relies_on")
+        if (relied and seen.get("relies_on") != relied) or (seen.get("target") or "") != (
+            shown.get("target") or ""
+        ):
             return None
+        return self._stands(seen)
+
+    def _stands(self, shown: dict[str, Any]) -> Ruling | None:
+        """Return the ruling of what is seen, unless the approval that was given does not stand any more."""
+        ruling, asked = self._rule(shown), self.progress.asked
         if ruling.is_denied or asked is None or asked.terms is None:
             return None if ruling.is_denied else ruling
         return None if ruling.is_stricter_than(Ruling.from_data(asked.terms)) else ruling
@@ -354,7 +362,7 @@ def _as_json(preview: Preview) -> dict[str, Any]:
     try:
         values: dict[str, Any] = orjson.loads(preview_body(preview))
     except TypeError:  # facts that cannot be stored are not known
-        return {"relies_on": preview.relies_on}
+        return {"relies_on": preview.relies_on, "target": preview.target}
     return values
 
 
