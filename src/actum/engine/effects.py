@@ -240,6 +240,10 @@ class EffectExecution(DoubtfulExecution):
         self.attempts += 1
         self.runner.intend(self, intent_of(self, self._ruling, progress.key))
 
+    def look_before_use(self) -> None:
+        """Have the call ruled by another look before it is intended: by then the one it had is old."""
+        self._ruling = None
+
     def over_budget(self, over: Over, why: str) -> None:
         """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
         if over == "fail":

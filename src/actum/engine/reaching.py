@@ -65,6 +65,7 @@ class Reaching:
                 self._join(found)
             case ledger.WaitForOther():
                 self._looks += 1
+                execution.look_before_use()
                 execution.wait(min(WAIT_FOR_OTHER * 2**self._looks, WAIT_AT_MOST), "key", execution.intend)
             case ledger.TakeOver():
                 execution.mode = "take_over"
