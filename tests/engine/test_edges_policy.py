@@ -1,0 +1,271 @@
+"""Between asking and use: what is looked at when, what a pause puts off, and what a park must not take away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from actum import Preview, Retry, Signal, contract, effect, step
+from actum.errors import NotDone, WorkflowFailed
+from actum.store.rows import ReachedRow
+from actum.testing.harness import Harness
+
+go_on = Signal("go on", str)
+SENT: list[str] = []
+WORLD: dict[str, str] = {}
+GATES: dict[str, asyncio.Event] = {}
+
+
+@pytest.fixture(autouse=True)
+def world() -> Iterator[None]:
+    SENT.clear()
+    WORLD.clear()
+    GATES.clear()
+    yield
+    for gate in GATES.values():
+        gate.set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once `condition` holds; fail, naming it, after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not await condition():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def passes(gate: str) -> None:
+    """Open the gate `<gate> reached`, and wait at `<gate>` where there is one."""
+    if gate in GATES:
+        GATES[f"{gate} reached"].set()
+        await GATES[gate].wait()
+
+
+def close(gate: str) -> None:
+    """Have whoever comes to the gate wait there."""
+    GATES[gate], GATES[f"{gate} reached"] = asyncio.Event(), asyncio.Event()
+
+
+async def reached(gate: str) -> None:
+    """Wait until somebody stands at the gate."""
+    await asyncio.wait_for(GATES[f"{gate} reached"].wait(), 10)
+
+
+@effect("mail.send", in_doubt="repeat", retry=Retry(attempts=3, first="10m"))
+async def strange_once(to: str) -> str:
+    SENT.append(to)
+    if SENT.count(to) == 1:
+        raise RuntimeError("connection lost")
+    return to
+
+
+@effect("mail.send")
+async def send(to: str) -> str:
+    SENT.append(to)
+    return to
+
+
+@contract(on_failure="hold")
+async def repeats_and_sends() -> list[str]:
+    return list(await asyncio.gather(strange_once("ana"), send("bo")))
+
+
+async def test_a_decision_found_on_a_claim_is_used_though_something_else_waits_for_its_time(
+    actum: Harness,
+) -> None:
+    worker = await actum.worker([repeats_and_sends])
+    handle = await actum.start(repeats_and_sends())
+    await actum.run_until_idle()
+    first = next(one for one in (await actum.inbox())[0] if one.step == "strange_once")
+    await actum.reviewer.approve(first.id, "fine")
+
+    async def is_doubted() -> bool:
+        return "effect.doubted" in await actum.kinds(handle) and (await handle.row()).instance is None
+
+    await until(is_doubted, "the first effect is in doubt, and to be repeated later")
+    await worker.stop()
+    (second,) = (await actum.inbox())[0]
+    await actum.reviewer.approve(second.id, "fine")
+    await actum.worker([repeats_and_sends])
+
+    async def is_sent() -> bool:
+        return "bo" in SENT
+
+    await until(is_sent, "the second effect happens, without waiting for the first")
+    actum.clock.advance("1h")
+    assert await handle.result(10) == ["ana", "bo"]
+    assert sorted(SENT) == ["ana", "ana", "bo"]
+
+
+@step
+async def works() -> None:
+    await passes("work")
+
+
+@effect("order.place")
+async def place(order: str) -> str:
+    SENT.append(order)
+    await passes("place")
+    raise RuntimeError("connection lost")
+
+
+@place.preview
+async def _(order: str) -> Preview:
+    await passes("look")
+    WORLD["looked"] = "yes"
+    return Preview(f"Place the order {order}", target=order)
+
+
+@contract(on_failure="hold")
+async def works_and_places() -> None:
+    await asyncio.gather(works(), place("4711"))
+
+
+async def test_an_effect_whose_look_ended_during_a_pause_is_begun_once(actum: Harness) -> None:
+    close("work")
+    await actum.worker([works_and_places])
+    handle = await actum.start(works_and_places())
+
+    async def is_asked() -> bool:
+        return bool((await actum.inbox())[0])
+
+    await until(is_asked, "somebody is asked")
+    close("look")
+    WORLD.clear()
+    await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
+    await reached("look")
+    await handle.pause("wait")
+
+    async def is_paused() -> bool:
+        return await handle.status() == "paused"
+
+    await until(is_paused, "it is paused while it looks")
+    GATES.pop("look").set()
+
+    async def has_looked() -> bool:
+        return "looked" in WORLD
+
+    await until(has_looked, "the look ends")
+    close("place")
+    close("look")
+    await handle.resume()
+    await reached("place")
+    GATES.pop("look").set()
+    GATES["place"].set()
+    GATES["work"].set()
+
+    async def is_blocked() -> bool:
+        return (await handle.row()).cause == "in_doubt"
+
+    await until(is_blocked, "a person is asked about the doubt")
+    actum.clock.advance("1m")
+    await actum.run_until_idle()
+    assert (await actum.kinds(handle)).count("effect.started") == 1
+    assert SENT == ["4711"]
+
+
+@effect("rows.delete")
+async def delete(table: str) -> str:
+    SENT.append(WORLD["table"])
+    return WORLD["table"]
+
+
+@delete.preview
+async def _(table: str) -> Preview:
+    return Preview(f"Delete all rows of {WORLD['table']}", target=WORLD["table"])
+
+
+@contract(on_failure="hold")
+async def cleans() -> str:
+    return await delete("newest")
+
+
+async def test_an_approval_stands_only_for_the_target_that_was_shown(actum: Harness) -> None:
+    WORLD["table"] = "drafts"
+    worker = await actum.worker([cleans])
+    handle = await actum.start(cleans())
+    await actum.run_until_idle()
+    await worker.stop()
+    await actum.approve(handle)
+    WORLD["table"] = "customers"
+    await actum.worker([cleans])
+
+    async def is_asked_anew() -> bool:
+        return bool((await actum.inbox())[0])
+
+    await until(is_asked_anew, "the other target is asked for")
+    assert SENT == []
+    (anew,) = (await actum.inbox())[0]
+    assert '"target":"customers"' in (anew.preview or "")
+    await actum.approve(handle)
+    assert await handle.result(10) == "customers"
+
+
+@effect("report.publish", retry=Retry(attempts=1))
+async def publish(report: str) -> str:
+    await passes("publish")
+    if WORLD["version"] == "1":
+        raise NotDone("it is not finished")
+    SENT.append(WORLD["version"])
+    return WORLD["version"]
+
+
+@publish.key
+def _(report: str) -> str:
+    return report
+
+
+@publish.preview
+async def _(report: str) -> Preview:
+    return Preview(f"Publish {report}", relies_on=WORLD["version"])
+
+
+@contract(on_failure="fail")
+async def publishes() -> str:
+    return await publish("q3")
+
+
+@contract(on_failure="fail")
+async def works_and_publishes() -> str:
+    _, published = await asyncio.gather(works(), publish("q3"))
+    return published
+
+
+async def test_what_waited_for_its_key_is_looked_at_again_before_it_begins(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WORLD["version"] = "1"
+    close("publish")
+    close("work")
+    await actum.worker([publishes, works_and_publishes])
+    first = await actum.start(publishes())
+    await actum.approve(first)
+    await reached("publish")
+    second = await actum.start(works_and_publishes())
+    real, has_read = actum.store.effects.reach, asyncio.Event()
+
+    async def reach(keys: list[tuple[str, str]]) -> dict[tuple[str, str], ReachedRow]:
+        found = await real(keys)
+        has_read.set()
+        return found
+
+    monkeypatch.setattr(actum.store.effects, "reach", reach)
+
+    async def is_asked() -> bool:
+        return bool((await actum.inbox())[0])
+
+    await until(is_asked, "somebody is asked")
+    await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
+    await asyncio.wait_for(has_read.wait(), 10)
+    GATES["publish"].set()
+    with pytest.raises(WorkflowFailed):
+        await first.result(10)
+    WORLD["version"] = "2"
+    await until(is_asked, "the other version is asked for")
+    assert SENT == []
+    await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
+    GATES["work"].set()
+    assert await second.result(10) == "2"
