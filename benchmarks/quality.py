@@ -55,7 +55,7 @@ async def timed(work: Callable[[], Awaitable[Any]]) -> float:
 async def refreshes(store: Store, result: dict[str, str | float]) -> None:
     """Fill the database, and time the first refresh and later ones."""
     author, lives, events = Author(7, PLAIN), [], 0
-    for life in author.lives(EVENTS // 12):
+    for life in author.lives(EVENTS // 10):
         lives.append(life)
         events += len(life.events)
         if events >= EVENTS:
