@@ -158,8 +158,13 @@ async def test_the_effect_is_locked_last(actum: Harness) -> None:
 
 
 async def held_pair(actum: Harness) -> tuple[Held, Held]:
-    """Two workflows of one instance, the one with the smaller id first."""
-    await actum.client.start_many([errand("one"), errand("two")])
+    """Two workflows of one instance, the one with the smaller id first, in a table that has more than a page.
+
+    A table of one page is read whole, in whatever order its rows lie.
+    """
+    await actum.client.start_many([errand(str(number)) for number in range(300)])
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("analyze actum.workflows")
     one, two = sorted(await claim(actum.store, slots=2), key=lambda held: held.id)
     return one, two
 
