@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import asyncpg
 import pytest
 
 from actum import attempt, contract, effect
@@ -123,8 +124,12 @@ async def test_workflows_that_share_a_result_in_one_flush_are_all_its_holders(ac
     assert KEYS == ["order/1"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [DatabaseUnavailable("gone"), asyncpg.DeadlockDetectedError("lost"), asyncpg.QueryCanceledError("late")],
+)
 async def test_a_ledger_that_cannot_be_read_for_a_moment_is_read_again(
-    actum: Harness, monkeypatch: pytest.MonkeyPatch
+    actum: Harness, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     worker = await actum.worker([buy])
     first = await actum.start(buy("4711"))
@@ -137,7 +142,7 @@ async def test_a_ledger_that_cannot_be_read_for_a_moment_is_read_again(
     async def reach(keys: list[tuple[str, str]]) -> dict[tuple[str, str], ReachedRow]:
         if not failures:
             failures.append("once")
-            raise DatabaseUnavailable("gone for a moment")
+            raise error
         return await real(keys)
 
     monkeypatch.setattr(actum.store.effects, "reach", reach)

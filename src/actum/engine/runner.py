@@ -43,6 +43,7 @@ from actum.flow import Command, Commands, Delivery, Flow, Mismatch, Outcome, Sta
 from actum.model.events import EventKind, Reason
 from actum.model.ids import short
 from actum.model.workflow import Cause, Status
+from actum.store.poison import PASSING
 from actum.store.rows import MessageRow, RecordRow, WorkflowRow
 from actum.store.store import Store
 
@@ -171,7 +172,7 @@ class Runner:
                 try:
                     await work()
                     return
-                except DatabaseUnavailable:
+                except (DatabaseUnavailable, *PASSING):
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 1.0)
                 except Exception as error:

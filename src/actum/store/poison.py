@@ -7,6 +7,13 @@ import asyncpg
 REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The statement lost against another one and can be sent again at once."""
 
+PASSING = (
+    asyncpg.TransactionRollbackError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.LockNotAvailableError,
+)
+"""What a statement that reads, or may be repeated, was told and is not told a moment later: lost, cancelled, or locked."""
+
 SAID_BY_SERVER = asyncpg.PostgresError
 """What a server that answers has said; `is_poison` tells whether about the record or about itself."""
 
