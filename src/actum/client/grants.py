@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -75,9 +76,10 @@ class Grants:
         check_matcher(matcher)
         length = parse_duration(lasts)
         sums = dict(max_sums or {})
-        if uses < 1 or any(not most >= 0 for most in sums.values()):
+        if uses < 1 or any(not 0 <= most < inf for most in sums.values()):
             raise InvalidInput(
-                "a grant has limits: at least one use, and sums that are not negative", path="uses"
+                "a grant has limits: at least one use, and sums that are neither negative nor endless",
+                path="uses",
             )
         if not timedelta() < length <= LONGEST:
             raise InvalidInput(
