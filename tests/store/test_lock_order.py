@@ -169,16 +169,6 @@ async def held_pair(actum: Harness) -> tuple[Held, Held]:
     return one, two
 
 
-async def flush(recorder: Recorder, helds: tuple[Held, ...]) -> None:
-    for held in helds:
-        held.log.pending.append(
-            await held.record(K.STEP_COMPLETED, step="look", snapshot="output", body=b"1")
-        )
-        recorder.queue(held.log)
-    await recorder.flush_once()
-    await recorder._disconnect()
-
-
 async def flush_with_message(recorder: Recorder, helds: tuple[Held, ...]) -> None:
     for held in helds:
         record = await held.record(K.STEP_COMPLETED, step="look", snapshot="output", body=b"1")
@@ -196,7 +186,6 @@ MANY: dict[str, Many] = {
     "release": lambda actum, one, two: actum.store.workflows.release(
         instance=one.instance, ids=[two.id, one.id]
     ),
-    "append": lambda actum, one, two: flush(one.recorder, (two, one)),
     "append_with_intents": lambda actum, one, two: flush_with_message(one.recorder, (two, one)),
 }
 

@@ -5,13 +5,14 @@ Pure: nothing is carried out. If the process dies here, nothing has changed.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
 from actum.authoring.contract import Contract
 from actum.engine.history import History, find_unasked
 from actum.engine.reopening import replay
-from actum.flow import Commands, Flow
+from actum.flow import Commands, Flow, ReplayFilter
 
 
 def stand_up(contract: Contract[..., Any], workflow_id: UUID, history: History) -> tuple[Flow, Commands]:
@@ -34,3 +35,10 @@ def stand_up(contract: Contract[..., Any], workflow_id: UUID, history: History) 
         flow.close()
         raise
     return flow, commands
+
+
+def filter_replays() -> None:
+    """Have no handler of the root logger say again what a body says while it is replayed; twice changes nothing."""
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(one, ReplayFilter) for one in handler.filters):
+            handler.addFilter(ReplayFilter())

@@ -35,11 +35,11 @@ from actum.engine.notifier import Notifier, channels_of
 from actum.engine.placing import Placing
 from actum.engine.policing import Policing
 from actum.engine.recorder import Recorder
+from actum.engine.replaying import filter_replays
 from actum.engine.rescuer import Rescuer
 from actum.engine.runner import Runner
 from actum.engine.watching import Watcher
 from actum.errors import DatabaseUnavailable, InvalidContract
-from actum.flow import ReplayFilter
 from actum.model.ids import short
 from actum.settings import DEFAULT_CONCURRENCY, Settings
 from actum.store.hints import Hints
@@ -146,7 +146,7 @@ class Worker:
         self.clock.learn(await self.store.read_clock(), asked, monotonic_us())
         await self.store.make_weeks()
         await self._register()
-        _filter_replays()
+        filter_replays()
         self.hints = Hints(self.store, is_on=self.settings.hints)
         environment = self.settings.environment
         self.recorder = Recorder(self.store, self.instance, environment=environment)
@@ -172,8 +172,17 @@ class Worker:
         self.alarm = Alarm(self.clock, self._claiming.nudge)
         self._ruling = Loop("policing", self.policing.refresh_once, busy=2.0, idle=2.0)
         self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0))
+        self._loops = self._make_loops()
+        self.hints.hear(self._heard)
+        self.spawn(self.recorder.run(), "recorder")
+        self.spawn(self.hints.listen(), "listener")
+        for loop in self._loops:
+            self.spawn(loop.run(), loop.name)
+        logger.info("%s serves %s", self.name, ", ".join(sorted(self.contracts)))
+
+    def _make_loops(self) -> list[Loop]:
         notifier = Notifier(self.store, self._channels, self.settings.console_url)
-        self._loops = [
+        return [
             self._claiming,
             Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
             Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
@@ -182,15 +191,11 @@ class Worker:
             self._ruling,
             Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
             Loop("notifier", notifier.notify_once, busy=0.1, idle=2.0),
-            Loop("watcher", Watcher(self.store, self.actor, self.recorder).watch_in_turn, busy=1.0, idle=30.0),
+            Loop(
+                "watcher", Watcher(self.store, self.actor, self.recorder).watch_in_turn, busy=1.0, idle=30.0
+            ),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
-        self.hints.hear(self._heard)
-        self.spawn(self.recorder.run(), "recorder")
-        self.spawn(self.hints.listen(), "listener")
-        for loop in self._loops:
-            self.spawn(loop.run(), loop.name)
-        logger.info("%s serves %s", self.name, ", ".join(sorted(self.contracts)))
 
     async def stop(self, grace: float | None = None) -> None:
         """Drain and stop: claim no more, let attempts finish for `grace` seconds, leave the rest, release the lease.
@@ -409,10 +414,3 @@ class Worker:
             if runner is not None:
                 runner.outsiders.saw_wake(wake)
         return len(stray)
-
-
-def _filter_replays() -> None:
-    root = logging.getLogger()
-    for handler in root.handlers:
-        if not any(isinstance(one, ReplayFilter) for one in handler.filters):
-            handler.addFilter(ReplayFilter())

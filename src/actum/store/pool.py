@@ -11,16 +11,18 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import asyncpg
 
 from actum.errors import DatabaseUnavailable, InvalidSettings
+from actum.store.poison import REPEAT
 from actum.store.statements import SCHEMA, Statement, load
 
 Row: TypeAlias = Any
+MOST_DEADLOCKS = 5
 Now: TypeAlias = Callable[[], datetime | None]
 
 LOST = (
@@ -102,7 +104,7 @@ class Pool:
         return load(topic, self.schema)[name]
 
     async def fetch(self, statement: Statement, **values: object) -> Sequence[Row]:
-        """Run one statement and return its rows.
+        """Run one statement and return its rows; one that was given up in a deadlock is run again.
 
         Raises DatabaseUnavailable when the connection could not be had or was lost: whether the statement was
         carried out is then unknown.
@@ -110,8 +112,14 @@ class Pool:
         self.refuse_fork()
         with _Explained(self.dsn):
             async with self._pool.acquire() as connection:
-                rows: Sequence[Row] = await connection.fetch(statement.text, *statement.order(values))
-                return rows
+                for _ in range(MOST_DEADLOCKS):
+                    with suppress(*REPEAT):
+                        return await self._fetch(connection, statement, values)
+                return await self._fetch(connection, statement, values)
+
+    async def _fetch(self, connection: Any, statement: Statement, values: dict[str, object]) -> Sequence[Row]:
+        rows: Sequence[Row] = await connection.fetch(statement.text, *statement.order(values))
+        return rows
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
