@@ -269,3 +269,28 @@ async def test_what_waited_for_its_key_is_looked_at_again_before_it_begins(
     await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
     GATES["work"].set()
     assert await second.result(10) == "2"
+
+
+@effect("rows.delete")
+async def lists_facts() -> str:
+    return "deleted"
+
+
+@lists_facts.preview
+async def _() -> Preview:
+    return Preview("Delete rows", facts=[90])  # the mistake: they have no names
+
+
+@contract(on_failure="hold")
+async def deletes() -> str:
+    return await lists_facts()
+
+
+async def test_facts_that_are_none_stop_no_worker_and_are_covered_by_no_grant(actum: Harness) -> None:
+    matcher = {"kind": "rows.delete", "rows": {"le": 100}}
+    await actum.reviewer.grants.give(matcher, uses=3, lasts="1h", reason="routine", max_sums={"rows": 100})
+    worker = await actum.worker([deletes])
+    handle = await actum.start(deletes())
+    await actum.approve(handle)
+    assert await handle.result(10) == "deleted"
+    assert worker.failure is None

@@ -204,7 +204,7 @@ class Asking:
             team=runner.row.team,
             reversibility=self.effect.reversibility,
             environment=runner.worker.policing.environment,
-            facts=shown.get("facts") if isinstance(shown.get("facts"), dict) else None,
+            facts=_facts_of(shown),
             at=to_datetime(runner.now()),
         )
         return runner.worker.policing.rule(operation, is_raised=self.is_raised)
@@ -314,7 +314,7 @@ class Asking:
             "reversibility": self.effect.reversibility,
             "environment": self._runner.worker.policing.environment,
         }
-        return {"own": own, "facts": self.shown().get("facts") or {}}
+        return {"own": own, "facts": _facts_of(self.shown()) or {}}
 
     def _row(self, asked: Asked, ruling: Ruling, key: str) -> dict[str, Any]:
         runner, effect = self._runner, self.effect
@@ -356,6 +356,12 @@ def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+def _facts_of(shown: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the facts by name; None where a preview gave something else, which nobody can know by name."""
+    facts = shown.get("facts")
+    return facts if isinstance(facts, dict) else None
 
 
 def _as_json(preview: Preview) -> dict[str, Any]:

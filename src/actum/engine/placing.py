@@ -18,6 +18,7 @@ from actum.errors import DatabaseUnavailable
 from actum.machine.grants import covers
 from actum.machine.policy import Operation, Ruling
 from actum.model.ids import new_id
+from actum.store.poison import SAID_BY_SERVER
 
 if TYPE_CHECKING:
     from actum.engine.worker import Worker
@@ -46,8 +47,8 @@ class Placing:
         try:
             if not await self._use_grant(approval_id, asked):
                 await self._join_batch(approval_id, ruling, asked)
-        except DatabaseUnavailable as error:
-            logger.warning("an approval stands alone, because the database is away: %s", error)
+        except (DatabaseUnavailable, SAID_BY_SERVER) as error:
+            logger.warning("an approval stands alone, because the database did not place it: %s", error)
 
     async def _use_grant(self, approval_id: UUID, asked: Mapping[str, Any]) -> bool:
         worker = self._worker
