@@ -13,6 +13,7 @@ import golden
 import pytest
 from test_golden import FACTS, ROLLUPS, summed
 
+from actum.errors import DatabaseMismatch
 from actum.store.quality import Span
 from actum.store.store import Store
 
@@ -106,3 +107,29 @@ async def test_an_account_that_may_only_read_counts_without_adding(store: Store)
         await reader.close()
     ended = sum(count for (_, labels), (count, _) in facts.items() if labels[0] == "endings")
     assert 30 == ended == sum(row.count for row in rows)
+
+
+async def test_a_restored_dump_is_noticed_and_counted_anew(store: Store) -> None:
+    """The events of a dump carry the numbers of a server that was further on."""
+    async with store.pool.connection() as connection:
+        await connection.execute("set session_replication_role = replica")
+        await golden.make_weeks(connection)
+        await golden.write(connection, list(golden.Author(3).lives(40)))
+        await store.rollups.refresh()
+        await connection.execute("update actum.events set xid = '900000000000'")
+        await connection.execute("update actum.verdicts set xid = '900000000000'")
+        await connection.execute("update actum.rollup_state set watermark = '900000000001'")
+        before = await summed(connection, ROLLUPS)
+        span = Span.of(golden.START, golden.START + timedelta(days=400))
+        for look in (store.rollups.refresh(), store.rollups.lag(), store.quality.tally(span, ["endings"])):
+            with pytest.raises(
+                DatabaseMismatch, match=r"a dump was restored, so run `select actum.restart_rollup"
+            ):
+                await look
+        assert before == await summed(connection, ROLLUPS)
+        await connection.execute("select actum.restart_rollup()")
+        await connection.execute("set session_replication_role = default")
+        await store.rollups.refresh()
+        assert before == await summed(connection, FACTS) == await summed(connection, ROLLUPS)
+        with pytest.raises(asyncpg.PostgresError, match="append-only"):
+            await connection.execute("delete from actum.verdicts")

@@ -96,10 +96,10 @@ class Quality:
             self._pool.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            first, last = await read_place(self._pool, connection)
+            place = await read_place(self._pool, connection)
             rows = await connection.fetch(tally.text, *tally.order(values))
-            if first != last:
-                values |= {"first": first, "last": last}
+            if place.first != place.last:
+                values |= {"first": place.first, "last": place.last}
                 rows += await connection.fetch(rest.text, *rest.order(values))
         return _add([TallyRow(**row) for row in rows])
 

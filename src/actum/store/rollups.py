@@ -1,6 +1,6 @@
 """Facts added up by the hour, each exactly once, however late its transaction commits.
 
-A refresh is three statements in one transaction, kept apart by the lock on the one row that says how far it came. If
+A refresh is four statements in one transaction, kept apart by the lock on the one row that says how far it came. If
 it dies half-way nothing was added; the next one begins where the last committed one ended.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from actum.errors import DatabaseMismatch
 from actum.store.pool import Pool
 
 
@@ -36,10 +37,29 @@ class LagRow:
     seconds: float
 
 
-async def read_place(pool: Pool, connection: Any) -> tuple[str, str]:
-    """Return from which transaction on nothing is added yet, and the first that has not begun, on a caller's connection."""
-    ((first, last),) = await connection.fetch(pool.statement("rollups", "place").text)
-    return first, last
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the rollup is: nothing is added from transaction `first` on; `oldest` is open, `last` has not begun."""
+
+    first: str
+    oldest: str
+    last: str
+
+
+async def read_place(pool: Pool, connection: Any) -> Place:
+    """Return the rollup's place, on a caller's connection.
+
+    Raises DatabaseMismatch where it lies in the future: a dump was restored into a server that counts its
+    transactions anew.
+    """
+    rows = await connection.fetch(pool.statement("rollups", "place").text)
+    place = Place(*rows[0])
+    if int(place.first) > int(place.last):
+        raise DatabaseMismatch(
+            f"the rollup stands at transaction {place.first}, and this server has come to {place.last}: a dump was "
+            f"restored, so run `select {pool.schema}.restart_rollup()` once, as the owner of the schema"
+        )
+    return place
 
 
 class Rollups:
@@ -53,6 +73,7 @@ class Rollups:
 
         Several at once wait for each other and add nothing twice. What transactions that are still open recorded, and
         all that came after the oldest of them, is added by a later refresh. An account that may only read adds nothing.
+        Raises DatabaseMismatch after a dump was restored.
         """
         try:
             return await self._refresh()
@@ -64,11 +85,12 @@ class Rollups:
         add = self._pool.statement("rollups", "add")
         advance = self._pool.statement("rollups", "advance")
         async with self._pool.connection() as connection, connection.transaction():
-            ((since, until),) = await connection.fetch(hold.text)
-            if since == until:
+            await connection.execute(hold.text)
+            place = await read_place(self._pool, connection)
+            if int(place.first) >= int(place.oldest):
                 return 0
-            rows = await connection.fetch(add.text, *add.order({"since": since, "until": until}))
-            values: dict[str, object] = {"until": until, "now": self._pool.now()}
+            rows = await connection.fetch(add.text, *add.order({"since": place.first, "until": place.oldest}))
+            values: dict[str, object] = {"until": place.oldest, "now": self._pool.now()}
             await connection.execute(advance.text, *advance.order(values))
         return int(rows[0]["changed"])
 
@@ -80,7 +102,7 @@ class Rollups:
         """Return how far behind the rollup is."""
         lag = self._pool.statement("rollups", "lag")
         async with self._pool.connection() as connection:
-            first, last = await read_place(self._pool, connection)
-            values: dict[str, object] = {"now": self._pool.now(), "first": first, "last": last}
+            place = await read_place(self._pool, connection)
+            values: dict[str, object] = {"now": self._pool.now(), "first": place.first, "last": place.last}
             rows = await connection.fetch(lag.text, *lag.order(values))
         return LagRow(**rows[0])

@@ -2,18 +2,23 @@
 -- An older transaction that commits late holds the watermark back until then; a row's number or time would not.
 
 -- name: hold
--- Keeps other refreshes away until the transaction ends, and says from where to where facts are added. Called by a refresh, first.
+-- Keeps other refreshes away until the transaction ends. Called by a refresh, first.
 with held as materialized (
-    select s.watermark
+    select s.is_only
       from actum.rollup_state s
        for update
 )
-select h.watermark::text as since,
-       greatest(h.watermark, pg_snapshot_xmin(pg_current_snapshot()))::text as until
+select h.is_only
   from held h;
 
+-- name: place
+-- From which transaction on nothing is added yet, the oldest still open, and the first not begun. Called by whoever reads or moves the rollup's place.
+select s.watermark::text as first, pg_snapshot_xmin(pg_current_snapshot())::text as oldest,
+       pg_snapshot_xmax(pg_current_snapshot())::text as last
+  from actum.rollup_state s;
+
 -- name: add
--- Adds the facts that were recorded between two transactions to their hours. Called by a refresh, second; returns how many hours changed.
+-- Adds the facts that were recorded between two transactions to their hours. Called by a refresh, third; returns how many hours changed.
 with added as (
     insert into actum.rollups (hour, measure, contract, team, step, outcome, reason, tier, count, us)
     select date_trunc('hour', f.at, 'UTC'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''),
@@ -43,11 +48,6 @@ select r.measure, r.contract, r.step, r.outcome, r.reason, r.tier, sum(r.count):
   from actum.rollups r
  group by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier
  order by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier;
-
--- name: place
--- From which transaction on nothing is added yet, and the first that has not begun. Called by `Rollups.lag` and `Quality.tally`, first.
-select s.watermark::text as first, pg_snapshot_xmax(pg_current_snapshot())::text as last
-  from actum.rollup_state s;
 
 -- name: lag
 -- How many facts lie between two transactions, and the age of the oldest in seconds. Called by `Rollups.lag` for `/metrics`.

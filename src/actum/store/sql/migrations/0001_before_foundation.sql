@@ -2208,6 +2208,20 @@ select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e
    and e.actor not like 'worker:%'
    and e.actor not like 'workflow:%';
 
+-- A restored dump brings the transaction numbers of another server: gives every fact one of this server's, and adds all
+-- of them up anew. Run by the owner of the schema, once, while nothing is writing.
+create function actum.restart_rollup() returns void
+language plpgsql as $$
+begin
+    alter table actum.verdicts disable trigger append_only;
+    update actum.events set xid = pg_current_xact_id();
+    update actum.verdicts set xid = pg_current_xact_id();
+    alter table actum.verdicts enable trigger append_only;
+    delete from actum.rollups;
+    update actum.rollup_state set watermark = '0', refreshed_at = null;
+end
+$$;
+
 -- What is logged cannot be rewritten, and what was decided stands, whoever writes.
 create function actum.refuse_change() returns trigger
 language plpgsql as $$
