@@ -14,6 +14,7 @@ from holding import hash_of, hold
 from people import asked, close_the_door, of
 
 from actum.cli.auditing import find_faults
+from actum.errors import InvalidInput
 from actum.machine.policy import Requirement, Ruling, parse_policy
 from actum.model.events import EventKind
 from actum.model.ids import new_id
@@ -115,6 +116,31 @@ async def test_neither_workers_nor_the_console_have_a_clock_of_their_own(actum: 
     async with as_role(actum, "actum_worker") as worker:
         found = await worker.fetch("select * from actum.expire_approvals(10, now() + interval '9 years')")
     assert other not in [row["approval_id"] for row in found]
+
+
+@pytest.mark.parametrize("role", ["actum_worker", "actum_console"])
+async def test_neither_workers_nor_the_console_forge_the_word_of_a_decision(
+    actum: Harness, role: str
+) -> None:
+    approval_id = await (await hold(actum)).ask()
+    forged = (
+        "insert into actum.messages (workflow_id, kind, name, address, outcome, actor)"
+        " select a.workflow_id, $2, a.id, a.address, 'approved', 'user:x' from actum.approvals a where a.id = $1"
+    )
+    async with as_role(actum, role) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(forged, approval_id, "decision")
+        assert "INSERT 0 1" == await connection.execute(forged, approval_id, "signal")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("update actum.messages set kind = 'decision'")
+
+
+async def test_a_grant_without_an_end_to_its_sums_is_refused(actum: Harness) -> None:
+    for most in (float("inf"), float("nan"), -1):
+        with pytest.raises(InvalidInput, match="neither negative nor endless"):
+            await actum.reviewer.grants.give(
+                {"kind": "open"}, uses=1, lasts="1h", reason="x", max_sums={"rows": most}
+            )
 
 
 async def test_an_approval_is_handed_over_to_one_person_and_to_no_group(actum: Harness) -> None:

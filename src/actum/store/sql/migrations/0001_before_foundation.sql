@@ -2262,6 +2262,20 @@ $$;
 create trigger append_only before update on actum.approvals
     for each row execute function actum.keep_approval();
 
+-- The word of a decision is left by the functions that decide, which have the owner's rights, and by nobody else.
+create function actum.refuse_forgery() returns trigger
+language plpgsql as $$
+begin
+    if not pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
+        raise exception 'only the functions that decide tell a workflow of a decision: decide its approval'
+            using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end
+$$;
+create trigger only_by_deciding before insert on actum.messages
+    for each row when (new.kind = 'decision') execute function actum.refuse_forgery();
+
 -- Roles. They belong to the server, so another database may have made them already.
 do $$
 declare
@@ -2287,8 +2301,9 @@ begin
         grant execute on all functions in schema actum to actum_owner;
 
         -- A worker runs workflows; it cannot decide, and it cannot edit what is append-only.
-        grant insert, update on actum.workflows, actum.workers, actum.contracts, actum.effects, actum.messages,
-              actum.questions to actum_worker;
+        grant insert, update on actum.workflows, actum.workers, actum.contracts, actum.effects, actum.questions
+              to actum_worker;
+        grant insert, update (received) on actum.messages to actum_worker;
         grant insert on actum.events, actum.snapshots, actum.start_keys to actum_worker;
         grant insert (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview, relies_on,
                       tier, rule, policy_hash, contract, team, requester, author, approvers, requirements, asked_at,
@@ -2308,8 +2323,9 @@ begin
         grant execute on function actum.machine_time, actum.episode to actum_worker, actum_console, actum_reader;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
-        grant insert, update on actum.messages, actum.questions, actum.freezes, actum.accounts,
-              actum.members, actum.tokens, actum.delegations, actum.break_glass, actum.grants to actum_console;
+        grant insert on actum.messages to actum_console;
+        grant insert, update on actum.questions, actum.freezes, actum.accounts, actum.members,
+              actum.tokens, actum.delegations, actum.break_glass, actum.grants to actum_console;
         grant update (wake, run_at) on actum.workflows to actum_console;
         grant insert (hash, name, body, activation, registered_at, registered_by) on actum.policies to actum_console;
         grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
