@@ -12,7 +12,7 @@ import click
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
 from actum.client.metrics import CONTENT_TYPE, write_metrics
-from actum.errors import ActumError, InvalidSettings
+from actum.errors import InvalidSettings
 from actum.store.store import Store
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ async def _answer(request: bytes, store: Store, lock: asyncio.Lock) -> bytes:
     path = words[1].split(b"?")[0] if len(words) == 3 else b""
     if path != b"/metrics":
         return _response("404 Not Found", "the metrics are at /metrics\n")
-    if words[0] not in (b"GET", b"HEAD"):
+    if words[0] != b"GET":
         return _response("405 Method Not Allowed", "only GET\n")
     try:
         async with lock:
             text = await write_metrics(store)
-    except (ActumError, OSError) as error:
+    except Exception as error:  # the edge: a scrape that fails is answered, and the worker goes on
         logger.warning("metrics could not be read: %s", error)
-        return _response("503 Service Unavailable", "the database does not answer\n")
+        return _response("503 Service Unavailable", "the metrics cannot be read now: see the worker's log\n")
     return _response("200 OK", text)
 
 
