@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from uuid import UUID
 
 import pytest
 
-from actum import Happened, NotHappened, Retry, Unknown, contract, effect
+from actum import Happened, NotHappened, Retry, Unknown, contract, effect, step
+from actum.store.rows import MessageRow
 from actum.testing.harness import Harness
 
 KEPT: list[str] = []
@@ -110,3 +112,52 @@ async def test_a_person_who_settles_while_a_probe_looks_is_the_one_believed(
     assert kept == KEPT
     assert (await actum.kinds(handle)).count("effect.settled") == 1
     assert ["succeeded"] == [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]
+
+
+@effect("mail.send", in_doubt="repeat", retry=Retry(attempts=2, first="2s"))
+async def strange_twice() -> None:
+    KEPT.append("tried")
+    raise RuntimeError("connection lost")
+
+
+@step
+async def works() -> None:
+    await GATES["probed"].wait()
+
+
+@contract(on_failure="hold")
+async def works_and_repeats() -> None:
+    await asyncio.gather(works(), strange_twice())
+
+
+async def test_a_word_about_an_earlier_attempt_does_not_settle_a_later_one(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await actum.worker([works_and_repeats])
+    handle = await actum.start(works_and_repeats())
+
+    async def is_asked() -> bool:
+        return bool((await actum.inbox())[0])
+
+    async def has_tried(times: int) -> bool:
+        return (await actum.kinds(handle)).count("effect.doubted") == times
+
+    await until(is_asked, "somebody is asked")
+    await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
+    await until(lambda: has_tried(1), "the first attempt is in doubt")
+    real, may_read = actum.store.messages.read_open, asyncio.Event()
+
+    async def read_open(ids: Sequence[UUID]) -> Sequence[MessageRow]:
+        await may_read.wait()
+        return await real(ids)
+
+    monkeypatch.setattr(actum.store.messages, "read_open", read_open)
+    (doubted,) = await actum.store.effects.list_of(handle.workflow_id)
+    await handle.settle(doubted.address, "did_not_happen", reason="looked after the first attempt")
+    await until(lambda: has_tried(2), "the second attempt is in doubt")
+    may_read.set()
+    GATES["probed"].set()
+    await actum.run_until_idle()
+    assert KEPT == ["tried"] * 2
+    assert "effect.settled" not in await actum.kinds(handle)
+    assert (await handle.row()).cause == "in_doubt"

@@ -16,7 +16,7 @@ from actum.authoring.effect import Effect
 from actum.authoring.failures import encode_failure
 from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
-from actum.engine.log import Ended, Record, to_datetime
+from actum.engine.log import Ended, Record, to_datetime, to_microseconds
 from actum.engine.steps import Limits, StepExecution
 from actum.errors import InvalidInput
 from actum.machine import doubt
@@ -280,6 +280,8 @@ class DoubtfulExecution(StepExecution):
         """A person settles the doubt; a probe under way is not listened to any more."""
         if message.kind != "settle" or not self.progress.is_in_doubt:
             return False
+        if to_microseconds(message.sent_at) < self.progress.started_at:
+            return False  # it was said of an earlier attempt
         if self._try is not None:
             self._try.stop()
             self._try = None
