@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from people import asked, close_the_door, of, stand_in, vote
 
+from actum.engine.placing import batch_key
 from actum.testing.harness import Harness
 
 
@@ -17,3 +18,9 @@ async def test_what_is_decided_through_a_broken_glass_says_so_whoever_cast_the_v
     answer = await vote(actum, approval_id, "user:dan")
     decisions = await actum.store.approvals.list_decisions(answer.workflow_id) if answer.workflow_id else []
     assert ["break-glass"] == [one.rule for one in decisions]
+
+
+def test_what_is_kept_apart_by_several_values_shares_no_card_by_their_spelling() -> None:
+    apart = [("a/b", "c"), ("a", "b/c"), ("a%2Fb", "c"), ("a/b/c",), ("a", "b", "c")]
+    assert len(apart) == len({batch_key(parts) for parts in apart})
+    assert "orders/eu" == batch_key(("orders", "eu"))

@@ -7,7 +7,7 @@ stands alone, which is never less strict.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -77,12 +77,17 @@ class Placing:
             batch_id=new_id(worker.clock.now() // 1000),
             rule=ruling.rule,
             policy_hash=ruling.policy_hash,
-            key="/".join(place.key),
+            key=batch_key(place.key),
             window=batch.window or timedelta(0),
             max_items=batch.max_items or MOST_ITEMS,
             max_sums={name: float(most) for name, most in batch.max_sum},
             amounts={name: float(value) for name, value in place.sums},  # type: ignore[arg-type]  # sums are numbers
         )
+
+
+def batch_key(parts: Iterable[str]) -> str:
+    """Return one text for the values by which a batch is kept apart; others than these never have the same one."""
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
 def _amounts(limits: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, float]:
