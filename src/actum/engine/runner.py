@@ -529,7 +529,7 @@ class Runner:
 
     def _next_intent(self) -> None:
         """Queue the next record that may be refused; one whose transaction is open goes first, and whatever stopped."""
-        if self._intent is not None or self.is_over or self.is_ending:
+        if not self._intents or self._intent is not None or self.is_over or self.is_ending:
             return
         is_held_back = self.is_stopped or self.is_draining
         for execution, record in sorted(self._intents, key=lambda intent: intent[1].carrier is None):
@@ -549,9 +549,8 @@ class Runner:
         self._intent = None
         if record.kind is K.EFFECT_STARTED:
             if self._flow is not None:
-                self._flow.advance(
-                    (Started(execution.address, execution.name, execution.request.argument_hash, record.at),)
-                )
+                hashed = execution.request.argument_hash
+                self._flow.note_started(Started(execution.address, execution.name, hashed, record.at))
             execution.progress.has_started = True
         execution.intended(record)
         self._drain_inbox()

@@ -88,6 +88,13 @@ class Flow:
             self._leave(outside)
         return self._book.take_commands()
 
+    def note_started(self, started: Started) -> None:
+        """Take in that an effect has begun, as `advance` would: it moves neither the body nor its time.
+
+        Raises Mismatch when the body asks for something else there.
+        """
+        self._book.mark_started(started)
+
     @property
     def is_done(self) -> bool:
         """Whether the body has ended; effects that had started may still be in `waiting`."""
