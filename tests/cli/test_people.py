@@ -135,7 +135,8 @@ def test_a_decision_that_was_edited_or_taken_away_is_found(own: Actum, fault: st
     execute(own, ASKED, workflow_id, "another", [])
     names = [one["name"] for one in own.fine("inbox", "--json").json["approvals"]]
     own.fine("reject", names[0], "--reason", "it does not")
-    assert 0 == own("audit", "verify").code
+    # The approvals are rows without a log here: that they were asked for by no event is found too.
+    assert "decision" not in own("audit", "verify").out
     execute(own, SPOILT[fault])
     assert fault in own("audit", "verify").out
 
@@ -144,11 +145,11 @@ def test_a_chain_made_anew_is_found_by_a_head_kept_elsewhere(own: Actum) -> None
     workflow_id, approval = asked(own)
     own.fine("approve", approval, "--confirm", "file.write", "--reason", "it looks right")
     assert "2 heads added" in own.fine("audit", "anchor", "heads.jsonl").out
-    assert 0 == own("audit", "verify", "--against", "heads.jsonl").code
+    assert "decision" not in own("audit", "verify", "--against", "heads.jsonl").out
     execute(own, "update actum.decisions set rationale = 'no'")
     execute(own, "update actum.decisions d set hash = actum.link_decision(d)")
     execute(own, "update actum.decision_heads h set head = d.hash from actum.decisions d")
-    assert 0 == own("audit", "verify").code
+    assert "decision" not in own("audit", "verify").out
     done = own("audit", "verify", "--against", "heads.jsonl")
     assert 1 == done.code
     assert "its chain of decisions is not the one anchored at 1" in done.out
