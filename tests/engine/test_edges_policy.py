@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from actum import Preview, Retry, Signal, contract, effect, step
-from actum.errors import NotDone, WorkflowFailed
+from actum import Preview, Retry, Signal, contract, effect, request_approval, step
+from actum.errors import NotDone, StepFailed, WorkflowFailed
 from actum.store.rows import ReachedRow
 from actum.testing.harness import Harness
 
@@ -294,3 +294,56 @@ async def test_facts_that_are_none_stop_no_worker_and_are_covered_by_no_grant(ac
     await actum.approve(handle)
     assert await handle.result(10) == "deleted"
     assert worker.failure is None
+
+
+@effect("order.place")
+async def never_seen() -> None:
+    SENT.append("never seen")
+
+
+@never_seen.preview
+async def _() -> Preview:
+    await passes("second look")
+    raise RuntimeError("the shop is closed")
+
+
+@contract(on_failure="hold")
+async def asks_for_both() -> None:
+    async def asks() -> None:
+        try:
+            await request_approval(place("4711"), never_seen())
+        except StepFailed:
+            SENT.append("refused")
+
+    await asyncio.gather(works(), asks())
+    await go_on.wait()
+
+
+async def test_nobody_is_asked_for_a_request_that_ended_while_it_was_paused(actum: Harness) -> None:
+    for gate in ("work", "look", "second look"):
+        close(gate)
+    await actum.worker([asks_for_both])
+    handle = await actum.start(asks_for_both())
+    await reached("look")
+    await reached("second look")
+    await handle.pause("wait")
+
+    async def is_paused() -> bool:
+        return await handle.status() == "paused"
+
+    async def has_looked() -> bool:
+        return "looked" in WORLD
+
+    async def has_failed() -> bool:
+        return "step.failed" in await actum.kinds(handle)
+
+    await until(is_paused, "it is paused")
+    GATES["look"].set()
+    await until(has_looked, "the first look ends")
+    GATES["second look"].set()
+    await until(has_failed, "the second look fails, and with it the request")
+    await handle.resume()
+    GATES["work"].set()
+    await actum.run_until_idle()
+    assert SENT == ["refused"]
+    assert "approval.requested" not in await actum.kinds(handle)

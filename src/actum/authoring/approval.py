@@ -9,6 +9,7 @@ import orjson
 
 from actum.authoring.call import Call, approval_refusal, running_flow, unknown_word
 from actum.authoring.effect import Effect
+from actum.authoring.failures import decode_failure
 from actum.errors import InvalidInput, NotApproved
 from actum.outcomes import ApprovalOutcome, Approved, NotNeeded
 
@@ -25,7 +26,7 @@ async def request_approval(*calls: Call[Any]) -> ApprovalOutcome:
     a second prompt; where a person approved other values of parameters in `editable=`, `Approved.calls` shows them, and
     those run. Returns Approved, NotNeeded, Rejected or Expired; none of them is raised. Raises InvalidInput
     for anything but calls of effects, NotPossible for a call that was already awaited, NotApproved where policy
-    denies the calls whoever asks. After a crash the same request is found again, and nobody is asked twice.
+    denies the calls whoever asks, StepFailed where a preview or a key function failed. After a crash the same request is found again, and nobody is asked twice.
     """
     _check(calls)
     flow = running_flow(_OUTSIDE)
@@ -66,6 +67,10 @@ class ApprovalRequest:
                 failure = NotApproved(f"{names}: denied by policy: {record.reason}", outcome=record)
                 failure.address = outcome.address
                 raise failure
+            case "failed":
+                given_up = decode_failure(outcome.body).as_step_failed()
+                given_up.address = outcome.address
+                raise given_up
         raise unknown_word(self.name, outcome)
 
 

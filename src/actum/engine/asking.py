@@ -101,6 +101,7 @@ class Asking:
         self.progress: Progress = runner.history.at(address)
         self.is_raised = False
         """Whether a freeze has everything here decided at tier 2."""
+        self._is_left = False
 
     @property
     def is_active(self) -> bool:
@@ -136,7 +137,8 @@ class Asking:
         return orjson.loads(self.progress.preview) if self.progress.preview else {}
 
     def leave(self) -> None:
-        """Stop looking."""
+        """Stop looking, and ask nobody for what was seen."""
+        self._is_left = True
         if self._try is not None:
             self._try.stop()
 
@@ -226,6 +228,8 @@ class Asking:
         return None if ruling.is_stricter_than(Ruling.from_data(asked.terms)) else ruling
 
     def _rule_and_ask(self) -> None:
+        if self._is_left:
+            return
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:
