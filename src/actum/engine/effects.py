@@ -78,6 +78,9 @@ class EffectExecution(DoubtfulExecution):
     @property
     def argument_hash(self) -> bytes:
         """The hash of the arguments it acts with, where a person gave others than the body did."""
+        if self.progress.edit is None:
+            hashed: bytes = self.request.argument_hash
+            return hashed
         return sha256(self.request.arguments).digest()
 
     def start(self) -> None:

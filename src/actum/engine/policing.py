@@ -33,6 +33,8 @@ class Policing:
         self.grants: list[GrantRow] = []
         self.reduced: frozenset[str] = frozenset()
         """Contracts whose error budget is used up: their tier 0 is asked for."""
+        self._plain: dict[tuple[str | None, ...], Ruling] = {}
+        """Rulings of what has no facts and cannot depend on the hour: the same until the policy is another one."""
 
     async def refresh_once(self) -> int:
         """Read which policy and which grants are active; return 1 if the policy is another one than before.
@@ -46,6 +48,7 @@ class Policing:
         if found == self.policy_hash:
             return 0
         self.policy_hash, self.policy = found, None
+        self._plain = {}
         if active is not None:
             try:
                 self.policy = parse_policy(active.body, file=active.name)
@@ -57,7 +60,7 @@ class Policing:
         """Return the ruling for an operation; with `is_raised` at tier 2 whatever the rules say, because of a freeze."""
         if self.policy is None:
             return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
-        ruling = self.policy.rule(operation)
+        ruling = self._rule(self.policy, operation)
         if ruling.tier == 0 and operation.contract in self.reduced:
             ruling = _reduce(ruling, operation.team)
         if not is_raised or ruling.is_denied or ruling.tier == STRICTEST:
@@ -70,6 +73,15 @@ class Policing:
             approvals=ruling.approvals or rule_without_policy(operation.team).approvals,
             batch=None,
         )
+
+    def _rule(self, policy: Policy, operation: Operation) -> Ruling:
+        if operation.facts is not None or policy.document.calendars:
+            return policy.rule(operation)
+        known = (operation.kind, operation.contract, operation.team, operation.reversibility)
+        found = self._plain.get(known)
+        if found is None:
+            found = self._plain[known] = policy.rule(operation)
+        return found
 
 
 def _reduce(ruling: Ruling, team: str | None) -> Ruling:
