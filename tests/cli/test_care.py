@@ -63,15 +63,21 @@ def test_a_database_that_was_edited_is_refused(own: Actum) -> None:
         assert "nothing was changed" in done.err
 
 
+def wrong(own: Actum) -> list[str]:
+    """Return what the doctor finds wrong, but for the disk that an embedded server of tests does not wait for."""
+    told = [one["sentence"] for one in own("doctor", "--json").json if one["level"] == "wrong"]
+    return [one for one in told if not one.startswith("fsync is off")]
+
+
 def test_the_doctor_says_what_is_wrong_and_what_helps(own: Actum, empty: Actum) -> None:
-    assert 0 == own("doctor").code
+    assert [] == wrong(own)
     own.start("greet", {"name": "a"})
     done = own.process("doctor")
     assert "1 workflow(s) of greet are ready and no live worker serves it" in done.out
     assert 1 == done.code
     told = own("doctor", "--json").json
     assert {"fine", "warning", "wrong"} >= {one["level"] for one in told}
-    assert "wrong" in {one["level"] for one in told}
+    assert [] != wrong(own)
     assert "run `actum db migrate`" in empty("doctor").out
 
 
@@ -98,10 +104,10 @@ values ($1, 'test', '{}', 'It waits', '', now() - interval '1 hour', now(), $2, 
 
 
 def test_the_doctor_says_that_nobody_is_told(own: Actum) -> None:
-    assert "told" not in own.fine("doctor").out
+    assert "told" not in own("doctor").out
     execute(own, LEFT, "a", 0, "unsent", None)
-    assert "warning  nobody is told: 1 notification(s) wait" in own.fine("doctor").out
+    assert "warning  nobody is told: 1 notification(s) wait" in own("doctor").out
     execute(own, LEFT, "b", 3, "unsent", "the webhook answered 503")
     execute(own, LEFT, "c", 14, "abandoned", None)
-    said = " ".join(own.fine("doctor").out.split())
+    said = " ".join(own("doctor").out.split())
     assert "1 notification(s) could not be sent so far, and 1 were given up: the webhook answered 503" in said
