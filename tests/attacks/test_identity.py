@@ -5,6 +5,7 @@ from __future__ import annotations
 from people import asked, close_the_door, of, stand_in, vote
 
 from actum.engine.placing import batch_key
+from actum.machine.approvals import identity
 from actum.testing.harness import Harness
 
 
@@ -24,3 +25,11 @@ def test_what_is_kept_apart_by_several_values_shares_no_card_by_their_spelling()
     apart = [("a/b", "c"), ("a", "b/c"), ("a%2Fb", "c"), ("a/b/c",), ("a", "b", "c")]
     assert len(apart) == len({batch_key(parts) for parts in apart})
     assert "orders/eu" == batch_key(("orders", "eu"))
+
+
+async def test_a_name_that_unicode_can_spell_in_two_ways_is_one_name(actum: Harness) -> None:
+    decomposed, composed = "user:jose\u0301", "user:jos\u00e9"
+    assert composed == identity(decomposed)
+    async with actum.store.pool.connection() as connection:
+        assert composed == await connection.fetchval("select actum.identity($1)", decomposed)
+        assert await connection.fetchval("select actum.is_same($1, $2)", decomposed, composed)

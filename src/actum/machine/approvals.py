@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
+from unicodedata import normalize
 
 from actum.machine.transitions import IllegalTransition
 
@@ -180,7 +181,11 @@ def _find_entry(
 
 
 def identity(name: str) -> str:
-    """Return `name` with its kind in front, the kind in lower case: a bare name is a user's."""
+    """Return `name` with its kind in front, the kind in lower case: a bare name is a user's.
+
+    What Unicode can spell in two ways is one name.
+    """
+    name = normalize("NFC", name)
     kind, sign, rest = name.strip(_BLANK).partition(":")
     if sign and kind.lower() in _PERSONAL + _COLLECTIVE:
         return f"{kind.lower()}:{rest.strip(_BLANK)}"

@@ -647,7 +647,7 @@ language sql immutable parallel safe as $$
                         || btrim(substr(t.name, strpos(t.name, ':') + 1), E' \t\n\r\f\v')
                else 'user:' || t.name
            end
-      from (select btrim(name, E' \t\n\r\f\v') as name) t
+      from (select btrim(normalize(name, nfc), E' \t\n\r\f\v') as name) t
 $$;
 
 -- Whether two names are one person's: letter case does not count.
