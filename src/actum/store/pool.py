@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from actum.errors import DatabaseUnavailable, InvalidSettings
+from actum.store.connection import Connection
 from actum.store.poison import REPEAT
 from actum.store.statements import SCHEMA, Statement, load
 
@@ -86,6 +87,7 @@ class Pool:
                 command_timeout=None,
                 statement_cache_size=0 if pooler else 200,
                 max_inactive_connection_lifetime=300,
+                connection_class=Connection,
                 server_settings={"application_name": "actum"}
                 if pooler
                 else {"application_name": "actum", "jit": "off"},
@@ -141,6 +143,7 @@ class Pool:
         with _Explained(self.dsn):
             return await asyncpg.connect(
                 self.dsn,
+                connection_class=Connection,
                 timeout=10,
                 statement_cache_size=0 if self.pooler else 200,
                 max_cacheable_statement_size=0,  # of any size: the driver's limit is below our longest
