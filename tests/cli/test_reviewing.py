@@ -280,16 +280,16 @@ def test_an_edit_is_for_what_the_author_offered_and_is_asked_anew(shop: Actum) -
 def test_what_deciding_costs_is_told_with_what_stands_behind_it(shop: Actum) -> None:
     approval = ask(shop, "stock", shelf="counted", rows=300)
     shop.fine("approve", approval, "--reason", "fine")
-    told = shop.fine("quality", "--json").json
+    told = shop.fine("quality", "--family", "people", "--json").json
     (load,) = told["prompts"]
     assert ("db:actum", "shop") == (load["person"], told["policy_owner"])
     assert approval in [one[-8:] for one in load["ids"]]
-    out = shop.process("quality", "--ids").out
+    out = shop.process("quality", "--family", "people", "--ids").out
     assert max(map(len, out.splitlines())) <= 80
     assert "Suggestions for shop" in out
     assert "238 words a minute" in " ".join(out.split())
     assert approval in out
-    assert "nobody was asked anything" in shop.fine("quality", "--team", "garden").out
+    assert "nobody was asked anything" in shop.fine("quality", "--family", "people", "--team", "garden").out
     assert 2 == shop("quality", "--since", "yesterday").code
 
 
