@@ -149,6 +149,10 @@ class EffectExecution(DoubtfulExecution):
         if self.runner.is_asked_for(self.address):
             self.needs = "approval"
         elif asked is None or asked.is_closed:
+            ruling = self._let_run_unseen()
+            if ruling is not None:
+                self._free(ruling)
+                return
             self.needs = "approval"
             self._new_asking().begin()
         elif asked.ruling is None:
@@ -163,6 +167,13 @@ class EffectExecution(DoubtfulExecution):
             self._expired(asked.rationale)
         else:
             self._rejected(asked.rationale or "", asked.by)
+
+    def _let_run_unseen(self) -> Ruling | None:
+        """Return the ruling if there is nothing to look at and policy lets it run; everything else is looked at."""
+        effect, row = self.effect, self.runner.row
+        if self._is_raised or "preview" in effect.hooks:
+            return None
+        return self.runner.worker.policing.lets_run(effect.kind, row.contract, row.team, effect.reversibility)
 
     def _new_asking(self) -> Asking:
         answers = Answers(self._could_not_ask, self._free, self._denied, self._rejected)

@@ -34,7 +34,7 @@ class Policing:
         self.reduced: frozenset[str] = frozenset()
         """Contracts whose error budget is used up: their tier 0 is asked for."""
         self._plain: dict[tuple[str | None, ...], Ruling] = {}
-        """Rulings of what has no facts and cannot depend on the hour: the same until the policy is another one."""
+        """Rulings of what has no facts and cannot depend on the hour."""
 
     async def refresh_once(self) -> int:
         """Read which policy and which grants are active; return 1 if the policy is another one than before.
@@ -60,7 +60,7 @@ class Policing:
         """Return the ruling for an operation; with `is_raised` at tier 2 whatever the rules say, because of a freeze."""
         if self.policy is None:
             return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
-        ruling = self._rule(self.policy, operation)
+        ruling = self.policy.rule(operation)
         if ruling.tier == 0 and operation.contract in self.reduced:
             ruling = _reduce(ruling, operation.team)
         if not is_raised or ruling.is_denied or ruling.tier == STRICTEST:
@@ -74,14 +74,20 @@ class Policing:
             batch=None,
         )
 
-    def _rule(self, policy: Policy, operation: Operation) -> Ruling:
-        if operation.facts is not None or policy.document.calendars:
-            return policy.rule(operation)
-        known = (operation.kind, operation.contract, operation.team, operation.reversibility)
+    def lets_run(self, kind: str, contract: str, team: str | None, reversibility: str) -> Ruling | None:
+        """Return the ruling of an effect that shows no facts and that policy lets run unasked, None for every other.
+
+        Where the hour does not matter it is the same until the policy is another one, and is kept so long.
+        """
+        policy = self.policy
+        if policy is None or policy.document.calendars or contract in self.reduced:
+            return None
+        known = (kind, contract, team, reversibility)
         found = self._plain.get(known)
         if found is None:
+            operation = Operation(kind, contract, team, reversibility, self.environment)
             found = self._plain[known] = policy.rule(operation)
-        return found
+        return found if found.tier == 0 and not found.is_denied else None
 
 
 def _reduce(ruling: Ruling, team: str | None) -> Ruling:
