@@ -115,7 +115,7 @@ create table actum.effects (
     result        bytea,
     holders       uuid[] not null default '{}',
     primary key (kind, key, generation)
-) with (fillfactor = 70);
+) with (fillfactor = 45);
 create index effects_workflow on actum.effects (workflow_id);
 
 -- An approval is decided by votes. `requirements` is a list of {group, by, quorum, never}; null means one vote of one of
