@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actum.effects.previews import FileFacts, MessageFacts, MoneyFacts, files, message, money
-from actum.engine.asking import preview_body
+from actum.engine.showing import preview_body
 from actum.errors import InvalidInput
 
 

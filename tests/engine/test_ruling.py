@@ -272,3 +272,16 @@ async def test_what_sticks_out_of_a_batch_is_decided_alone(actum: Harness) -> No
     assert (6, "parked") == (batch.count, batch.close_reason)
     await actum.reviewer.approve(approvals[odd.workflow_id].id, "it is right")
     assert "900 rows of orders" == await odd.result(10)
+
+
+async def test_one_request_for_several_calls_is_one_card_with_a_row_for_each(actum: Harness) -> None:
+    without_batch = POLICY.replace('batch = { by = ["table"], window = "30m", max_items = 3 }\n', "")
+    await activate(actum, without_batch)
+    await actum.worker([asks])
+    handle = await actum.start(asks(["a", "b", "c"], 50))
+    approvals = await pending(actum)
+    (batch,) = await actum.store.batches.list()
+    assert (3, {batch.id}) == (batch.count, {one.batch_id for one in approvals})
+    for one in await actum.reviewer.approvals.show_batch(batch.id):
+        await actum.reviewer.approve(one.id, "fine")
+    assert (await handle.result(10)).endswith("['50 rows of a', '50 rows of b', '50 rows of c']")

@@ -8,12 +8,11 @@ asked twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import BaseModel
 
 from actum.authoring.attempt import Attempt, refuse_usage
 from actum.authoring.call import Call
@@ -23,6 +22,7 @@ from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
 from actum.engine.looking import preview_of
 from actum.engine.progress import Asked, Progress
+from actum.engine.showing import facts_in, preview_body, shown_by
 from actum.engine.steps import Limits
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
@@ -50,25 +50,6 @@ def key_of(runner: Runner, call: Call[Any], address: str) -> str:
         if found is not None:
             return found
     return default_key(runner.row.origin, address + runner.history.at(address).mark)
-
-
-def preview_body(preview: Preview) -> bytes:
-    """Return a preview as JSON bytes, facts of any shape included."""
-    facts = preview.facts
-    if isinstance(facts, BaseModel):
-        facts = facts.model_dump(mode="json")
-    elif is_dataclass(facts) and not isinstance(facts, type):
-        facts = asdict(facts)
-    values = {
-        "sentence": preview.sentence,
-        "target": preview.target,
-        "facts": facts,
-        "diff": preview.diff,
-        "checks": list(preview.checks),
-        "blast_radius": preview.blast_radius,
-        "relies_on": preview.relies_on,
-    }
-    return orjson.dumps(values, default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +80,8 @@ class Asking:
         self._try: Try | None = None
         self.effect: Effect[..., Any] = call.subject  # type: ignore[assignment]  # request_approval takes no others
         self.progress: Progress = runner.history.at(address)
+        self.card: str | None = None
+        """The name of the request for several calls that this is one of."""
         self.is_raised = False
         """Whether a freeze has everything here decided at tier 2."""
         self._is_left = False
@@ -126,7 +109,7 @@ class Asking:
         if "preview" not in self.effect.hooks or not shown:
             done(self._stands(shown))
             return
-        self._look(lambda preview: done(self._stands_as_seen(_as_json(preview), shown)))
+        self._look(lambda preview: done(self._stands_as_seen(shown_by(preview), shown)))
 
     def rule_again(self) -> Ruling | None:
         """Return the ruling for another attempt of what was approved, by what was seen; None where it is stricter."""
@@ -206,7 +189,7 @@ class Asking:
             team=runner.row.team,
             reversibility=self.effect.reversibility,
             environment=runner.worker.policing.environment,
-            facts=_facts_of(shown),
+            facts=facts_in(shown),
             at=to_datetime(runner.now()),
         )
         return runner.worker.policing.rule(operation, is_raised=self.is_raised)
@@ -285,7 +268,9 @@ class Asking:
             new_id(runner.now() // 1000), hashed, self._asked_by, effect.name, terms=terms, subject=subject
         )
         self.progress.key, self.progress.asked = key, asked
-        place = runner.worker.placing.prepare(asked.approval_id, ruling, self._operation_of(ruling))
+        place = runner.worker.placing.prepare(
+            asked.approval_id, ruling, self._operation_of(ruling), self.card
+        )
         runner.record(
             Record(
                 K.APPROVAL_REQUESTED,
@@ -318,7 +303,7 @@ class Asking:
             "reversibility": self.effect.reversibility,
             "environment": self._runner.worker.policing.environment,
         }
-        return {"own": own, "facts": _facts_of(self.shown()) or {}}
+        return {"own": own, "facts": facts_in(self.shown()) or {}}
 
     def _row(self, asked: Asked, ruling: Ruling, key: str) -> dict[str, Any]:
         runner, effect = self._runner, self.effect
@@ -360,20 +345,6 @@ def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
-
-
-def _facts_of(shown: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the facts by name; None where a preview gave something else, which nobody can know by name."""
-    facts = shown.get("facts")
-    return facts if isinstance(facts, dict) else None
-
-
-def _as_json(preview: Preview) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = orjson.loads(preview_body(preview))
-    except TypeError:  # facts that cannot be stored are not known
-        return {"relies_on": preview.relies_on, "target": preview.target}
-    return values
 
 
 def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -176,7 +177,8 @@ class EffectExecution(DoubtfulExecution):
         return self.runner.worker.policing.lets_run(effect.kind, row.contract, row.team, effect.reversibility)
 
     def _new_asking(self) -> Asking:
-        answers = Answers(self._could_not_ask, self._free, self._denied, self._rejected)
+        failed = partial(self.runner.fail_address, self)
+        answers = Answers(failed, self._free, self._denied, self._rejected)
         self._asking = Asking(self.runner, self.request, self.address, None, answers)
         self._asking.is_raised = self._is_raised
         return self._asking
@@ -204,9 +206,6 @@ class EffectExecution(DoubtfulExecution):
 
     def _expired(self, why: str | None) -> None:
         self.end_unstarted("expired", {"reason": why or "nobody decided in time"})
-
-    def _could_not_ask(self, error: BaseException) -> None:
-        self.runner.fail_address(self, error)
 
     def _give_back(self) -> None:
         """Release what is reserved for an attempt that will not begin."""

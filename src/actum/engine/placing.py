@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actum.placing")
 
+ONE_REQUEST = timedelta(minutes=1)
+"""How long the calls of one request may take to meet on their card."""
 MOST_ITEMS = 50
 """Items of a batch whose rule names no number: more than that nobody reads."""
 
@@ -35,18 +37,27 @@ class Placing:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    def prepare(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> Callable[[], None]:
-        """Return what is to be called once the approval is durable; `asked` has Actum's own names and the facts."""
+    def prepare(
+        self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any], card: str | None
+    ) -> Callable[[], None]:
+        """Return what is to be called once the approval is durable; `asked` has Actum's own names and the facts.
+
+        `card` names the request for several calls that it is one of: what policy batches with nothing else shares a
+        card with those, at tier 1.
+        """
 
         def place() -> None:
-            self._worker.spawn(self._place(approval_id, ruling, asked), "place an approval")
+            self._worker.spawn(self._place(approval_id, ruling, asked, card), "place an approval")
 
         return place
 
-    async def _place(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> None:
+    async def _place(
+        self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any], card: str | None
+    ) -> None:
         try:
-            if not await self._use_grant(approval_id, asked):
-                await self._join_batch(approval_id, ruling, asked)
+            is_granted = await self._use_grant(approval_id, asked)
+            if not is_granted and ruling.tier == 1 and not await self._join_batch(approval_id, ruling, asked):
+                await self._join_request(approval_id, ruling, card)
         except (DatabaseUnavailable, SAID_BY_SERVER) as error:
             logger.warning("an approval stands alone, because the database did not place it: %s", error)
 
@@ -63,15 +74,15 @@ class Placing:
                 return True
         return False
 
-    async def _join_batch(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> None:
+    async def _join_batch(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> bool:
+        """Join the batch that policy has for it; False where it has none."""
         worker, batch = self._worker, ruling.batch
         policy = worker.policing.policy
-        if batch is None or ruling.tier != 1 or policy is None:
-            return
-        operation = Operation(**asked["own"], facts=asked["facts"])
-        place = policy.place(batch, operation)
-        if place is None:
-            return
+        place = (
+            policy.place(batch, Operation(**asked["own"], facts=asked["facts"])) if policy and batch else None
+        )
+        if batch is None or place is None:
+            return False
         await worker.store.batches.join(
             approval_id,
             batch_id=new_id(worker.clock.now() // 1000),
@@ -82,6 +93,24 @@ class Placing:
             max_items=batch.max_items or MOST_ITEMS,
             max_sums={name: float(most) for name, most in batch.max_sum},
             amounts={name: float(value) for name, value in place.sums},  # type: ignore[arg-type]  # sums are numbers
+        )
+        return True
+
+    async def _join_request(self, approval_id: UUID, ruling: Ruling, card: str | None) -> None:
+        """Share a card with the other calls of one request: it closes as soon as the workflow waits."""
+        if card is None:
+            return
+        worker = self._worker
+        await worker.store.batches.join(
+            approval_id,
+            batch_id=new_id(worker.clock.now() // 1000),
+            rule=ruling.rule,
+            policy_hash=ruling.policy_hash,
+            key=batch_key(("request", card)),
+            window=ONE_REQUEST,
+            max_items=MOST_ITEMS,
+            max_sums={},
+            amounts={},
         )
 
 

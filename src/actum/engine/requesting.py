@@ -32,7 +32,10 @@ class ApprovalExecution(Execution):
     def _asking_for(self, call: Call[Any]) -> Asking:
         address = call.address or ""
         call = edited_at(self.runner.history, call)
-        return Asking(self.runner, call, address, self.address, self._answers_for(address))
+        asking = Asking(self.runner, call, address, self.address, self._answers_for(address))
+        if len(self.request.calls) > 1:
+            asking.card = f"{self.runner.workflow_id} {self.address}"
+        return asking
 
     def ask_edited(self, address: str) -> None:
         """Have one of the calls ruled and asked for anew, with the arguments that a person approved instead."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actum.engine.asking import preview_body
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
 from actum.engine.policing import FROZEN_RULE
 from actum.engine.progress import Asked
+from actum.engine.showing import preview_body
 from actum.machine.keys import action_hash, outside_key
 from actum.machine.policy import rule_without_policy
 from actum.model.events import EventKind
