@@ -170,7 +170,8 @@ class Ending:
         children = []
         for address, progress in self._runner.history.progress.items():
             asked = progress.asked
-            if asked is not None and not asked.is_closed and not progress.has_started:
+            is_open = asked is not None and (asked.ruling is None or not progress.has_started)
+            if asked is not None and is_open and not asked.is_closed:
                 row = {"id": str(asked.approval_id), "workflow_id": workflow_id, "closed": "withdrawn"}
                 extras.append(("closings", row))
             if progress.is_ended:
