@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import gc
+import signal
 import sys
 from pathlib import Path
 
@@ -18,10 +19,13 @@ FORBIDDEN = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep Actum and the tests compiled, even where the environment keeps nothing.
+    """Keep Actum and the tests compiled, even where the environment keeps nothing, and let programs hear Ctrl-C.
 
-    Tests start hundreds of Pythons; each of them would compile Actum anew.
+    Tests start hundreds of Pythons; each of them would compile Actum anew. A shell has what it runs in the background
+    ignore interrupts, and whatever is started from there inherits that.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[FORBIDDEN] = sys.dont_write_bytecode
     if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
         compileall.compile_dir(SOURCE, quiet=2)
