@@ -63,7 +63,6 @@ why = "Nobody writes audit tables."
 def world() -> None:
     WORLD.clear()
     DONE.clear()
-    return
 
 
 @effect("db.write", editable=("rows",))

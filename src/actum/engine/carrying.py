@@ -33,6 +33,11 @@ class Carried:
         self.transaction = transaction
         return value
 
+    def refusal(self, why: str) -> BaseException:
+        """Return why the transaction is not there, once it certainly is not: the server's word, else `why`."""
+        error = self.transaction.error if self.transaction is not None else None
+        return error or RuntimeError(why)
+
     def leave(self) -> None:
         """Give up what is open: the server rolls back."""
         if self.transaction is not None:

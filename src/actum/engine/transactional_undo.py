@@ -64,8 +64,7 @@ class TransactionalUndo(UndoExecution):
             super().refused(why)
             return
         self.is_active = self._is_committing = False
-        transaction = self._carried.transaction if self._carried is not None else None
-        error = (transaction.error if transaction is not None else None) or RuntimeError(why)
+        error = self._carried.refusal(why) if self._carried is not None else RuntimeError(why)
         if isinstance(error, TransactionEnded):
             self._doubt(Reason.BUG, error, str(error))
         else:
