@@ -106,9 +106,9 @@ async def test_the_author_of_the_contract_approves_nothing_of_it(actum: Harness)
     approval_id = await asked(actum, of("dba", "group:dba"), held=held)
     async with actum.store.pool.connection() as connection:
         with pytest.raises(asyncpg.PostgresError, match="bound to its action"):
-            await connection.execute("update actum.approvals set author = 'user:ana'")
+            await connection.execute("update actum.approvals set authors = '{user:ana}'")
         await connection.execute("alter table actum.approvals disable trigger append_only")
-        await connection.execute("update actum.approvals set author = 'user:ana'")
+        await connection.execute("update actum.approvals set authors = '{user:ana}'")
     assert "self_approval" == await says(actum, approval_id, "user:Ana")
     assert "decided" == await says(actum, approval_id, "user:bo")
 

@@ -147,6 +147,8 @@ async def test_what_nobody_decided_in_time_goes_to_others_and_expires_once_more(
     actum.clock.advance("61m")
     if by == "the loop":
         assert [(approval_id, held.id, "escalated")] == await actum.store.approvals.expire()
+    else:
+        assert "stale_card" == (await decide(actum, approval_id, "user:lea")).answer
     assert "voted" == (await decide(actum, approval_id, "user:lea")).answer
     assert ["escalated", "voted"] == [ruling for ruling, _ in await rulings(actum, held)]
     actum.clock.advance("61m")
@@ -241,10 +243,10 @@ NAMES = (
 )  # fmt: skip
 GROUPS = ("group:dba", "team:web", "group:x:", "group:DBA")
 COMPARED = """
-select actum.may_decide(c.person, c.requester, c.author, c.approvers, c.never, c.groups, c.standing) is not null as may,
+select actum.may_decide(c.person, c.requester, c.authors, c.approvers, c.never, c.groups, c.standing) is not null as may,
        actum.identity(c.person) as name
   from jsonb_to_recordset($1::jsonb) as c(
-           person text, requester text, author text, approvers text[], never text[], groups text[], standing text)
+           person text, requester text, authors text[], approvers text[], never text[], groups text[], standing text)
 """
 
 
@@ -252,7 +254,7 @@ def make_case(chance: random.Random) -> dict[str, Any]:
     return {
         "person": chance.choice(NAMES),
         "requester": chance.choice((None, *NAMES)),
-        "author": chance.choice((None, *NAMES)),
+        "authors": chance.choices(NAMES, k=chance.choice((0, 1, 1, 2))),
         "approvers": chance.choices(NAMES, k=chance.randint(0, 3)),
         "never": chance.choices(NAMES, k=chance.choice((0, 0, 0, 1, 2))),
         "groups": chance.sample(GROUPS, chance.randint(0, 3)),
@@ -277,7 +279,7 @@ def _may(case: dict[str, Any]) -> bool:
     word = may_decide(
         case["person"],
         requester=case["requester"],
-        author=case["author"],
+        authors=case["authors"],
         approvers=case["approvers"],
         never=case["never"],
         groups=case["groups"],

@@ -31,8 +31,8 @@ async def join(actum: Harness, approval_id: UUID, **told: Any) -> UUID | None:
     return await actum.store.batches.join(approval_id, **given)
 
 
-async def ask_many(held: Held, count: int) -> list[UUID]:
-    return [await held.ask(f"door {number}") for number in range(count)]
+async def ask_many(held: Held, count: int, *, tier: int = 1) -> list[UUID]:
+    return [await held.ask(f"door {number}", tier=tier) for number in range(count)]
 
 
 async def test_twelve_that_join_at_once_share_batches_of_three(actum: Harness) -> None:
@@ -93,7 +93,7 @@ async def test_those_who_decide_many_in_opposite_orders_wait_for_each_other_and_
     actum: Harness,
 ) -> None:
     await actum.client.start_many([errand(str(number)) for number in range(6)])
-    approvals = [await held.ask() for held in await claim(actum.store, slots=6)]
+    approvals = [await held.ask(tier=1) for held in await claim(actum.store, slots=6)]
     for number, one in enumerate(approvals):
         await join(actum, one, key=f"{number % 3}")
 

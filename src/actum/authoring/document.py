@@ -33,6 +33,7 @@ def describe(contract: Contract[..., Any], runbook: str | None = None) -> dict[s
             "escalation": list(owner.escalation),
             "runbook": owner.runbook,
             "quiet_hours": owner.quiet_hours,
+            "authors": list(owner.authors),
         },
         "runbook": runbook,
         "on_failure": contract.on_failure,

@@ -75,7 +75,7 @@ async def _approve(
         decided = await client.approvals.approve(
             row.id,
             reason,
-            seen_hash=row.action_hash,
+            seen_hash=row.card_hash,
             edited=edited,
             seen=attention.seen,
             seen_ms=attention.seen_ms,
@@ -112,7 +112,7 @@ async def _reject(name: str, reason: str, is_full: bool, who: str | None, dry_ru
             reason = ask_reason()
             _require_reason(reason)
         decided = await client.approvals.reject(
-            row.id, reason, seen_hash=row.action_hash, seen=attention.seen, seen_ms=attention.seen_ms
+            row.id, reason, seen_hash=row.card_hash, seen=attention.seen, seen_ms=attention.seen_ms
         )
     return _tell("rejected", client, row, decided)
 

@@ -165,12 +165,12 @@ def _verdicts(found: Review, reason: str, left: Sequence[UUID], rejects: dict[UU
         raise InvalidInput(
             "a decision needs its reason: say in a few words why, with --reason", path="reason"
         )
-    verdicts = [Ruled(one.approval.id, "approved", reason, one.approval.action_hash) for one in approved]
+    verdicts = [Ruled(one.approval.id, "approved", reason, one.approval.card_hash) for one in approved]
     return [*verdicts, *_rejections(found, rejects)]
 
 
 def _rejections(found: Review, rejects: dict[UUID, str]) -> list[Ruled]:
-    hashes = {one.approval.id: one.approval.action_hash for one in found.cards}
+    hashes = {one.approval.id: one.approval.card_hash for one in found.cards}
     return [Ruled(one, "rejected", why, hashes[one]) for one, why in rejects.items()]
 
 

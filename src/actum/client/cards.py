@@ -39,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Who has to approve: `quorum` of `by` (empty: anybody but the requester), and who has so far."""
+    """Who has to approve: `quorum` of `by` (empty: anybody but the requester), and who has so far, in the current round."""
 
     group: str
     by: tuple[str, ...]
@@ -111,7 +111,8 @@ class Card:
             "remind_at": None if self.remind_at is None else self.remind_at.isoformat(),
             "on_expiry": self.approval.on_expiry,
             "needs": [asdict(one) for one in self.needs],
-            "votes": [{"by": one.voter, "ruling": one.ruling} for one in self.votes],
+            "round": self.approval.round,
+            "votes": [{"by": one.voter, "ruling": one.ruling, "round": one.round} for one in self.votes],
             "inquiries": [
                 {
                     "number": one.id,
@@ -223,7 +224,9 @@ def _needs(row: ApprovalRow, votes: Sequence[VoteRow]) -> tuple[Need, ...]:
             tuple(
                 vote.voter
                 for vote in votes
-                if vote.ruling == "approved" and (row.requirements is None or group in vote.satisfies)
+                if vote.ruling == "approved"
+                and vote.round == row.round
+                and (row.requirements is None or group in vote.satisfies)
             ),
         )
         for one in asked

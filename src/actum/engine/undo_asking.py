@@ -57,7 +57,7 @@ def ask_for_undo(undo: UndoExecution) -> None:
         "contract": runner.row.contract,
         "team": runner.row.team,
         "requester": runner.row.requester,
-        "author": None,
+        "authors": list(runner.contract.owner.authors) if runner.contract.owner else [],
         "approvers": list(ruling.approvers),
         "requirements": [one.as_data() for one in ruling.approvals],
         "asked_at": as_text(to_datetime(runner.now())),

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final, TypeAlias
 from unicodedata import normalize
@@ -107,7 +108,7 @@ class Standing(StrEnum):
     """How a person stands with the accounts of a database."""
 
     OPEN = "open"
-    """There are no accounts, as on a laptop: anybody but requester and author decides."""
+    """There are no accounts, as on a laptop: anybody but requester and authors decides."""
     STRANGER = "stranger"
     """There are accounts and this person has none: only being named helps."""
     ACTIVE = "active"
@@ -123,7 +124,7 @@ def may_decide(
     person: str,
     *,
     requester: str | None,
-    author: str | None,
+    authors: Collection[str],
     approvers: Sequence[str],
     never: Collection[str] = (),
     groups: Collection[str] = (),
@@ -133,7 +134,7 @@ def may_decide(
 
     Identities are `user:NAME` or `service:NAME`, a bare name meaning a user, compared without regard to letter case.
     `approvers` may also hold `group:NAME` and `team:NAME`; `groups` are those the person is in, written likewise. The requester, the
-    contract's author and whoever is in `never` do not decide. Without a requester anybody in a group may be the one who
+    `authors` (whom the contract names, and who edited its arguments) and whoever is in `never` do not decide. Without a requester anybody in a group may be the one who
     asked, so only persons named one by one decide. Nobody named: anybody else with an account decides.
     """
     who = identity(person)
@@ -144,7 +145,7 @@ def may_decide(
         return NotEntitled(
             f"{who} is not a person: one of its members decides, signed in under their own name"
         )
-    for other, role in ((requester, "requested this"), (author, "wrote this contract")):
+    for other, role in ((requester, "requested this"), *((one, "wrote this") for one in authors)):
         if is_same(who, other):
             return NotEntitled(f"{who} {role}, and nobody decides on their own work: ask {_named(approvers)}")
     if standing in (Standing.DISABLED, Standing.ROLELESS):
@@ -178,6 +179,15 @@ def _find_entry(
             "only an approver named as a person may"
         )
     return Entitled(through)
+
+
+def card_hash(action_hash: bytes, number: int) -> bytes:
+    """Return what the card of an action is known by in this round of votes; the first round's is the action's hash.
+
+    `actum.card_hash` in the database says the same. Who is asked is another question after an escalation, so a vote on
+    the card that was read before it is none in the new round.
+    """
+    return action_hash if number == 1 else sha256(action_hash + number.to_bytes(4, "big")).digest()
 
 
 def identity(name: str) -> str:

@@ -6,7 +6,7 @@
     workflow id = the 16 bytes of the UUID
     text     = UTF-8 of these fields, in this order, nothing between them:
 
-        seq  at_us  tier  seen_ms                             numbers
+        seq  at_us  tier  seen_ms  round                      numbers
         address  approval_id  kind  contract  team            texts
         ruling  rule  actor  counts_for  rationale  facts  seen
         policy_hash  action_hash                              bytes, as lower-case hex
@@ -37,13 +37,17 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One entry of the decision log, as read back; `counts_for` is whose vote it was if another cast it."""
+    """One entry of the decision log, as read back; `counts_for` is whose vote it was if another cast it.
+
+    `round` is that of the votes on its approval: each escalation begins another. None where nobody was asked.
+    """
 
     workflow_id: UUID
     seq: int
     decided_at: datetime
     tier: int
     seen_ms: int | None
+    round: int | None
     address: str
     approval_id: UUID | None
     kind: str
@@ -64,7 +68,7 @@ class Decision:
 def link_decision(previous: bytes, decision: Decision) -> bytes:
     """Return the 32-byte link of a decision to the one before; its own `hash` is not looked at."""
     at_us = (decision.decided_at - _EPOCH) // _MICROSECOND
-    seen_ms = "" if decision.seen_ms is None else decision.seen_ms
+    numbers = (decision.seq, at_us, decision.tier, decision.seen_ms, decision.round)
     texts = (
         decision.address,
         None if decision.approval_id is None else str(decision.approval_id),
@@ -79,7 +83,7 @@ def link_decision(previous: bytes, decision: Decision) -> bytes:
         decision.facts,
         decision.seen,
     )
-    text = f"{decision.seq};{at_us};{decision.tier};{seen_ms};" + "".join(map(_text, texts))
+    text = "".join(map(_number, numbers)) + "".join(map(_text, texts))
     text += _hex(decision.policy_hash) + _hex(decision.action_hash)
     return sha256(_VERSION + previous + decision.workflow_id.bytes + text.encode()).digest()
 
@@ -112,6 +116,10 @@ def _belongs_elsewhere(decisions: Sequence[Decision], previous: bytes, seq: int)
     return any(
         link_decision(previous, replace(one, seq=seq)) == one.hash for one in decisions if one.seq != seq
     )
+
+
+def _number(number: int | None) -> str:
+    return ";" if number is None else f"{number};"
 
 
 def _text(text: str | None) -> str:

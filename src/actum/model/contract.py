@@ -41,13 +41,15 @@ class Owner:
     """The team answerable for a contract, whom to call, and where its runbook lies.
 
     All three are needed by a deployed worker; a laptop does without. In `quiet_hours`, such as `"22:00-07:00
-    Europe/Berlin"` (UTC without a zone), nobody is told of an incident that can wait.
+    Europe/Berlin"` (UTC without a zone), nobody is told of an incident that can wait. `authors`, such as `"user:ada"`, wrote
+    the contract: they decide no approval of its workflows, nor does anybody in their place.
     """
 
     team: str
     escalation: Sequence[str] = ()
     runbook: str | None = None
     quiet_hours: str | None = None
+    authors: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.team.strip():
@@ -57,6 +59,17 @@ class Owner:
         if self.quiet_hours is not None:
             QuietHours.parse(self.quiet_hours)
         object.__setattr__(self, "escalation", tuple(self.escalation))
+        object.__setattr__(self, "authors", _read_authors(self.authors))
+
+
+def _read_authors(authors: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(authors, str):
+        raise InvalidContract(f"authors={authors!r} is one text: write [{authors!r}]")
+    for one in authors:
+        kind, _, name = str(one).partition(":")
+        if kind not in ("user", "service") or not name.strip() or one != one.strip():
+            raise InvalidContract(f"authors={authors!r} names {one!r}, which is no person: write user:NAME")
+    return tuple(sorted(set(authors)))
 
 
 @dataclass(frozen=True, slots=True)

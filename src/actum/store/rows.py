@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
+
+from actum.machine.approvals import card_hash
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ class MessageRow:
 
 @dataclass(slots=True)
 class ApprovalRow:
-    """One approval; `state` follows from its ruling, its closing and its use."""
+    """One approval; `state` follows from its ruling, its closing and its use. Votes count in their `round`."""
 
     id: UUID
     workflow_id: UUID
@@ -120,13 +123,22 @@ class ApprovalRow:
     ruled_at: datetime | None
     rationale: str | None
     used_at: datetime | None
-    author: str | None = None
+    authors: Sequence[str] = ()
     requirements: str | None = None
     batch_id: UUID | None = None
     on_expiry: str = "reject"
     escalated_at: datetime | None = None
     paused_at: datetime | None = None
     edited: bytes | None = None
+    round: int = 1
+
+    @property
+    def card_hash(self) -> bytes:
+        """What its card is known by: whoever decides says which card was read, as `seen_hash`.
+
+        It is the hash of its action as long as nothing was escalated, and another one in each later round of votes.
+        """
+        return card_hash(self.action_hash, self.round)
 
 
 @dataclass(slots=True)
@@ -174,6 +186,7 @@ class DecisionRow:
     facts: str | None
     seen: str | None
     seen_ms: int | None
+    round: int | None
     policy_hash: bytes | None
     action_hash: bytes | None
     hash: bytes
@@ -195,7 +208,7 @@ class InquiryRow:
 
 @dataclass(slots=True)
 class VoteRow:
-    """One person's vote on an approval; `satisfies` names the requirements it counts towards."""
+    """One person's vote on an approval; `satisfies` names the requirements it counts towards in its `round`."""
 
     approval_id: UUID
     voter: str
@@ -203,6 +216,7 @@ class VoteRow:
     ruling: str
     satisfies: list[str]
     voted_at: datetime
+    round: int = 1
 
 
 @dataclass(slots=True)

@@ -2,8 +2,8 @@
 -- Approvals that wait for a person, oldest first. Called by the inbox.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
-       a.paused_at, a.edited
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.authors, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited, a.round
   from actum.approvals a
  where a.ruling is null
    and a.closed is null
@@ -16,8 +16,8 @@ select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.acti
 -- All approvals of workflows. Called by `show` and by the runner after a claim.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
-       a.paused_at, a.edited
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.authors, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited, a.round
   from actum.approvals a
  where a.workflow_id = any(:ids::uuid[])
  order by a.workflow_id, a.asked_at, a.id;
@@ -26,8 +26,8 @@ select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.acti
 -- One approval, decided or not. Called by the command line.
 select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, a.action_hash, a.arguments, a.preview,
        a.relies_on, a.tier, a.rule, a.contract, a.team, a.requester, a.approvers, a.asked_at, a.expires_at, a.state,
-       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.author, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
-       a.paused_at, a.edited
+       a.ruled_by, a.ruled_at, a.rationale, a.used_at, a.authors, a.requirements, a.batch_id, a.on_expiry, a.escalated_at,
+       a.paused_at, a.edited, a.round
   from actum.approvals a
  where a.id = :id::uuid;
 
@@ -106,15 +106,15 @@ select d.id, d.workflow_id, d.expires_at
 
 -- name: list_votes
 -- The votes cast on approvals, in order. Called by the client for cards.
-select v.approval_id, v.voter, v.counts_for, v.ruling, v.satisfies, v.voted_at
+select v.approval_id, v.voter, v.counts_for, v.ruling, v.satisfies, v.voted_at, v.round
   from actum.votes v
  where v.approval_id = any(:ids::uuid[])
- order by v.voted_at, v.voter;
+ order by v.round, v.voted_at, v.voter;
 
 -- name: list_decisions
 -- The decisions taken for a workflow, in the order of their chain. Called by `show` and audit.
 select d.id, d.address, d.approval_id, d.kind, d.tier, d.ruling, d.rule, d.actor, d.rationale, d.decided_at, d.seq,
-       d.workflow_id, d.contract, d.team, d.counts_for, d.facts, d.seen, d.seen_ms, d.policy_hash, d.action_hash, d.hash
+       d.workflow_id, d.contract, d.team, d.counts_for, d.facts, d.seen, d.seen_ms, d.round, d.policy_hash, d.action_hash, d.hash
   from actum.decisions d
  where d.workflow_id = :id::uuid
  order by d.seq;

@@ -325,17 +325,17 @@ ended as (
 ),
 asked as (
     insert into actum.approvals (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview,
-                                 relies_on, tier, rule, policy_hash, contract, team, requester, author, approvers,
-                                 requirements, asked_at, expires_at, on_expiry, escalate_to, remind_share)
+                                 relies_on, tier, rule, policy_hash, contract, team, requester, authors, approvers,
+                                 requirements, placement, asked_at, expires_at, on_expiry, escalate_to, remind_share)
     select a.id, a.workflow_id, a.address, a.asked_by, a.step, a.kind, a.key, decode(a.action_hash, 'hex'),
            decode(a.arguments, 'hex'), a.preview, a.relies_on, a.tier, a.rule, decode(a.policy_hash, 'hex'), a.contract,
-           a.team, a.requester, a.author, a.approvers, a.requirements, a.asked_at, a.expires_at,
-           coalesce(a.on_expiry, 'reject'), nullif(a.escalate_to, 'null'), coalesce(a.remind_share, 0.8)
+           a.team, a.requester, coalesce(a.authors, '{}'), a.approvers, a.requirements, nullif(a.placement, 'null'),
+           a.asked_at, a.expires_at, coalesce(a.on_expiry, 'reject'), nullif(a.escalate_to, 'null'), coalesce(a.remind_share, 0.8)
       from jsonb_to_recordset(:extras::jsonb -> 'approvals') as a(
                id uuid, workflow_id uuid, address text, asked_by text, step text, kind text, key text,
                action_hash text, arguments text, preview text, relies_on text, tier smallint, rule text,
-               policy_hash text, contract text, team text, requester text, author text, approvers text[], requirements jsonb,
-               asked_at timestamptz, expires_at timestamptz, on_expiry text, escalate_to jsonb, remind_share real)
+               policy_hash text, contract text, team text, requester text, authors text[], approvers text[],
+               requirements jsonb, placement jsonb, asked_at timestamptz, expires_at timestamptz, on_expiry text, escalate_to jsonb, remind_share real)
      where a.workflow_id in (select id from accepted)
 ),
 closed as (

@@ -145,7 +145,9 @@ create table actum.effects (
 create index effects_workflow on actum.effects (workflow_id);
 
 -- An approval is decided by votes. `requirements` is a list of {group, by, quorum, never}; null means one vote of one of
--- the `approvers`; nobody named is anybody but requester and author. While a question about it is open (`paused_at`) its time stands still.
+-- the `approvers`; nobody named is anybody but the requester and the `authors` (of its contract, and of edited arguments).
+-- While a question about it is open (`paused_at`) its time stands still. A vote counts in its `round`: escalation begins the next.
+-- `placement` is what has still to be done after asking: which batch to join, which environment a grant has to be for.
 create table actum.approvals (
     id            uuid primary key,
     workflow_id   uuid not null,
@@ -164,10 +166,12 @@ create table actum.approvals (
     contract      text not null,
     team          text,
     requester     text,
-    author        text,
+    authors       text[] not null default '{}',
     approvers     text[] not null,
     requirements  jsonb check (jsonb_typeof(requirements) = 'array'),
-    batch_id      uuid,
+    round         integer not null default 1,
+    placement     jsonb,
+    batch_id      uuid check (batch_id is null or tier = 1),
     asked_at      timestamptz not null default now(),
     expires_at    timestamptz,
     on_expiry     text not null default 'reject' check (on_expiry in ('reject', 'escalate', 'hold')),
@@ -197,9 +201,10 @@ create table actum.approvals (
 create index approvals_pending on actum.approvals (asked_at) where ruling is null and closed is null;
 create index approvals_workflow on actum.approvals (workflow_id);
 create index approvals_batch on actum.approvals (batch_id) where batch_id is not null;
+create index approvals_unplaced on actum.approvals (asked_at) where placement is not null and ruling is null and closed is null;
 create index approvals_kind on actum.approvals (kind, id);
 
--- One vote for each person: neither cast twice, nor counted twice through a delegate.
+-- One vote for each person and round: neither cast twice, nor counted twice through a delegate.
 create table actum.votes (
     approval_id uuid not null,
     voter       text not null,
@@ -207,8 +212,9 @@ create table actum.votes (
     ruling      text not null check (ruling in ('approved', 'rejected')),
     satisfies   text[] not null,
     voted_at    timestamptz not null,
-    primary key (approval_id, voter),
-    unique (approval_id, counts_for)
+    round       integer not null default 1,
+    primary key (approval_id, round, voter),
+    unique (approval_id, round, counts_for)
 );
 
 -- What people ask about an approval before they decide it.
@@ -264,6 +270,7 @@ create table actum.decisions (
     facts       text,
     seen        text,
     seen_ms     integer,
+    round       integer,
     policy_hash bytea,
     action_hash bytea,
     decided_at  timestamptz not null,
@@ -447,7 +454,7 @@ create table actum.questions (
 create index questions_open on actum.questions (asked_at) where answered_at is null and closed_at is null;
 
 -- What people are to be told, each thing once under its key; it leaves at least once, with that key.
--- `about` is an approval or a batch, `link` a place in the console, `channels` are those that took it already.
+-- `about` is an approval, a batch, a workflow or an incident, `link` a place in the console, `channels` are those that took it already.
 create table actum.notifications (
     key        text primary key,
     kind       text not null,
@@ -683,14 +690,20 @@ language sql immutable parallel safe as $$
                     and lower(actum.identity(one)) = lower(actum.identity(other)), false)
 $$;
 
+-- Whether a name is one of several people's.
+create function actum.is_one_of(a_name text, names text[]) returns boolean
+language sql immutable parallel safe as $$
+    select coalesce(bool_or(actum.is_same(a_name, n)), false) from unnest(names) n
+$$;
+
 -- Through which entry of the approvers a person may decide, or null; the rule is `actum.machine.approvals.may_decide`.
 create function actum.may_decide(
-    person text, requester text, author text, approvers text[], never text[], groups text[], standing text
+    person text, requester text, authors text[], approvers text[], never text[], groups text[], standing text
 ) returns text
 language sql immutable parallel safe as $$
     select case
                when p.name in ('user:', 'service:') or split_part(p.name, ':', 1) in ('group', 'team') then null
-               when actum.is_same(person, requester) or actum.is_same(person, author) then null
+               when actum.is_same(person, requester) or actum.is_one_of(person, authors) then null
                when standing in ('disabled', 'roleless') then null
                when exists (
                         select from unnest(never) n
@@ -762,14 +775,14 @@ language sql stable as $$
       from jsonb_array_elements(actum.requirements_of(approval)) r,
            lateral (select actum.groups_of(a_person) as groups, actum.standing_of(a_person, instant) as standing offset 0) s
      where actum.may_decide(
-               a_person, approval.requester, approval.author,
+               a_person, approval.requester, approval.authors,
                array(select jsonb_array_elements_text(coalesce(r.value -> 'by', '[]'))),
                array(select jsonb_array_elements_text(coalesce(r.value -> 'never', '[]'))
                      except values ('requester'), ('contract_author')),
                s.groups, s.standing) is not null
 $$;
 
--- Whom a person's vote counts for: the person, else somebody who delegated to them; who voted already is left out.
+-- Whom a person's vote counts for: the person, else somebody who delegated to them; who voted in this round is left out.
 create function actum.find_principal(
     approval actum.approvals, a_person text, instant timestamptz, out counts_for text, out satisfies text[]
 )
@@ -788,7 +801,10 @@ language sql stable as $$
            ) p,
            lateral (select actum.satisfied_by(approval, p.name, instant) as names offset 0) s  -- once, not for each use
      where cardinality(s.names) > 0
-       and not exists (select from actum.votes v where v.approval_id = approval.id and v.counts_for = p.name)
+       and not exists (
+               select from actum.votes v
+                where v.approval_id = approval.id and v.round = approval.round and v.counts_for = p.name
+           )
      order by p.rank, p.name
      limit 1
 $$;
@@ -801,6 +817,7 @@ language sql stable as $$
                    select count(*)
                      from actum.votes v
                     where v.approval_id = approval.id
+                      and v.round = approval.round
                       and v.ruling = 'approved'
                       and r.value ->> 'group' = any(v.satisfies)
                )
@@ -820,7 +837,7 @@ language sql immutable as $$
         '\x01'::bytea || entry.previous || uuid_send(entry.workflow_id)
         || convert_to(
                entry.seq || ';' || (extract(epoch from entry.decided_at) * 1000000)::bigint || ';' || entry.tier || ';'
-               || coalesce(entry.seen_ms::text, '') || ';'
+               || coalesce(entry.seen_ms::text, '') || ';' || coalesce(entry.round::text, '') || ';'
                || actum.preimage_of(entry.address) || actum.preimage_of(entry.approval_id::text)
                || actum.preimage_of(entry.kind) || actum.preimage_of(entry.contract) || actum.preimage_of(entry.team)
                || actum.preimage_of(entry.ruling) || actum.preimage_of(entry.rule) || actum.preimage_of(entry.actor)
@@ -840,12 +857,12 @@ begin
     entry.previous := coalesce(entry.previous, decode(repeat('00', 32), 'hex'));
     entry.hash := actum.link_decision(entry);
     insert into actum.decisions (workflow_id, seq, address, approval_id, kind, contract, team, tier, ruling, rule, actor,
-                                 counts_for, rationale, facts, seen, seen_ms, policy_hash, action_hash, decided_at,
-                                 previous, hash)
+                                 counts_for, rationale, facts, seen, seen_ms, round, policy_hash, action_hash,
+                                 decided_at, previous, hash)
     values (entry.workflow_id, entry.seq, entry.address, entry.approval_id, entry.kind, entry.contract, entry.team,
             entry.tier, entry.ruling, entry.rule, entry.actor, entry.counts_for, entry.rationale, entry.facts,
-            entry.seen, entry.seen_ms, entry.policy_hash, entry.action_hash, entry.decided_at, entry.previous,
-            entry.hash);
+            entry.seen, entry.seen_ms, entry.round, entry.policy_hash, entry.action_hash, entry.decided_at,
+            entry.previous, entry.hash);
     insert into actum.decision_heads (workflow_id, count, head) values (entry.workflow_id, entry.seq, entry.hash)
         on conflict (workflow_id) do update set count = excluded.count, head = excluded.head;
 end
@@ -871,6 +888,7 @@ begin
     entry.actor := an_actor;
     entry.rationale := a_rationale;
     entry.facts := approval.preview;
+    entry.round := approval.round;
     entry.policy_hash := approval.policy_hash;
     entry.action_hash := approval.action_hash;
     entry.decided_at := instant;
@@ -920,7 +938,8 @@ language sql immutable as $$
     select coalesce(approval.paused_at is null and approval.on_expiry <> 'hold' and approval.expires_at <= instant, false)
 $$;
 
--- Escalates an approval that has expired and names others to escalate to; the caller holds the locks.
+-- Escalates an approval that has expired and names others to escalate to; the caller holds the locks. A new round of votes
+-- begins: those of the one before neither count in it, nor with which arguments they approved, nor do they bar anybody.
 create function actum.escalate_if_due(approval actum.approvals, instant timestamptz) returns actum.approvals
 language plpgsql as $$
 begin
@@ -930,6 +949,8 @@ begin
     end if;
     update actum.approvals a
        set requirements = a.escalate_to,
+           round = a.round + 1,
+           edited = null,
            expires_at = instant + (a.expires_at - a.asked_at),
            escalated_at = instant,
            reminded_at = null
@@ -942,15 +963,24 @@ begin
 end
 $$;
 
--- What a decision comes to, before anything is written: voted, or why not.
+-- The hash of the card that an approval is read as: its action's in the first round of votes, another in each later one.
+create function actum.card_hash(approval actum.approvals) returns bytea
+language sql immutable as $$
+    select case when approval.round = 1 then approval.action_hash
+                else sha256(approval.action_hash || int4send(approval.round)) end
+$$;
+
+-- What a decision that was made in `a_round` comes to, before anything is written: voted, or why not.
 create function actum.judge_decision(
-    approval actum.approvals, a_ruling text, an_actor text, a_seen_hash bytea, an_edit bytea, instant timestamptz,
+    approval actum.approvals, a_ruling text, an_actor text, a_seen_hash bytea, an_edit bytea, a_round integer,
+    instant timestamptz,
     out answer text, out detail text, out counts_for text, out satisfies text[]
 )
 language plpgsql stable as $$
 declare
     person text := lower(actum.identity(an_actor));
-    earlier text := (select v.ruling from actum.votes v where v.approval_id = approval.id and v.voter = person);
+    earlier text := (select v.ruling from actum.votes v
+                      where v.approval_id = approval.id and v.round = approval.round and v.voter = person);
 begin
     if approval.ruling is not null then
         answer := case when earlier = a_ruling and earlier = approval.ruling then 'repeated' else 'not_pending' end;
@@ -960,18 +990,18 @@ begin
     elsif actum.is_expired(approval, instant) then
         answer := 'expired';
         detail := approval.expires_at::text;
-    elsif a_seen_hash is not null and a_seen_hash <> approval.action_hash then
+    elsif a_round <> approval.round or a_seen_hash <> actum.card_hash(approval) then
         answer := 'stale_card';
     elsif earlier is not null then
         answer := case when earlier = a_ruling then 'repeated' else 'already_voted' end;
         detail := earlier;
-    elsif actum.is_same(an_actor, approval.requester) or actum.is_same(an_actor, approval.author) then
+    elsif actum.is_same(an_actor, approval.requester) or actum.is_one_of(an_actor, approval.authors) then
         answer := case when a_ruling = 'approved' then 'self_approval' else 'voted' end;
-        detail := coalesce(approval.requester, approval.author);
+        detail := coalesce(approval.requester, approval.authors[1]);
         counts_for := person;
         satisfies := '{}';
     elsif a_ruling = 'approved' and an_edit is distinct from approval.edited
-          and exists (select from actum.votes v where v.approval_id = approval.id) then
+          and exists (select from actum.votes v where v.approval_id = approval.id and v.round = approval.round) then
         answer := 'edits_differ';
     else
         select p.counts_for, p.satisfies into counts_for, satisfies
@@ -987,10 +1017,11 @@ create function actum.explain_refusal(approval actum.approvals, a_person text, i
 language sql stable as $$
     select case
                when coalesce(bool_or(exists (
-                        select from actum.votes v where v.approval_id = approval.id and v.counts_for = p.name
+                        select from actum.votes v
+                         where v.approval_id = approval.id and v.round = approval.round and v.counts_for = p.name
                     )), false) then 'already_voted'
                when coalesce(bool_or(actum.is_same(p.name, approval.requester)
-                                     or actum.is_same(p.name, approval.author)), false) then 'self_approval'
+                                     or actum.is_one_of(p.name, approval.authors)), false) then 'self_approval'
                else 'not_entitled'
            end
       from (
@@ -1018,7 +1049,7 @@ declare
     place uuid := coalesce(approval.batch_id, approval.id);
 begin
     notice.key := case a_kind
-                      when 'reminder' then format('remind/%s/%s', place, 1 + (approval.escalated_at is not null)::integer)
+                      when 'reminder' then format('remind/%s/%s', place, approval.round)
                       else a_kind || '/' || place
                   end;
     notice.kind := a_kind;
@@ -1094,7 +1125,8 @@ create function actum.rule_approval(
 ) returns actum.approvals
 language plpgsql as $$
 declare
-    voters text[] := array(select distinct v.voter from actum.votes v where v.approval_id = approval.id order by 1);
+    voters text[] := array(select v.voter from actum.votes v
+                            where v.approval_id = approval.id and v.round = approval.round order by 1);
     said jsonb := '{}';
 begin
     update actum.approvals a
@@ -1108,7 +1140,8 @@ begin
            expires_at = case when a.paused_at is not null then a.expires_at + (instant - a.paused_at)
                              when a.expires_at <= instant then instant + (a.expires_at - a.asked_at)
                              else a.expires_at end,
-           paused_at = null
+           paused_at = null,
+           placement = null
      where a.id = approval.id
     returning * into approval;
     if cardinality(voters) > 1 then
@@ -1141,14 +1174,16 @@ $$;
 -- The only way a person decides an approval. Locks workflow, then approval; reads the clock after both locks.
 -- A repeated decision by the same person returns the first answer. `answer` is one of decided | voted (counted, more
 -- are needed) | repeated | not_found | not_pending | expired | stale_card | self_approval | not_entitled |
--- already_voted | edits_differ. Any rejection closes; the quorum of every requirement closes. Requester and author
+-- already_voted | edits_differ. Any rejection closes; the quorum of every requirement closes. Requester and authors
 -- approve nothing, through a delegate neither, and may reject. As long as there are no accounts anybody else decides.
+-- A decision is of the round in which its call began, or of `a_round`: one that waited across an escalation is of none.
 create function actum.decide_approval(
     an_approval uuid, a_ruling text, an_actor text, a_rationale text, a_seen_hash bytea, a_now timestamptz,
-    an_edit bytea default null, a_seen text default null, a_seen_ms integer default null
+    an_edit bytea default null, a_seen text default null, a_seen_ms integer default null, a_round integer default null
 ) returns table (answer text, state text, workflow_id uuid, ruled_by text, detail text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    begun integer := coalesce(a_round, (select a.round from actum.approvals a where a.id = an_approval));  -- before the locks
     approval actum.approvals%rowtype := actum.lock_approval(an_approval);
     instant timestamptz := actum.instant_of(a_now);
     judged record;
@@ -1160,13 +1195,14 @@ begin
         return;
     end if;
     approval := actum.escalate_if_due(approval, instant);
-    judged := actum.judge_decision(approval, a_ruling, an_actor, a_seen_hash, an_edit, instant);
+    judged := actum.judge_decision(approval, a_ruling, an_actor, a_seen_hash, an_edit, begun, instant);
     if judged.answer <> 'voted' then
         return query select judged.answer, approval.state, approval.workflow_id, approval.ruled_by, judged.detail;
         return;
     end if;
-    insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at)
-    values (approval.id, lower(actum.identity(an_actor)), judged.counts_for, a_ruling, judged.satisfies, instant);
+    insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at, round)
+    values (approval.id, lower(actum.identity(an_actor)), judged.counts_for, a_ruling, judged.satisfies, instant,
+            approval.round);
     is_last := a_ruling = 'rejected' or actum.has_quorum(approval);
     entry := actum.entry_about(approval, case when is_last then a_ruling else 'voted' end, an_actor, a_rationale, instant);
     entry.counts_for := nullif(judged.counts_for, lower(actum.identity(an_actor)));
@@ -1194,6 +1230,11 @@ create function actum.decide_approvals(
     a_now timestamptz, a_seen text default null, a_seen_ms integer default null
 ) returns table (approval_id uuid, answer text, state text, workflow_id uuid, ruled_by text, detail text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    rounds integer[] := array(select a.round
+                                from unnest(some_approvals) with ordinality o(id, position)
+                                left join actum.approvals a on a.id = o.id
+                               order by o.position);  -- before the locks
 begin
     perform 1 from actum.workflows w
       where w.id in (select a.workflow_id from actum.approvals a where a.id = any(some_approvals))
@@ -1206,7 +1247,7 @@ begin
         return query
             select some_approvals[number], d.*
               from actum.decide_approval(some_approvals[number], some_rulings[number], an_actor, some_rationales[number],
-                                         some_seen_hashes[number], a_now, null, a_seen, a_seen_ms) d;
+                                         some_seen_hashes[number], a_now, null, a_seen, a_seen_ms, rounds[number]) d;
     end loop;
 end
 $$;
@@ -1214,7 +1255,12 @@ $$;
 -- Whether somebody has a say about an approval: entitled, or stood for by a delegation.
 create function actum.has_say(approval actum.approvals, an_actor text, instant timestamptz) returns boolean
 language sql stable as $$
-    select exists (select from actum.votes v where v.approval_id = approval.id and v.voter = lower(actum.identity(an_actor)))
+    select exists (
+               select from actum.votes v
+                where v.approval_id = approval.id
+                  and v.round = approval.round
+                  and v.voter = lower(actum.identity(an_actor))
+           )
         or (select p.counts_for is not null from actum.find_principal(approval, an_actor, instant) p)
 $$;
 
@@ -1262,12 +1308,13 @@ begin
                 when approval.id is null then 'not_found'
                 when approval.state <> 'pending' then 'not_pending'
                 when actum.is_expired(approval, instant) then 'expired'
-                when actum.is_same(a_person, approval.requester) or actum.is_same(a_person, approval.author)
+                when actum.is_same(a_person, approval.requester) or actum.is_one_of(a_person, approval.authors)
                     then 'self_approval'
                 when cardinality(names) = 0 or actum.identity(a_person) !~ '^(user|service):.' then 'not_entitled'
                 when exists (
                          select from actum.votes v
                           where v.approval_id = approval.id
+                            and v.round = approval.round
                             and lower(actum.identity(an_actor)) in (v.voter, v.counts_for)
                      ) then 'already_voted'
                 else 'handed_over'
@@ -1418,8 +1465,8 @@ language sql immutable as $$
            ) s
 $$;
 
--- Puts an open approval into the open batch of its rule and key, or opens one as `a_batch`; null when it has to stand
--- alone. A second call finds the first one's batch.
+-- Puts an open approval of tier 1 into the open batch of its rule and key, or opens one as `a_batch`; null when it has to
+-- stand alone, as anything of tier 2 has. A second call finds the first one's batch.
 create function actum.join_batch(
     an_approval uuid, a_batch uuid, a_rule text, a_policy bytea, a_key text, a_window interval, a_max_items integer,
     some_max_sums jsonb, some_amounts jsonb, a_now timestamptz
@@ -1431,7 +1478,7 @@ declare
     batch actum.batches%rowtype;
     reason text;
 begin
-    if approval.batch_id is not null or approval.state is distinct from 'pending' then
+    if approval.batch_id is not null or approval.state is distinct from 'pending' or approval.tier <> 1 then
         return approval.batch_id;
     end if;
     perform pg_advisory_xact_lock(hashtext('actum.batches'), hashtext(a_rule || ' ' || a_key));
@@ -1461,7 +1508,7 @@ begin
            closed_at = case when b.count + 1 >= b.max_items then instant end,
            close_reason = case when b.count + 1 >= b.max_items then 'size' end
      where b.id = batch.id;
-    update actum.approvals a set batch_id = batch.id where a.id = an_approval;
+    update actum.approvals a set batch_id = batch.id, placement = null where a.id = an_approval;
     return batch.id;
 end
 $$;
@@ -1616,7 +1663,7 @@ begin
                          ) then 'repeated' else 'not_pending' end
                 when actum.is_expired(approval, instant) then 'expired'
                 when given.revoked_at is not null or given.until <= instant then 'ended'
-                when actum.is_same(given.given_by, approval.requester) or actum.is_same(given.given_by, approval.author)
+                when actum.is_same(given.given_by, approval.requester) or actum.is_one_of(given.given_by, approval.authors)
                     then 'self_approval'
                 when coalesce(given.matcher ->> 'kind', approval.kind) <> approval.kind
                      or coalesce(given.matcher ->> 'contract', approval.contract) <> approval.contract
@@ -1630,9 +1677,9 @@ begin
     end if;
     if word = 'reserved' then
         word := 'granted';
-        insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at)
+        insert into actum.votes (approval_id, voter, counts_for, ruling, satisfies, voted_at, round)
         values (approval.id, lower(actum.identity(given.given_by)), lower(actum.identity(given.given_by)), 'approved',
-                actum.satisfied_by(approval, given.given_by, instant), instant);
+                actum.satisfied_by(approval, given.given_by, instant), instant, approval.round);
         entry := actum.entry_about(approval, 'approved', given.given_by, given.reason, instant);
         entry.rule := 'grant:' || given.id;
         perform actum.log_decision(entry);
@@ -2266,16 +2313,16 @@ create function actum.keep_approval() returns trigger
 language plpgsql as $$
 begin
     if (old.id, old.workflow_id, old.address, old.kind, old.key, old.action_hash, old.arguments, old.preview,
-        old.relies_on, old.contract, old.requester, old.author, old.asked_at)
+        old.relies_on, old.contract, old.requester, old.authors, old.asked_at)
        is distinct from (new.id, new.workflow_id, new.address, new.kind, new.key, new.action_hash, new.arguments,
-        new.preview, new.relies_on, new.contract, new.requester, new.author, new.asked_at) then
+        new.preview, new.relies_on, new.contract, new.requester, new.authors, new.asked_at) then
         raise exception 'approval % is bound to its action: ask anew', old.id using errcode = 'AC002';
     end if;
     if old.ruling is not null
        and (old.ruling, old.ruled_at, old.ruled_by, old.rationale, old.edited, old.approvers, old.requirements, old.tier,
-            old.rule, old.expires_at)
+            old.rule, old.round, old.expires_at)
        is distinct from (new.ruling, new.ruled_at, new.ruled_by, new.rationale, new.edited, new.approvers,
-            new.requirements, new.tier, new.rule, new.expires_at)
+            new.requirements, new.tier, new.rule, new.round, new.expires_at)
        or old.closed is not null and (old.closed, old.ruling) is distinct from (new.closed, new.ruling)
        or old.ruling = 'rejected' and new.closed is not null
        or old.used_at is not null and (old.used_at, old.closed) is distinct from (new.used_at, new.closed)
@@ -2301,6 +2348,32 @@ end
 $$;
 create trigger only_by_deciding before insert on actum.messages
     for each row when (new.kind = 'decision') execute function actum.refuse_forgery();
+
+-- Whoever was told of an incident is told once that it is over, in the transaction that ends it.
+create function actum.tell_end() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    over_at timestamptz := coalesce(new.mitigated_at, new.resolved_at);
+begin
+    insert into actum.notifications (key, kind, about, recipients, subject, body, link, created_at, due_at)
+    select format('incident/%s/over/%s', new.id, (extract(epoch from over_at) * 1000)::bigint), 'incident_end', new.id,
+           coalesce(array_agg(distinct r.name), '{}'), 'It is over: ' || new.summary,
+           case when new.resolved_at is null then 'mitigated by ' || new.mitigated_by
+                else format('resolved by %s: %s', new.resolved_by, new.cause) end
+           || coalesce(', ' || nullif(new.note, ''), ''),
+           'incidents/' || new.id, over_at, over_at
+      from actum.notifications n
+     cross join unnest(n.recipients) r(name)
+     where n.about = new.id
+       and n.kind = 'incident'
+        on conflict do nothing;
+    return null;
+end
+$$;
+create trigger tells_end after update on actum.incidents
+    for each row when (new.level > 0 and old.mitigated_at is null and old.resolved_at is null
+                       and (new.mitigated_at is not null or new.resolved_at is not null))
+    execute function actum.tell_end();
 
 -- Roles. They belong to the server, so another database may have made them already.
 do $$
@@ -2332,10 +2405,10 @@ begin
         grant insert, update (received) on actum.messages to actum_worker;
         grant insert on actum.events, actum.snapshots, actum.start_keys to actum_worker;
         grant insert (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview, relies_on,
-                      tier, rule, policy_hash, contract, team, requester, author, approvers, requirements, asked_at,
-                      expires_at, on_expiry, escalate_to, remind_share)
+                      tier, rule, policy_hash, contract, team, requester, authors, approvers, requirements, placement,
+                      asked_at, expires_at, on_expiry, escalate_to, remind_share)
               on actum.approvals to actum_worker;
-        grant update (closed, closed_at, used_at, used_epoch) on actum.approvals to actum_worker;
+        grant update (closed, closed_at, used_at, used_epoch, placement) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.reserve_budgets,
