@@ -22,8 +22,8 @@ class Settings:
     `database_url` is None for the embedded server in `home`. `lease` is in seconds. `hints` may be turned off: then
     everything is found by polling. `pooler` says that a transaction-mode pooler stands before the database.
     `environment` is where the effects of this process happen, such as `prod`: a fact that policy rules by.
-    `webhook_url`, signed with `webhook_secret`, and `apprise_urls` are where people are told what waits for them, with
-    links below `console_url`. `token` is what a client signs in with.
+    `webhook_url`, signed with `webhook_secret`, and `apprise_urls` are where people are told what waits for them,
+    `alertmanager_url` is where incidents are told, with links below `console_url`. `token` is what a client signs in with.
     """
 
     database_url: str | None
@@ -36,6 +36,7 @@ class Settings:
     webhook_url: str | None = field(default=None, repr=False)
     webhook_secret: str | None = field(default=None, repr=False)
     apprise_urls: tuple[str, ...] = field(default=(), repr=False)
+    alertmanager_url: str | None = field(default=None, repr=False)
     console_url: str | None = None
     token: str | None = field(default=None, repr=False)
 
@@ -63,6 +64,7 @@ class Settings:
             webhook_url=_web_address(env, "ACTUM_WEBHOOK_URL"),
             webhook_secret=_webhook_secret(env),
             apprise_urls=_apprise_urls(env),
+            alertmanager_url=_web_address(env, "ACTUM_ALERTMANAGER_URL"),
             console_url=_web_address(env, "ACTUM_CONSOLE_URL"),
             token=_token(env),
         )
@@ -70,6 +72,7 @@ class Settings:
 
 _KNOWN = frozenset(
     {
+        "ACTUM_ALERTMANAGER_URL",
         "ACTUM_APPRISE_URLS",
         "ACTUM_CONSOLE_URL",
         "ACTUM_DATABASE_URL",

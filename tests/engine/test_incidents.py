@@ -12,12 +12,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from notified import receiving
 
 from actum import Fatal, NotDone, Owner, Retry, Signal, Slo, contract, effect, step
 from actum.authoring.registration import register
 from actum.client.bulk import carry_out_bulk, plan_bulk, read_filter
 from actum.client.client import Client
 from actum.engine.notices import compose
+from actum.engine.notifier import Notifier
 from actum.engine.recorder import Recorder
 from actum.engine.watching import CHAINS, UNSERVED, Watcher
 from actum.errors import InvalidInput, NotFound, NotPossible
@@ -233,6 +235,36 @@ async def test_whatever_goes_wrong_three_times_is_one_incident_that_counts_three
     }
     assert ("platform", ["#oncall", "user:lead"], "runbooks/change.md") == owners["books"]
     assert ("night", ["#night"], None) == owners["pays"]
+    await each_is_told_once_and_escalated_on_schedule(actum, watcher)
+
+
+async def each_is_told_once_and_escalated_on_schedule(actum: Harness, watcher: Watcher) -> None:
+    """Have everything that is open sent to a real receiver, until a quarter of an hour later."""
+    rows = await actum.store.incidents.list()
+    async with receiving() as receiver:
+        notifier = Notifier(actum.store, [receiver.channel()])
+
+        async def sent() -> list[str]:
+            while await notifier.notify_once():
+                pass
+            return [key for key in receiver.keys if key.startswith("incident/")]
+
+        opened = await sent()
+        assert len(opened) == len(set(opened))
+        late = {row.id for row in rows if row.rule == Rule.APPROVAL_LATE}
+        at_once = {f"incident/{row.id}/1" for row in rows if row.id not in late}
+        assert at_once <= set(opened) <= at_once | {f"incident/{one}/1" for one in late}
+        actum.clock.advance("16m")
+        for _ in range(3):
+            await watcher.watch_once()
+        keys = await sent()
+        assert len(keys) == len(set(keys))
+        assert {
+            f"incident/{row.id}/{level}"
+            for row in rows
+            for level in range(1, 2 + min(len(row.contacts), 1))
+            if row.id not in late
+        } == {key for key in keys if not any(str(one) in key for one in late)}
 
 
 async def test_its_owner_is_told_on_schedule_each_contact_once_until_somebody_takes_it_on(

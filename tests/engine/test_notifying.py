@@ -6,14 +6,14 @@ import asyncio
 import hmac
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from notified import SECRET, receiving
 
 from actum import NotApproved, Preview, Worker, ask, contract, effect
 from actum.engine.attending import Attendant
@@ -27,15 +27,13 @@ from actum.engine.notifier import (
     channels_of,
     conclude,
 )
-from actum.engine.webhook import Webhook, sign
+from actum.engine.webhook import sign
 from actum.errors import InvalidSettings
 from actum.machine.policy import parse_policy
 from actum.settings import Settings
 from actum.store.notifications import KEPT, NotificationRow
 from actum.store.store import Store
 from actum.testing.harness import Harness
-
-SECRET = "0123456789abcdef"
 
 POLICY = """
 schema = 1
@@ -94,49 +92,6 @@ async def writes(table: str, rows: int) -> str:
 @contract(on_failure="fail")
 async def wonders(door: str) -> str:
     return await ask(f"Which colour for {door}?", str, to="user:ana")
-
-
-@dataclass
-class Receiver:
-    """A real server on a socket: answers with what is in `answers`, then with 204; keeps what it was sent."""
-
-    answers: list[bytes] = field(default_factory=list)
-    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?team=a"
-
-    @property
-    def keys(self) -> list[str]:
-        return [headers["actum-notification-key"] for headers, _ in self.received]
-
-    @property
-    def subjects(self) -> list[str]:
-        return [json.loads(body)["subject"] for _, body in self.received]
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = await reader.readexactly(int(headers["content-length"]))
-        self.received.append(({"first": first, **headers}, body))
-        writer.write(self.answers.pop(0) if self.answers else b"HTTP/1.1 204 .\r\n\r\n")
-        writer.close()
-
-    def channel(self, name: str = "webhook") -> Webhook:
-        channel = Webhook(self.url, SECRET)
-        channel.name = name
-        return channel
-
-
-@asynccontextmanager
-async def receiving(*answers: bytes) -> AsyncIterator[Receiver]:
-    receiver = Receiver([*answers])
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    receiver.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield receiver
 
 
 async def have_asked(actum: Harness, *calls: Any) -> list[UUID]:
@@ -406,6 +361,7 @@ def test_a_worker_whose_channel_cannot_be_used_says_so_before_it_starts() -> Non
         ("ACTUM_WEBHOOK_URL", "https://hooks.example/\r\nhidden: 1"),
         ("ACTUM_WEBHOOK_SECRET", "hidden"),
         ("ACTUM_CONSOLE_URL", "javascript://hidden"),
+        ("ACTUM_ALERTMANAGER_URL", "https://user:hidden@alerts.example/"),
         ("ACTUM_APPRISE_URLS", "mailto://a hidden"),
         ("ACTUM_TOKEN", "actum_hidden"),
     ],

@@ -12,6 +12,8 @@ from actum.errors import InvalidSettings
 class Apprise:
     """One address. It takes no key, so what is sent again after a crash arrives again."""
 
+    kinds: frozenset[str] | None = None
+
     def __init__(self, url: str, number: int) -> None:
         """Raise InvalidSettings where Apprise is not installed, or does not know the address (the `number`th)."""
         try:

@@ -5,7 +5,7 @@ A message carries no button and no argument: its link says which approval, and n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -16,6 +16,8 @@ from actum.machine.neutral import neutral
 from actum.model.ids import short
 from actum.store.notifications import NotificationRow
 
+INCIDENT, INCIDENT_END = "incident", "incident_end"
+"""The kinds of what is told about incidents: that one needs somebody, and that it is over."""
 LONGEST = 500
 """Characters of a sentence in a message; how many are left out is said."""
 COMMANDS = {
@@ -31,7 +33,8 @@ COMMANDS = {
 class Message:
     """One message as every channel sends it; all text is one harmless line.
 
-    `link` is empty where the console's address is not known, `command` where nothing can be typed.
+    `link` is empty where the console's address is not known, `command` where nothing can be typed. `alerts` are for
+    channels that know alerts; no text has them.
     """
 
     key: str
@@ -42,10 +45,12 @@ class Message:
     link: str
     command: str
     created_at: str
+    alerts: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> bytes:
         """Return the message as a JSON object."""
-        return orjson.dumps(self)
+        names = [one.name for one in fields(self) if one.name != "alerts"]
+        return orjson.dumps({name: getattr(self, name) for name in names})
 
     def as_text(self) -> str:
         """Return what stands below the subject, for channels that know title and text."""
@@ -59,7 +64,7 @@ def compose(row: NotificationRow, console_url: str | None = None) -> Message:
     """Return the message of a row of the outbox; the same row and address make the same message."""
     place = quote(row.link or "", safe="/")
     values: dict[str, Any] = {
-        "link": f"{console_url.rstrip('/')}/{place}" if console_url and place else "",
+        "link": link_to(place, console_url),
         "command": _command(place),
         "created_at": row.created_at.isoformat(),
     }
@@ -71,6 +76,11 @@ def compose(row: NotificationRow, console_url: str | None = None) -> Message:
         recipients=tuple(neutral(one) for one in row.recipients),
         **values,
     )
+
+
+def link_to(place: str, console_url: str | None) -> str:
+    """Return where the console shows a place such as `incidents/ID`, empty where its address is not known."""
+    return f"{console_url.rstrip('/')}/{place}" if console_url and place else ""
 
 
 def _command(place: str) -> str:

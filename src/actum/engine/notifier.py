@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
+from uuid import UUID
 
+from actum.engine.alertmanager import Alertmanager, alerts_of
 from actum.engine.apprise import Apprise
-from actum.engine.notices import Message, compose
+from actum.engine.notices import INCIDENT, INCIDENT_END, Message, compose, link_to
 from actum.engine.webhook import Webhook
 from actum.errors import InvalidSettings
 from actum.settings import Settings
@@ -33,12 +36,18 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=1)
 MOST_ATTEMPTS = 14
 """More than four hours of trying."""
 PRUNE_EVERY = 3600.0
+ALERT_EVERY = 300.0
+"""Seconds between two tellings of what is open to an Alertmanager, which forgets it when it is restarted."""
 
 
 class Channel(Protocol):
-    """One way out: a message goes through, or there is a reason in words. Its name has no space."""
+    """One way out: a message goes through, or there is a reason in words. Its name has no space.
+
+    `kinds` are the kinds of what it takes, None for everything.
+    """
 
     name: str
+    kinds: frozenset[str] | None
 
     async def send(self, message: Message) -> str | None:
         """Return None once it is sent, else why not."""
@@ -53,6 +62,8 @@ def channels_of(settings: Settings) -> list[Channel]:
                 "webhook_url needs webhook_secret, with which every message is signed: give both"
             )
         channels.append(Webhook(settings.webhook_url, settings.webhook_secret))
+    if settings.alertmanager_url:
+        channels.append(Alertmanager(settings.alertmanager_url))
     channels += [Apprise(url, number) for number, url in enumerate(settings.apprise_urls, start=1)]
     return channels
 
@@ -61,19 +72,24 @@ class Notifier:
     """The passes over the outbox of one database."""
 
     def __init__(self, store: Store, channels: Sequence[Channel], console_url: str | None = None) -> None:
+        self._store = store
         self._notifications = store.notifications
         self._channels = channels
         self._console_url = console_url
+        kinds = [channel.kinds for channel in channels]
+        self._kinds = None if None in kinds else sorted({kind for some in kinds for kind in some or ()})
         self._failing: set[str] = set()
         self._pruned: float | None = None
+        self._alerted: float | None = None
 
     async def notify_once(self) -> int:
         """Send what is due by each channel that has not taken it yet; return how many rows there were."""
         await self._prune()
         if not self._channels:
             return 0
+        await self._alert_anew()
         await self._notifications.drop_needless(NEWS)
-        rows = await self._notifications.claim(patience=PATIENCE, no_older=NEWS)
+        rows = await self._notifications.claim(patience=PATIENCE, no_older=NEWS, kinds=self._kinds)
         if rows:
             await self._notifications.conclude(await asyncio.gather(*(self._send(row) for row in rows)))
         return len(rows)
@@ -83,25 +99,53 @@ class Notifier:
             await self._notifications.prune()
             self._pruned = monotonic()
 
-    async def _send(self, row: NotificationRow) -> Conclusion:
+    async def _alert_anew(self) -> None:
+        """Tell every Alertmanager what is open, now and then: what was told to one that was restarted is lost there."""
+        channels = [one for one in self._channels if isinstance(one, Alertmanager)]
+        if not channels or (self._alerted is not None and monotonic() - self._alerted < ALERT_EVERY):
+            return
+        self._alerted = monotonic()
+        now = await self._store.read_clock()
+        rows = [row for row in await self._store.incidents.list() if row.level and row.mitigated_at is None]
+        alerts = [alert for row in rows for alert in alerts_of(row, now, self._link(row.id))]
+        await asyncio.gather(*(self._try(one.name, one.post(alerts)) for one in channels if alerts))
+
+    def _link(self, incident_id: UUID) -> str:
+        return link_to(f"incidents/{incident_id}", self._console_url)
+
+    async def _compose(self, row: NotificationRow) -> Message:
         message = compose(row, self._console_url)
-        left = [channel for channel in self._channels if channel.name not in row.channels]
-        failures = await asyncio.gather(*(self._try(channel, message) for channel in left))
+        if row.kind not in (INCIDENT, INCIDENT_END) or row.about is None:
+            return message
+        incident = await self._store.incidents.get(row.about)
+        if incident is None:
+            return message
+        now = await self._store.read_clock()
+        return replace(message, alerts=alerts_of(incident, now, self._link(incident.id)))
+
+    async def _send(self, row: NotificationRow) -> Conclusion:
+        message = await self._compose(row)
+        left = [
+            channel
+            for channel in self._channels
+            if channel.name not in row.channels and (channel.kinds is None or row.kind in channel.kinds)
+        ]
+        failures = await asyncio.gather(*(self._try(one.name, one.send(message)) for one in left))
         taken = [channel.name for channel, failure in zip(left, failures, strict=True) if failure is None]
         conclusion = conclude(row, [*row.channels, *taken], [one for one in failures if one is not None])
         if conclusion.state == "abandoned":
             logger.error("%s was not sent after %d attempts: %s", row.key, row.attempts, conclusion.error)
         return conclusion
 
-    async def _try(self, channel: Channel, message: Message) -> str | None:
+    async def _try(self, name: str, sending: Coroutine[Any, Any, str | None]) -> str | None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                failure = await channel.send(message)
+                failure = await sending
         except TimeoutError:
             failure = f"no answer within {SEND_SECONDS:.0f} s"
         except Exception as error:  # whatever a channel's library raises: the others and the loop go on
             failure = f"{type(error).__name__} in the channel"
-        self._report(channel.name, failure)
+        self._report(name, failure)
         return failure
 
     def _report(self, name: str, failure: str | None) -> None:

@@ -6,15 +6,12 @@ are not followed: a signed body goes where the setting says and nowhere else. Ca
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import ssl
 import time
-from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from actum.engine.notices import Message
-from actum.version import VERSION
+from actum.engine.posting import post_json
 
 KEY_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER = (
     "Actum-Notification-Key",
@@ -32,6 +29,7 @@ class Webhook:
     """One receiver. Its answer counts once it is 2xx; anything else, or none, is to be tried again."""
 
     name = "webhook"
+    kinds: frozenset[str] | None = None
 
     def __init__(self, url: str, secret: str) -> None:
         self._parts = urlsplit(url)
@@ -42,47 +40,8 @@ class Webhook:
         body = message.as_json()
         timestamp = int(time.time())
         headers = {
-            "Host": self._parts.netloc,
-            "User-Agent": f"actum/{VERSION}",
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
             KEY_HEADER: quote(message.key, safe="/:"),
             TIMESTAMP_HEADER: str(timestamp),
             SIGNATURE_HEADER: sign(self._secret, timestamp, body),
         }
-        try:
-            status = await self._post(headers, body)
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-            return f"the webhook gave no answer: {type(error).__name__}"
-        return None if 200 <= status < 300 else f"the webhook answered {status}"
-
-    async def _post(self, headers: dict[str, str], body: bytes) -> int:
-        parts = self._parts
-        is_secure = parts.scheme == "https"
-        reader, writer = await asyncio.open_connection(
-            parts.hostname,
-            parts.port or (443 if is_secure else 80),
-            ssl=ssl.create_default_context() if is_secure else None,
-        )
-        try:
-            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            writer.write(f"POST {target} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body)
-            await writer.drain()
-            return await _status(reader)
-        finally:
-            with suppress(OSError):
-                writer.close()
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    """Return the status of the final answer, after those that only say that one is coming."""
-    while True:
-        head = await reader.readuntil(b"\r\n\r\n")
-        protocol, _, rest = head.partition(b" ")
-        status = int(rest[:3])
-        if not protocol.startswith(b"HTTP/1."):
-            raise ValueError("no answer in HTTP")
-        if status >= 200:
-            return status
+        return await post_json(self._parts, body, headers, "the webhook")

@@ -133,13 +133,19 @@ class Notifications:
         return [row["key"] for row in rows]
 
     async def claim(
-        self, *, patience: timedelta, no_older: timedelta, count: int = 20
+        self,
+        *,
+        patience: timedelta,
+        no_older: timedelta,
+        kinds: Sequence[str] | None = None,
+        count: int = 20,
     ) -> list[NotificationRow]:
-        """Take what is due; nobody else takes it within `patience`, and after that anybody does."""
+        """Take what is due, of these kinds only; nobody else takes it within `patience`, and after that anybody does."""
         rows = await self._pool.fetch(
             self._pool.statement("notifications", "claim"),
             patience=patience,
             no_older=no_older,
+            kinds=None if kinds is None else list(kinds),
             count=count,
             now=self._pool.now(),
         )

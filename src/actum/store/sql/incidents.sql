@@ -230,21 +230,34 @@ returning key;
 
 -- name: end
 -- Ends what the machine has seen go away: mitigated, or resolved where nobody had looked. Called by the Watcher.
+-- Whoever was told of it is told, here and where people end one, in the same transaction.
 -- What was opened after the look is left alone: that look could not know of it.
-update actum.incidents i
-   set mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
-       mitigated_by = coalesce(i.mitigated_by, :actor::text),
-       reduces_autonomy = false,
-       resolved_at = case when u.is_over then coalesce(:now::timestamptz, now()) end,
-       resolved_by = case when u.is_over then :actor::text end,
-       cause = case when u.is_over then 'recovered' end
-  from unnest(:ids::uuid[], :overs::bool[]) as u(id, is_over)
- where i.id = u.id
-   and i.opened_at <= :looked_at::timestamptz
-   and i.mitigated_at is null
-   and i.resolved_at is null
-   and (i.acknowledged_at is null or not u.is_over)
-returning i.id;
+with ended as (
+    update actum.incidents i
+       set mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
+           mitigated_by = coalesce(i.mitigated_by, :actor::text),
+           reduces_autonomy = false,
+           resolved_at = case when u.is_over then coalesce(:now::timestamptz, now()) end,
+           resolved_by = case when u.is_over then :actor::text end,
+           cause = case when u.is_over then 'recovered' end
+      from unnest(:ids::uuid[], :overs::bool[]) as u(id, is_over)
+     where i.id = u.id
+       and i.opened_at <= :looked_at::timestamptz
+       and i.mitigated_at is null
+       and i.resolved_at is null
+       and (i.acknowledged_at is null or not u.is_over)
+    returning i as incident
+),
+told as (
+    insert into actum.notifications
+    select n.*
+      from ended e
+     cross join lateral actum.notice_of_end(e.incident) n
+     where n.key is not null
+        on conflict do nothing
+)
+select (e.incident).id
+  from ended e;
 
 -- name: acknowledge
 -- Somebody takes an incident on, which ends its escalation; twice changes nothing. Called by the client.
@@ -257,30 +270,54 @@ returning i.id;
 
 -- name: mitigate
 -- The harm is over, the cause may not be known; twice changes nothing. Called by the client.
-update actum.incidents i
-   set acknowledged_at = coalesce(i.acknowledged_at, :now::timestamptz, now()),
-       acknowledged_by = coalesce(i.acknowledged_by, :actor::text),
-       mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
-       mitigated_by = coalesce(i.mitigated_by, :actor::text),
-       note = coalesce(:note::text, i.note)
- where i.id = :id::uuid
-   and i.resolved_at is null
-returning i.id;
+with ended as (
+    update actum.incidents i
+       set acknowledged_at = coalesce(i.acknowledged_at, :now::timestamptz, now()),
+           acknowledged_by = coalesce(i.acknowledged_by, :actor::text),
+           mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
+           mitigated_by = coalesce(i.mitigated_by, :actor::text),
+           note = coalesce(:note::text, i.note)
+     where i.id = :id::uuid
+       and i.resolved_at is null
+    returning i as incident
+),
+told as (
+    insert into actum.notifications
+    select n.*
+      from ended e
+     cross join lateral actum.notice_of_end(e.incident) n
+     where n.key is not null
+        on conflict do nothing
+)
+select (e.incident).id
+  from ended e;
 
 -- name: resolve
 -- Ends an incident with its cause; nothing where it has ended. Called by the client.
-update actum.incidents i
-   set acknowledged_at = coalesce(i.acknowledged_at, :now::timestamptz, now()),
-       acknowledged_by = coalesce(i.acknowledged_by, :actor::text),
-       mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
-       mitigated_by = coalesce(i.mitigated_by, :actor::text),
-       resolved_at = coalesce(:now::timestamptz, now()),
-       resolved_by = :actor::text,
-       cause = :cause::text,
-       note = coalesce(:note::text, i.note)
- where i.id = :id::uuid
-   and i.resolved_at is null
-returning i.id;
+with ended as (
+    update actum.incidents i
+       set acknowledged_at = coalesce(i.acknowledged_at, :now::timestamptz, now()),
+           acknowledged_by = coalesce(i.acknowledged_by, :actor::text),
+           mitigated_at = coalesce(i.mitigated_at, :now::timestamptz, now()),
+           mitigated_by = coalesce(i.mitigated_by, :actor::text),
+           resolved_at = coalesce(:now::timestamptz, now()),
+           resolved_by = :actor::text,
+           cause = :cause::text,
+           note = coalesce(:note::text, i.note)
+     where i.id = :id::uuid
+       and i.resolved_at is null
+    returning i as incident
+),
+told as (
+    insert into actum.notifications
+    select n.*
+      from ended e
+     cross join lateral actum.notice_of_end(e.incident) n
+     where n.key is not null
+        on conflict do nothing
+)
+select (e.incident).id
+  from ended e;
 
 -- name: list
 -- Incidents, the open ones or all, newest first. Called by the client and the Watcher.

@@ -91,6 +91,7 @@ update actum.notifications n
               and d.due_at between coalesce(:now::timestamptz, now()) - :no_older::interval
                                and coalesce(:now::timestamptz, now())
               and d.created_at > coalesce(:now::timestamptz, now()) - :no_older::interval
+              and (:kinds::text[] is null or d.kind = any(:kinds::text[]))
             order by d.due_at
             limit :count::int
               for update skip locked

@@ -1074,6 +1074,23 @@ begin
 end
 $$;
 
+-- What those who were told of an incident are told once it is over, under one key however it ended; null where nobody was.
+create function actum.notice_of_end(incident actum.incidents) returns actum.notifications
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select format('incident/%s/over/%s', incident.id, (extract(epoch from o.at) * 1000)::bigint), 'incident_end', incident.id,
+           array_agg(distinct r.name), 'It is over: ' || incident.summary,
+           case when incident.resolved_at is null then 'mitigated by ' || incident.mitigated_by
+                else format('resolved by %s: %s', incident.resolved_by, incident.cause) end
+           || coalesce(', ' || nullif(incident.note, ''), ''),
+           'incidents/' || incident.id, o.at, 'unsent', o.at, 0, '{}'::text[], null::timestamptz, null::text
+      from (select coalesce(incident.mitigated_at, incident.resolved_at) as at) o,
+           actum.notifications n
+     cross join unnest(n.recipients) r(name)
+     where n.about = incident.id
+       and n.kind = 'incident'
+     group by o.at
+$$;
+
 -- The one sentence of a card: the preview's, else kind and step.
 create function actum.sentence_of(approval actum.approvals) returns text
 language sql immutable as $$
@@ -2386,7 +2403,8 @@ begin
         grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.reserve_budgets,
-              actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch to actum_worker;
+              actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch,
+              actum.notice_of_end to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
         grant update (state, closed_at, close_reason, decided_at) on actum.batches to actum_worker;
 
@@ -2407,7 +2425,7 @@ begin
         grant insert, update on actum.incidents to actum_worker, actum_console;
         grant update on actum.watch_turn to actum_worker;
         grant insert on actum.interventions to actum_console;
-        grant execute on function actum.notice_about to actum_console;
+        grant execute on function actum.notice_about, actum.notice_of_end to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
               actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity
               to actum_console;
