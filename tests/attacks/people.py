@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -44,6 +45,16 @@ async def asked(
 def of(group: str, *by: str, quorum: int = 1, never: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return a requirement as the engine writes it."""
     return {"group": group, "by": list(by), "quorum": quorum, "never": ["requester", *never]}
+
+
+async def until_blocked(connection: Any) -> None:
+    """Wait until somebody in this database waits for a lock."""
+    deadline = time.monotonic() + 20
+    while not await connection.fetchval(
+        "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
+        " where not l.granted and a.datname = current_database()"
+    ):
+        assert time.monotonic() < deadline, "nobody waited"
 
 
 async def vote(

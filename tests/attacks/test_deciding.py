@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from holding import hash_of, hold
-from people import DBAS, asked, close_the_door, of, says, stand_in, vote
+from people import DBAS, asked, close_the_door, of, says, stand_in, until_blocked, vote
 
 import actum as a
 from actum.errors import NotEntitled
@@ -80,15 +78,6 @@ async def test_a_decision_that_waited_for_a_lock_across_the_expiry_is_refused(
             pass
     assert "expired" == (await deciding).answer
     await blocker.close()
-
-
-async def until_blocked(connection: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not await connection.fetchval(
-        "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
-        " where not l.granted and a.datname = current_database()"
-    ):
-        assert time.monotonic() < deadline, "the decision never waited"
 
 
 @pytest.mark.parametrize("is_closed", [False, True], ids=["without accounts", "with accounts"])

@@ -327,7 +327,7 @@ class Asking:
             "contract": runner.row.contract,
             "team": runner.row.team,
             "requester": runner.row.requester,
-            "author": self.progress.edited_by,
+            "authors": self._authors(),
             "approvers": list(ruling.approvers),
             "requirements": [one.as_data() for one in ruling.approvals],
             "asked_at": as_text(now),
@@ -336,6 +336,11 @@ class Asking:
             "escalate_to": [one.as_data() for one in ruling.escalation] or None,
             "remind_share": ruling.remind,
         }
+
+    def _authors(self) -> list[str]:
+        """Return who wrote what is asked for: whom the contract names, and who laid arguments over the body's own."""
+        owner, editor = self._runner.contract.owner, self.progress.edited_by
+        return [*(owner.authors if owner else ()), *([editor] if editor else [])]
 
 
 def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
