@@ -2366,32 +2366,6 @@ $$;
 create trigger only_by_deciding before insert on actum.messages
     for each row when (new.kind = 'decision') execute function actum.refuse_forgery();
 
--- Whoever was told of an incident is told once that it is over, in the transaction that ends it.
-create function actum.tell_end() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    over_at timestamptz := coalesce(new.mitigated_at, new.resolved_at);
-begin
-    insert into actum.notifications (key, kind, about, recipients, subject, body, link, created_at, due_at)
-    select format('incident/%s/over/%s', new.id, (extract(epoch from over_at) * 1000)::bigint), 'incident_end', new.id,
-           coalesce(array_agg(distinct r.name), '{}'), 'It is over: ' || new.summary,
-           case when new.resolved_at is null then 'mitigated by ' || new.mitigated_by
-                else format('resolved by %s: %s', new.resolved_by, new.cause) end
-           || coalesce(', ' || nullif(new.note, ''), ''),
-           'incidents/' || new.id, over_at, over_at
-      from actum.notifications n
-     cross join unnest(n.recipients) r(name)
-     where n.about = new.id
-       and n.kind = 'incident'
-        on conflict do nothing;
-    return null;
-end
-$$;
-create trigger tells_end after update on actum.incidents
-    for each row when (new.level > 0 and old.mitigated_at is null and old.resolved_at is null
-                       and (new.mitigated_at is not null or new.resolved_at is not null))
-    execute function actum.tell_end();
-
 -- Roles. They belong to the server, so another database may have made them already.
 do $$
 declare
