@@ -56,6 +56,25 @@ async def test_an_item_that_does_not_fit_opens_the_next_batch_or_stands_alone(ac
     assert "sum" == closed[first]
 
 
+async def test_what_is_of_tier_2_is_in_no_batch_whoever_puts_it_there(actum: Harness) -> None:
+    (one,) = await ask_many(await hold(actum), 1, tier=2)
+    assert await join(actum, one) is None
+    text = "select actum.join_batch($1, $2, 'small', null, 'orders', '30m', 3, '{}', '{}', null)"
+    worker = await asyncpg.connect(actum.dsn)
+    try:
+        await worker.execute("set session authorization actum_worker")
+        assert await worker.fetchval(text, one, new_id()) is None
+        for change in ("tier = 1", f"batch_id = '{new_id()}'"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await worker.execute(f"update actum.approvals set {change}")  # noqa: S608  # our own words
+    finally:
+        await worker.close()
+    async with actum.store.pool.connection() as connection:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute("update actum.approvals set batch_id = $1", new_id())
+    assert [] == await actum.store.batches.list()
+
+
 async def test_after_its_window_a_batch_is_joined_by_nothing(actum: Harness) -> None:
     one, two = await ask_many(await hold(actum), 2)
     actum.clock.advance("1s")
