@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from actum import Client
+from actum.client.fatigue import read_fatigue
 from actum.model.events import Event, EventKind
 
 _RULED = (EventKind.APPROVAL_REQUESTED, EventKind.EFFECT_STARTED)
@@ -101,13 +102,11 @@ async def count_rulings(client: Client, workflows: Sequence[UUID]) -> dict[str, 
             is_undo = (event.address or "").startswith("undo.")
             if event.kind in _RULED and event.tier is not None and not is_undo:
                 tiers[workflow_id, event.address] = event.tier
-    approvals = await client.store.approvals.list_of(workflows)
-    cards = {str(one.batch_id or one.id) for one in approvals}
-    since = min((one.asked_at for one in approvals), default=await client.store.read_clock())
-    decided = {card for row in await client.store.people.prompts(since, None) for card in row.ids}
+    began = min([(await client.get(one)).created_at for one in workflows])
+    people = await read_fatigue(client.store, since=began, workflows=workflows)
     counts = Counter(tiers.values())
     return {
-        "prompts": len(cards & decided),
+        "prompts": sum(one.prompts for one in people.loads),
         "operations": len(tiers),
         "tiers": {str(tier): counts[tier] for tier in (0, 1, 2)},
     }

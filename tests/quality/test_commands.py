@@ -82,7 +82,7 @@ def test_what_cannot_be_meant_is_one_sentence(told: Actum) -> None:
     for arguments, said in (
         (("quality", "--ids", "nonsense"), "'nonsense' is no measure: it is one of attempts_to_success"),
         (("quality", "--since", "soon"), "'soon' is not a duration"),
-        (("quality", "--family", "people", "--contract", "x"), "people are measured by team"),
+        (("quality", "--workflow", "00000000"), "no workflow ends in"),
         (("verdict", "00000000", "usable", "--why", "x"), "no workflow ends in"),
         (("readiness", "nobody"), "no contract 'nobody' was ever registered"),
         (("worker", "flows", "--metrics-port", "http"), "give a port, or HOST:PORT"),

@@ -36,7 +36,7 @@ GOOD = {
 def people(*, hasty: int = 0, unopened: int = 0) -> Fatigue:
     none = ShareRow(0, 0, [])
     return Fatigue(
-        since=NOW, until=NOW, team="shop", owner=None, loads=(), times=TimesRow(0, None, None, []),
+        since=NOW, until=NOW, team="shop", owner=None, loads=(), times=TimesRow(0, None, None, 0.0, []),
         haste=HasteRow(30, 30, hasty, []), unopened=ShareRow(30, unopened, []), regret=none, rules=(),
         touchless=none, suggestions=(),
     )  # fmt: skip

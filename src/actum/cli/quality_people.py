@@ -5,15 +5,21 @@ from __future__ import annotations
 from actum.cli.printing import DIM, HEADING, WARN, say, say_all
 from actum.cli.text import columns, duration, indent, neutral, table
 from actum.client.fatigue import ENOUGH, READING_SPEED, Fatigue, is_always_approved, share
+from actum.model.quality import TITLES, Family
 
 
-def tell_people(found: Fatigue, shows_ids: bool) -> None:
-    """Print the measures of people and what might be asked less; suggestions never apply themselves."""
-    whose = f" of team {neutral(found.team)}" if found.team else ""
-    say(f"People{whose}, since {found.since.astimezone():%Y-%m-%d %H:%M}", HEADING)
+def tell_people(found: Fatigue, before: Fatigue | None, shows_ids: bool) -> None:
+    """Print the measures of people, what they were before, and what might be asked less.
+
+    Suggestions never apply themselves.
+    """
+    say(TITLES[Family.PEOPLE], HEADING)
     _tell_loads(found, shows_ids)
-    for name, said, about, ids in _measures(found):
+    earlier = _measures(before) if before is not None else []
+    for number, (name, said, about, ids) in enumerate(_measures(found)):
         say_all(indent(said, f"{name + ':':<18} ", " " * 19, columns()))
+        if earlier:
+            say_all(indent(earlier[number][1], " " * 19 + "before: ", " " * 21, columns()))
         say_all(indent(about, " " * 19, " " * 19, columns()), DIM)
         if shows_ids:
             _tell_ids(ids)
@@ -45,12 +51,18 @@ def _measures(found: Fatigue) -> list[tuple[str, str, str, list[str]]]:
     """Return each measure: its name, what it says, how it is defined, and what stands behind it."""
     times, haste = found.times, found.haste
     waited = (
-        f"median {_seconds(times.median)}, nine of ten within {_seconds(times.ninetieth)}"
+        f"median {_seconds(times.median)}, nine of ten within {_seconds(times.ninetieth)}, in all {_seconds(times.total)}"
         if times.count
         else "nothing was decided"
     )
     unmeasured = haste.count - haste.measured
     return [
+        (
+            "Prompts",
+            f"{sum(one.prompts for one in found.loads)} in all",
+            "a card, a batch or a question is one",
+            [],
+        ),
         ("Time to decide", waited, "from asking to the decision, questions in between included", times.ids),
         (
             "Too fast to read",
@@ -67,7 +79,7 @@ def _measures(found: Fatigue) -> list[tuple[str, str, str, list[str]]]:
         (
             "Regret",
             f"{_share(found.regret.some, found.regret.count)} approvals that were used",
-            "its effect was undone or failed, or its workflow failed or was rolled back",
+            "its effect was undone or failed, its workflow failed or was rolled back, or its output was called unusable",
             found.regret.ids,
         ),
         (

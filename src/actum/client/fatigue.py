@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from actum.errors import PolicyError
 from actum.machine.policy import parse_policy
 from actum.store.people import HasteRow, PromptsRow, RuleRow, ShareRow, TimesRow
+from actum.store.quality import Span
 
 if TYPE_CHECKING:
     from actum.store.store import Store
@@ -52,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Fatigue:
-    """Every measure of the family `people` since an instant; `owner` is the active policy's, None without one."""
+    """Every measure of the family `people` of a span; `owner` is the active policy's, None without one."""
 
     since: datetime
     until: datetime
@@ -66,12 +68,27 @@ class Fatigue:
     rules: tuple[RuleRow, ...]
     touchless: ShareRow
     suggestions: tuple[str, ...]
+    contract: str | None = None
+
+    def ids_of(self, name: str) -> tuple[str, ...]:
+        """Return what stands behind one measure of `actum.model.quality.PEOPLE`."""
+        found = {
+            "prompts": [one for load in self.loads for one in load.ids],
+            "time_to_decide": self.times.ids,
+            "haste": self.haste.ids,
+            "unopened": self.unopened.ids,
+            "regret": self.regret.ids,
+            "rules": [one for rule in self.rules for one in rule.ids],
+            "touchless": self.touchless.ids,
+        }
+        return tuple(found[name])
 
     def as_data(self) -> dict[str, Any]:
         """Return this as JSON values: shares between 0 and 1, None where there is nothing to share."""
         return {
             "since": self.since.isoformat(),
             "until": self.until.isoformat(),
+            "contract": self.contract,
             "team": self.team,
             "policy_owner": self.owner,
             "prompts": [
@@ -92,26 +109,41 @@ class Fatigue:
         }
 
 
-async def read_fatigue(store: Store, *, since: datetime, team: str | None = None) -> Fatigue:
-    """Return what was asked of people since an instant, of one team's workflows or of all; one statement a measure."""
+async def read_fatigue(
+    store: Store,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    contract: str | None = None,
+    team: str | None = None,
+    workflows: Sequence[UUID] | None = None,
+) -> Fatigue:
+    """Return what was asked of people since an instant, until now or another one; one statement a measure.
+
+    Of one contract's, one team's or some workflows, or of all.
+    """
+    now = await store.read_clock()
+    some = None if workflows is None else tuple(workflows)
+    span = Span(since, until or now + timedelta(microseconds=1), contract, team, some)
     people = store.people
-    loads = sum_loads(await people.prompts(since, team))
-    haste = await people.haste(since, team, words_a_minute=WORDS_A_MINUTE)
-    unopened = await people.unopened(since, team)
-    regret = await people.regret(since, team)
-    rules = tuple(await people.rules(since, team))
+    loads = sum_loads(await people.prompts(span))
+    haste = await people.haste(span, words_a_minute=WORDS_A_MINUTE)
+    unopened = await people.unopened(span)
+    regret = await people.regret(span)
+    rules = tuple(await people.rules(span))
     return Fatigue(
         since=since,
-        until=await store.read_clock(),
+        until=until or now,
+        contract=contract,
         team=team,
         owner=await _read_owner(store),
         loads=loads,
-        times=await people.time_to_decide(since, team),
+        times=await people.time_to_decide(span),
         haste=haste,
         unopened=unopened,
         regret=regret,
         rules=rules,
-        touchless=await people.touchless(since, team),
+        touchless=await people.touchless(span),
         suggestions=suggest(loads, haste, unopened, regret, rules),
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from actum.errors import InvalidInput
-from actum.model.quality import BY_NAME, MEASURES, Family, Measure, Part, Reading, facts_of
+from actum.model.quality import BY_NAME, MEASURES, PEOPLE, Family, Measure, Part, Reading, facts_of
 from actum.store.quality import BehindRow, PromptRow, Span, TallyRow
 from actum.store.store import Store
 
@@ -95,6 +96,7 @@ async def read_report(
     until: datetime | None = None,
     contract: str | None = None,
     team: str | None = None,
+    workflows: Sequence[UUID] | None = None,
     compares: bool = False,
 ) -> Report:
     """Return the measures of these families since an instant; whole hours, so the first may begin a little earlier.
@@ -106,7 +108,7 @@ async def read_report(
     until = until or await store.read_clock()
     if since >= until:
         raise InvalidInput(f"the span from {since} to {until} holds nothing: let it begin before it ends")
-    span = Span.of(since, until, contract, team)
+    span = Span.of(since, until, contract, team, None if workflows is None else tuple(workflows))
     await store.rollups.refresh()
     facts = facts_of(wanted)
     rows = await store.quality.tally(span, facts)
@@ -144,7 +146,9 @@ def list_reasons(rows: Sequence[TallyRow]) -> tuple[ReasonRow, ...]:
 def find_measure(name: str) -> Measure:
     """Return the measure of a name; raises InvalidInput, with the names there are, for any other."""
     if name not in BY_NAME:
-        raise InvalidInput(f"{name!r} is no measure: it is one of {', '.join(sorted({*BY_NAME, UNJUDGED}))}")
+        raise InvalidInput(
+            f"{name!r} is no measure: it is one of {', '.join(sorted({*BY_NAME, *PEOPLE, UNJUDGED}))}"
+        )
     return BY_NAME[name]
 
 

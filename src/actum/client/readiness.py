@@ -70,20 +70,17 @@ class Readiness:
 
 
 async def read_readiness(store: Store, contract: str, *, length: timedelta) -> Readiness:
-    """Return the walk of a contract, by what it declares and what happened; raises NotFound for an unknown one.
-
-    What people did is measured over the contract's team.
-    """
+    """Return the walk of a contract, by what it declares and what happened; raises NotFound for an unknown one."""
     found = await store.quality.newest_document(contract)
     if found is None:
         raise NotFound(
             f"no contract {contract!r} was ever registered: `actum worker` and `actum start` do that"
         )
-    document, team = orjson.loads(found[0]), found[1]
+    document = orjson.loads(found)
     now = await store.read_clock()
     report = await read_report(store, FAMILIES, since=now - length, until=now, contract=contract)
     ended = await store.quality.tally(report.span, ["approvals_ended"])
-    people = await read_fatigue(store, since=now - length, team=team)
+    people = await read_fatigue(store, since=now - length, contract=contract)
     expired = Part("approvals_ended", ("expired",)).count(ended)
     decided = Part("approvals_ended").count(ended)
     return Readiness(contract, walk(document, report, people, expired=expired, decided=decided))

@@ -356,7 +356,7 @@ PEOPLE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Put into the sentence and the checks what has to be read.",
         ),
         "regret": (
-            "Approvals that were used and whose effect was undone or failed, or whose workflow failed.",
+            "Approvals that were used and whose effect was undone or failed, or whose workflow failed or gave an unusable output.",
             "Raise the tier of their rules, or add checks to their previews.",
         ),
         "rules": (

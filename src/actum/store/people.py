@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from actum.store.pool import Pool
+from actum.store.quality import Span, as_values
 
 
 @dataclass(slots=True)
@@ -21,11 +22,12 @@ class PromptsRow:
 
 @dataclass(slots=True)
 class TimesRow:
-    """How long approvals waited, in seconds (None without any); `ids` with the slowest first."""
+    """How long approvals waited, in seconds (None without any), and in all; `ids` with the slowest first."""
 
     count: int
     median: float | None
     ninetieth: float | None
+    total: float
     ids: list[str]
 
 
@@ -59,48 +61,46 @@ class RuleRow:
 
 
 class People:
-    """The measures of one database. Each method is the statement of its name; `team` is None for all teams."""
+    """The measures of one database. Each method is the statement of its name; Spans are taken to the instant."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def prompts(self, since: datetime, team: str | None) -> list[PromptsRow]:
+    async def prompts(self, span: Span) -> list[PromptsRow]:
         """Return how many prompts each person answered on each day."""
-        rows = await self._pool.fetch(self._pool.statement("people", "prompts"), since=since, team=team)
+        rows = await self._pool.fetch(self._pool.statement("people", "prompts"), **as_values(span))
         return [PromptsRow(**row) for row in rows]
 
-    async def time_to_decide(self, since: datetime, team: str | None) -> TimesRow:
+    async def time_to_decide(self, span: Span) -> TimesRow:
         """Return how long approvals waited for their decision."""
-        rows = await self._pool.fetch(
-            self._pool.statement("people", "time_to_decide"), since=since, team=team
-        )
+        rows = await self._pool.fetch(self._pool.statement("people", "time_to_decide"), **as_values(span))
         return TimesRow(**rows[0])
 
-    async def haste(self, since: datetime, team: str | None, *, words_a_minute: int) -> HasteRow:
+    async def haste(self, span: Span, *, words_a_minute: int) -> HasteRow:
         """Return how many prompts were answered faster than they can be read at this speed."""
         rows = await self._pool.fetch(
-            self._pool.statement("people", "haste"), since=since, team=team, words_a_minute=words_a_minute
+            self._pool.statement("people", "haste"), **as_values(span), words_a_minute=words_a_minute
         )
         return HasteRow(**rows[0])
 
-    async def unopened(self, since: datetime, team: str | None) -> ShareRow:
+    async def unopened(self, span: Span) -> ShareRow:
         """Return how many approvals were approved by somebody not known to have opened all their evidence."""
-        rows = await self._pool.fetch(self._pool.statement("people", "unopened"), since=since, team=team)
+        rows = await self._pool.fetch(self._pool.statement("people", "unopened"), **as_values(span))
         return _share(rows[0])
 
-    async def regret(self, since: datetime, team: str | None) -> ShareRow:
+    async def regret(self, span: Span) -> ShareRow:
         """Return how many approvals that were used were regretted."""
-        rows = await self._pool.fetch(self._pool.statement("people", "regret"), since=since, team=team)
+        rows = await self._pool.fetch(self._pool.statement("people", "regret"), **as_values(span))
         return _share(rows[0])
 
-    async def rules(self, since: datetime, team: str | None) -> Sequence[RuleRow]:
+    async def rules(self, span: Span) -> Sequence[RuleRow]:
         """Return what became of what each rule asked for, the busiest first."""
-        rows = await self._pool.fetch(self._pool.statement("people", "rules"), since=since, team=team)
+        rows = await self._pool.fetch(self._pool.statement("people", "rules"), **as_values(span))
         return [RuleRow(**row) for row in rows]
 
-    async def touchless(self, since: datetime, team: str | None) -> ShareRow:
+    async def touchless(self, span: Span) -> ShareRow:
         """Return how many workflows ended without anybody asked or intervening; `ids` are those touched."""
-        rows = await self._pool.fetch(self._pool.statement("people", "touchless"), since=since, team=team)
+        rows = await self._pool.fetch(self._pool.statement("people", "touchless"), **as_values(span))
         return _share(rows[0])
 
 

@@ -15,23 +15,29 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is looked at: facts from `since` on and before `until`, of one contract or team (as it was then) or of all.
+    """What is looked at: from `since` on and before `until`, of one contract, team (as it was then) or some workflows, or all.
 
-    Both are whole hours (UTC), as the rollup is kept by the hour.
+    The rollup is kept by the hour (UTC): spans of whole hours, as `of` returns them, are added up from it.
     """
 
     since: datetime
     until: datetime
     contract: str | None = None
     team: str | None = None
+    workflows: tuple[UUID, ...] | None = None
 
     @classmethod
     def of(
-        cls, since: datetime, until: datetime, contract: str | None = None, team: str | None = None
+        cls,
+        since: datetime,
+        until: datetime,
+        contract: str | None = None,
+        team: str | None = None,
+        workflows: tuple[UUID, ...] | None = None,
     ) -> Span:
         """Return the span of whole hours that holds both instants."""
         ended = _hour(until)
-        return cls(_hour(since), ended + HOUR if ended < until else ended, contract, team)
+        return cls(_hour(since), ended + HOUR if ended < until else ended, contract, team, workflows)
 
     def previous(self) -> Span:
         """Return the span of the same length that ends where this one begins."""
@@ -87,11 +93,21 @@ class Quality:
     async def tally(self, span: Span, measures: Sequence[str]) -> list[TallyRow]:
         """Return the facts of these measures added up, by measure, outcome and reason, the most frequent first.
 
-        The rollup's hours and what it does not hold yet, both as they were at one instant.
+        The rollup's hours and what it does not hold yet, both as they were at one instant; of some workflows, their own
+        facts alone.
         """
+        if span.workflows is not None:
+            statement = self._pool.statement("quality", "tally_of")
+            return _add(
+                [
+                    TallyRow(**row)
+                    for row in await self._pool.fetch(statement, measures=list(measures), **as_values(span))
+                ]
+            )
         tally = self._pool.statement("quality", "tally")
         rest = self._pool.statement("quality", "tally_rest")
-        values: dict[str, object] = {"measures": list(measures), **_as_values(span)}
+        values: dict[str, object] = {"measures": list(measures), **as_values(span)}
+        del values["workflows"]
         async with (
             self._pool.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -119,25 +135,25 @@ class Quality:
             outcomes=None if outcomes is None else list(outcomes),
             reasons=None if reasons is None else list(reasons),
             count=count,
-            **_as_values(span),
+            **as_values(span),
         )
         return [BehindRow(**row) for row in rows]
 
     async def unjudged(self, span: Span, *, count: int) -> list[BehindRow]:
         """Return the ends of completed workflows without a verdict, newest first."""
         statement = self._pool.statement("quality", "unjudged")
-        rows = await self._pool.fetch(statement, count=count, **_as_values(span))
+        rows = await self._pool.fetch(statement, count=count, **as_values(span))
         return [BehindRow(**row) for row in rows]
 
     async def prompts(self, span: Span) -> list[PromptRow]:
         """Return what became of the outputs of each prompt version."""
-        rows = await self._pool.fetch(self._pool.statement("quality", "prompts"), **_as_values(span))
+        rows = await self._pool.fetch(self._pool.statement("quality", "prompts"), **as_values(span))
         return [PromptRow(**row) for row in rows]
 
-    async def newest_document(self, contract: str) -> tuple[str, str | None] | None:
-        """Return a contract's document as registered last, with its team; None for a contract nobody registered."""
+    async def newest_document(self, contract: str) -> str | None:
+        """Return a contract's document as registered last; None for a contract nobody registered."""
         rows = await self._pool.fetch(self._pool.statement("quality", "newest_document"), contract=contract)
-        return (rows[0]["document"], rows[0]["team"]) if rows else None
+        return rows[0]["document"] if rows else None
 
 
 def _add(rows: Sequence[TallyRow]) -> list[TallyRow]:
@@ -153,5 +169,13 @@ def _add(rows: Sequence[TallyRow]) -> list[TallyRow]:
     return sorted(some, key=lambda row: (row.measure, -row.count, row.outcome or "", row.reason or ""))
 
 
-def _as_values(span: Span) -> dict[str, object]:
-    return {"since": span.since, "until": span.until, "contract": span.contract, "team": span.team}
+def as_values(span: Span) -> dict[str, object]:
+    """Return a span as arguments of a statement."""
+    workflows = None if span.workflows is None else list(span.workflows)
+    return {
+        "since": span.since,
+        "until": span.until,
+        "contract": span.contract,
+        "team": span.team,
+        "workflows": workflows,
+    }

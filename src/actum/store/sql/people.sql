@@ -1,23 +1,31 @@
--- What deciding costs people. Each statement is one measure with the ids behind it, since an instant, of one team or of all.
--- A prompt is a card in front of one person: an approval, a whole batch, or a question. What a grant decided is no prompt.
+-- What deciding costs people. Each statement is one measure with the ids behind it, between two instants, of one contract,
+-- team or list of workflows, or of all.
+-- A prompt is a card in front of one person: an approval, a whole batch, or a question; after an escalation it is another one.
+-- What a grant decided is no prompt.
 
 -- name: prompts
 -- How many prompts each person answered on each day (UTC), and which. Called by the client for `actum quality`.
 select p.person, p.day, count(*)::int as count, array_agg(p.card order by p.card) as ids
   from (
            select lower(d.actor) as person, (d.decided_at at time zone 'UTC')::date as day,
-                  coalesce(a.batch_id, a.id)::text as card
+                  coalesce(a.batch_id, a.id)::text as card, d.round
              from actum.decisions d
              join actum.approvals a on a.id = d.approval_id
             where d.decided_at >= :since::timestamptz
+              and d.decided_at < :until::timestamptz
               and d.ruling in ('approved', 'rejected', 'voted')
               and d.rule not like 'grant:%'
+              and (:contract::text is null or d.contract = :contract::text)
               and (:team::text is null or d.team = :team::text)
+              and (:workflows::uuid[] is null or d.workflow_id = any(:workflows::uuid[]))
             union
-           select lower(q.answered_by), (q.answered_at at time zone 'UTC')::date, q.workflow_id || ' ' || q.address
+           select lower(q.answered_by), (q.answered_at at time zone 'UTC')::date, q.workflow_id || ' ' || q.address, 1
              from actum.questions q
             where q.answered_at >= :since::timestamptz
+              and q.answered_at < :until::timestamptz
+              and (:contract::text is null or q.contract = :contract::text)
               and (:team::text is null or q.team = :team::text)
+              and (:workflows::uuid[] is null or q.workflow_id = any(:workflows::uuid[]))
        ) p
  group by p.person, p.day
  order by p.day, p.person;
@@ -27,12 +35,16 @@ select p.person, p.day, count(*)::int as count, array_agg(p.card order by p.card
 select count(*)::int as count,
        percentile_cont(0.5) within group (order by t.seconds) as median,
        percentile_cont(0.9) within group (order by t.seconds) as ninetieth,
+       coalesce(sum(t.seconds), 0)::float8 as total,
        coalesce(array_agg(t.id order by t.seconds desc, t.id), '{}') as ids
   from (
            select a.id::text as id, date_part('epoch', a.ruled_at - a.asked_at)::float8 as seconds
              from actum.approvals a
             where a.ruled_at >= :since::timestamptz
+              and a.ruled_at < :until::timestamptz
+              and (:contract::text is null or a.contract = :contract::text)
               and (:team::text is null or a.team = :team::text)
+              and (:workflows::uuid[] is null or a.workflow_id = any(:workflows::uuid[]))
               and not exists (
                       select from actum.decisions d where d.approval_id = a.id and d.rule like 'grant:%'
                   )
@@ -52,10 +64,13 @@ select count(*)::int as count,
              from actum.decisions d
              join actum.approvals a on a.id = d.approval_id
             where d.decided_at >= :since::timestamptz
+              and d.decided_at < :until::timestamptz
               and d.ruling in ('approved', 'rejected', 'voted')
               and d.rule not like 'grant:%'
+              and (:contract::text is null or d.contract = :contract::text)
               and (:team::text is null or d.team = :team::text)
-            group by lower(d.actor), coalesce(a.batch_id, a.id)
+              and (:workflows::uuid[] is null or d.workflow_id = any(:workflows::uuid[]))
+            group by lower(d.actor), coalesce(a.batch_id, a.id), d.round
        ) t;
 
 -- name: unopened
@@ -68,16 +83,20 @@ select count(*)::int as count,
              from actum.decisions d
              join actum.approvals a on a.id = d.approval_id
             where d.decided_at >= :since::timestamptz
+              and d.decided_at < :until::timestamptz
+              and d.round = a.round
               and d.ruling in ('approved', 'voted')
               and d.rule not like 'grant:%'
+              and (:contract::text is null or d.contract = :contract::text)
               and (:team::text is null or d.team = :team::text)
+              and (:workflows::uuid[] is null or d.workflow_id = any(:workflows::uuid[]))
               and (coalesce((a.preview::json -> 'diff')::text, '""') <> '""'
                    or coalesce((a.preview::json -> 'checks')::text, '[]') <> '[]')
             group by a.id
        ) t;
 
 -- name: regret
--- How many approvals that were used were regretted: undone, or in a workflow that failed or was rolled back. Called by the client for `actum quality`.
+-- How many approvals that were used were regretted: undone, or their workflow failed, was rolled back or gave an unusable output. Called by the client for `actum quality`.
 select count(*)::int as count,
        (count(*) filter (where t.is_regretted))::int as regretted,
        coalesce(array_agg(t.id order by t.id) filter (where t.is_regretted), '{}') as ids
@@ -90,13 +109,23 @@ select count(*)::int as count,
                             and e.approval_id = a.id
                             and (e.state in ('undoing', 'undone', 'undo_failed')
                                  or e.state = 'failed' and w.finished_at is not null)
-                     ) as is_regretted
+                     )
+                  or coalesce((
+                         select v.verdict = 'unusable'
+                           from actum.verdicts v
+                          where v.workflow_id = a.workflow_id
+                          order by v.by <> 'judge' desc, v.number desc
+                          limit 1
+                     ), false) as is_regretted
              from actum.approvals a
              join actum.workflows w on w.id = a.workflow_id
             where a.ruling = 'approved'
               and a.used_at is not null
               and a.ruled_at >= :since::timestamptz
+              and a.ruled_at < :until::timestamptz
+              and (:contract::text is null or a.contract = :contract::text)
               and (:team::text is null or a.team = :team::text)
+              and (:workflows::uuid[] is null or a.workflow_id = any(:workflows::uuid[]))
        ) t;
 
 -- name: rules
@@ -105,7 +134,10 @@ select a.rule, count(*)::int as count, (count(*) filter (where a.ruling = 'appro
        array_agg(a.id::text order by a.id) as ids
   from actum.approvals a
  where a.ruled_at >= :since::timestamptz
+   and a.ruled_at < :until::timestamptz
+   and (:contract::text is null or a.contract = :contract::text)
    and (:team::text is null or a.team = :team::text)
+   and (:workflows::uuid[] is null or a.workflow_id = any(:workflows::uuid[]))
    and not exists (select from actum.decisions d where d.approval_id = a.id and d.rule like 'grant:%')
  group by a.rule
  order by count(*) desc, a.rule;
@@ -130,4 +162,7 @@ select count(*)::int as count,
   from actum.workflows w
   left join touched t on t.workflow_id = w.id
  where w.finished_at >= :since::timestamptz
-   and (:team::text is null or w.team = :team::text);
+   and w.finished_at < :until::timestamptz
+   and (:contract::text is null or w.contract = :contract::text)
+   and (:team::text is null or w.team = :team::text)
+   and (:workflows::uuid[] is null or w.id = any(:workflows::uuid[]));

@@ -1,4 +1,4 @@
--- The families of measures, over facts (see `schema.sql`), in a span of whole hours, of one contract or team or of all.
+-- The families of measures, over facts (see `schema.sql`), in a span of whole hours, of one contract, team or list of workflows, or of all.
 
 -- name: tally
 -- Adds up hours of the rollup by measure, outcome and reason. Called by `Quality.tally`, first.
@@ -26,6 +26,18 @@ select f.measure, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us):
    and (:team::text is null or f.team = :team::text)
  group by f.measure, f.outcome, f.reason;
 
+-- name: tally_of
+-- Adds up the facts of some workflows by measure, outcome and reason. Called by `Quality.tally` where they are named.
+select f.measure, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us)::bigint as us
+  from actum.facts f
+ where f.measure = any(:measures::text[])
+   and f.workflow_id = any(:workflows::uuid[])
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+ group by f.measure, f.outcome, f.reason;
+
 -- name: behind
 -- The events behind one measure, the longest first, then the newest. Called by the client for `actum quality --ids`.
 select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
@@ -36,6 +48,7 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
    and (:team::text is null or f.team = :team::text)
+   and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
    and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
    and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
  order by f.us desc, f.at desc, f.workflow_id, f.seq, f.count desc
@@ -51,6 +64,7 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
    and (:team::text is null or f.team = :team::text)
+   and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
    and not exists (select from actum.verdicts v where v.workflow_id = f.workflow_id)
  order by f.at desc, f.workflow_id
  limit :count::int;
@@ -71,12 +85,13 @@ select w.tags ->> 'prompt' as prompt,
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
    and (:team::text is null or f.team = :team::text)
+   and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
  group by w.tags ->> 'prompt'
  order by w.tags ->> 'prompt' nulls last;
 
 -- name: newest_document
 -- What a contract promises, as it was registered last. Called by the client for `actum readiness`.
-select c.document, c.team
+select c.document
   from actum.contracts c
  where c.contract = :contract::text
  order by c.registered_at desc, c.shape desc
