@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from actum import Preview, Retry, Signal, contract, effect, request_approval, step
+from actum.client.handle import Handle
 from actum.errors import NotDone, StepFailed, WorkflowFailed
+from actum.machine.policy import parse_policy
 from actum.store.rows import ReachedRow
 from actum.testing.harness import Harness
 
@@ -116,7 +118,7 @@ async def place(order: str) -> str:
 async def _(order: str) -> Preview:
     await passes("look")
     WORLD["looked"] = "yes"
-    return Preview(f"Place the order {order}", target=order)
+    return Preview(f"Place the order {order}", target=order, relies_on=WORLD.get("shop", "open"))
 
 
 @contract(on_failure="hold")
@@ -124,17 +126,18 @@ async def works_and_places() -> None:
     await asyncio.gather(works(), place("4711"))
 
 
-async def test_an_effect_whose_look_ended_during_a_pause_is_begun_once(actum: Harness) -> None:
+async def is_asked(actum: Harness) -> bool:
+    return bool((await actum.inbox())[0])
+
+
+async def looks_into_a_pause(actum: Harness) -> Handle[None]:
+    """Return a workflow that is paused while something executes, and whose approved effect was looked at meanwhile."""
     close("work")
     await actum.worker([works_and_places])
     handle = await actum.start(works_and_places())
-
-    async def is_asked() -> bool:
-        return bool((await actum.inbox())[0])
-
-    await until(is_asked, "somebody is asked")
+    await until(lambda: is_asked(actum), "somebody is asked")
     close("look")
-    WORLD.clear()
+    WORLD.pop("looked")
     await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
     await reached("look")
     await handle.pause("wait")
@@ -149,11 +152,14 @@ async def test_an_effect_whose_look_ended_during_a_pause_is_begun_once(actum: Ha
         return "looked" in WORLD
 
     await until(has_looked, "the look ends")
+    return handle
+
+
+async def test_an_effect_whose_look_ended_during_a_pause_is_begun_once(actum: Harness) -> None:
+    handle = await looks_into_a_pause(actum)
     close("place")
-    close("look")
     await handle.resume()
     await reached("place")
-    GATES.pop("look").set()
     GATES["place"].set()
     GATES["work"].set()
 
@@ -165,6 +171,68 @@ async def test_an_effect_whose_look_ended_during_a_pause_is_begun_once(actum: Ha
     await actum.run_until_idle()
     assert (await actum.kinds(handle)).count("effect.started") == 1
     assert SENT == ["4711"]
+
+
+async def test_what_changed_during_a_pause_is_seen_before_an_effect_begins(actum: Harness) -> None:
+    handle = await looks_into_a_pause(actum)
+    WORLD["shop"] = "closed"
+    await handle.resume()
+    await until(lambda: is_asked(actum), "what the world is now is asked for")
+    GATES["work"].set()
+    await actum.run_until_idle()
+    assert "effect.started" not in await actum.kinds(handle)
+    assert SENT == []
+
+
+@effect("mail.send", retry=Retry(attempts=2, first="10m"))
+async def send_late(to: str) -> str:
+    SENT.append(to)
+    if len(SENT) == 1:
+        raise NotDone("the line is busy")
+    return to
+
+
+@contract(on_failure="hold")
+async def sends_late() -> str:
+    return await send_late("ana")
+
+
+TWICE = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[approvers.two]
+by = ["anybody"]
+quorum = 2
+
+[[rule]]
+id = "twice"
+match = { kind = "mail.send" }
+tier = 2
+approvers = "two"
+why = "Two people."
+"""
+
+
+async def test_an_approval_that_was_used_stays_used_when_another_attempt_needs_more_than_it(
+    actum: Harness,
+) -> None:
+    await actum.worker([sends_late])
+    handle = await actum.start(sends_late())
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    await actum.reviewer.policies.activate(parse_policy(TWICE), reason="it went wrong")
+    actum.clock.advance("1h")
+    await until(lambda: is_asked(actum), "the second attempt is asked for, by other terms")
+    assert "approval.withdrawn" not in await actum.kinds(handle)
+    states = [one.state for one in await actum.store.approvals.list_of([handle.workflow_id])]
+    assert ["pending", "used"] == sorted(states)
+    await actum.approve(handle)
+    await actum.approve(handle, by="user:third")
+    assert await handle.result(10) == "ana"
+    assert SENT == ["ana", "ana"]
 
 
 @effect("rows.delete")
@@ -254,17 +322,14 @@ async def test_what_waited_for_its_key_is_looked_at_again_before_it_begins(
 
     monkeypatch.setattr(actum.store.effects, "reach", reach)
 
-    async def is_asked() -> bool:
-        return bool((await actum.inbox())[0])
-
-    await until(is_asked, "somebody is asked")
+    await until(lambda: is_asked(actum), "somebody is asked")
     await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
     await asyncio.wait_for(has_read.wait(), 10)
     GATES["publish"].set()
     with pytest.raises(WorkflowFailed):
         await first.result(10)
     WORLD["version"] = "2"
-    await until(is_asked, "the other version is asked for")
+    await until(lambda: is_asked(actum), "the other version is asked for")
     assert SENT == []
     await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
     GATES["work"].set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actum import Signal, WorkflowFailed, ask, contract, effect, step
+from actum import NotDone, Retry, Signal, WorkflowFailed, ask, contract, effect, step
 from actum.client.handle import Handle
 from actum.testing.harness import Harness
 
@@ -119,3 +119,38 @@ async def test_a_workflow_blocked_by_unfitting_code_ends_when_cancelled_and_appr
     await actum.reviewer.approve(approval.id, "fine")
     await actum.worker([sends_later])
     await assert_cancelled(actum, handle)
+
+
+@effect("mail.send", retry=Retry(attempts=1))
+async def send_in_vain(to: str) -> str:
+    raise NotDone("nobody is there")
+
+
+@contract(on_failure="hold")
+async def sends_in_vain() -> str:
+    if "no mail any more" in DEPLOYED:
+        return await echo("instead")
+    return await send_in_vain("ana")
+
+
+@pytest.mark.parametrize("is_approved", [False, True], ids=["asked", "approved"])
+async def test_what_a_retry_asked_for_is_closed_with_a_workflow_whose_code_is_gone(
+    actum: Harness, is_approved: bool
+) -> None:
+    worker = await actum.worker([sends_in_vain])
+    handle = await actum.start(sends_in_vain())
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    await handle.retry(reason="once more")
+    await actum.run_until_idle()
+    await worker.stop()
+    if is_approved:
+        await actum.approve(handle)
+    DEPLOYED.add("no mail any more")
+    await handle.cancel("the code is gone")
+    await actum.worker([sends_in_vain])
+    await assert_cancelled(actum, handle)
+    closed = "stale" if is_approved else "withdrawn"
+    assert (await actum.kinds(handle))[-2:] == ["workflow.blocked", "workflow.cancelled"]
+    states = [one.state for one in await actum.store.approvals.list_of([handle.workflow_id])]
+    assert sorted(["used", closed]) == sorted(states)

@@ -12,6 +12,7 @@ from actum import (
     Happened,
     NotDone,
     NotHappened,
+    Preview,
     Retry,
     RollBack,
     Signal,
@@ -22,6 +23,8 @@ from actum import (
     step,
 )
 from actum.client.handle import Handle
+from actum.store.records import Flush
+from actum.store.rows import Answer
 from actum.testing.harness import Harness
 
 replied = Signal("replied", str)
@@ -250,3 +253,54 @@ async def test_what_a_full_worker_had_not_taken_up_is_taken_up_by_the_next(actum
     await actum.worker([journey], concurrency=1)
     assert [await first.result(10), await second.result(10)] == ["slow", "slow"]
     assert LOG == ["begin", "begin", "end", "begin", "end"]
+
+
+@effect("mail.send")
+async def send_seen(to: str) -> str:
+    return f"sent to {to}"
+
+
+@send_seen.preview
+async def _(to: str) -> Preview:
+    LOG.append("look")
+    return Preview(f"Send one mail to {to}", target=to)
+
+
+@contract(on_failure="hold")
+async def looks_and_sends() -> str:
+    await quick()
+    return await send_seen("ana")
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["stops", "lost its lease"])
+async def test_a_worker_that_stops_or_has_lost_its_lease_does_not_look_at_the_world_any_more(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    leaving = await actum.worker([looks_and_sends])
+    real, is_written, may_be_told = leaving.recorder._send, asyncio.Event(), asyncio.Event()
+
+    async def send(flush: Flush) -> list[Answer]:
+        answers = await real(flush)
+        is_written.set()
+        await may_be_told.wait()
+        return answers
+
+    monkeypatch.setattr(leaving.recorder, "_send", send)
+    handle = await actum.start(looks_and_sends())
+    await asyncio.wait_for(is_written.wait(), 10)
+    (held,) = leaving.held
+    if is_lost:
+        leaving.heartbeat.is_lost = True
+    stopping = asyncio.create_task(leaving.stop(grace=10))
+
+    async def is_draining() -> bool:
+        return held.is_draining
+
+    await until(is_draining, "the worker stops")
+    may_be_told.set()
+    await stopping
+    assert LOG == []
+    await actum.worker([looks_and_sends])
+    await actum.approve(handle)
+    assert await handle.result(10) == "sent to ana"
+    assert LOG == ["look", "look"]

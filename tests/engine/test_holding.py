@@ -744,19 +744,3 @@ async def test_a_request_for_approval_that_failed_is_made_again_and_never_skippe
     await handle.retry(reason="it is on again")
     await actum.approve(handle)
     assert await handle.result(10) == "opened front"
-
-
-async def test_what_a_retry_asked_for_is_withdrawn_when_the_workflow_is_cancelled(
-    actum: Harness, world: World
-) -> None:
-    await actum.worker([posts])
-    world.broken.add("ana")
-    handle = await actum.start(posts("ana"))
-    await actum.approve(handle)
-    await held(actum, handle)
-    await handle.retry(reason="she is there")
-    await actum.run_until_idle()
-    assert 1 == len((await actum.inbox())[0])
-    await handle.cancel("never mind")
-    await actum.run_until_idle()
-    assert ("cancelled", []) == (await handle.status(), list((await actum.inbox())[0]))

@@ -93,6 +93,8 @@ class Asking:
 
     def begin(self) -> None:
         """Look, have it ruled, then ask. The look waits until everything it stands on is durable."""
+        if self._is_left:
+            return
         self.progress.preview = None
         if "preview" not in self.effect.hooks:
             self._rule_and_ask()
@@ -138,10 +140,10 @@ class Asking:
 
     def _begin_look(self) -> None:
         running, runner = self._try, self._runner
-        if running is None or runner.is_over or running.is_stopped:
+        if running is None or running.is_stopped or not runner.may_look():
             self._try = None
+            runner.consider()
             return
-        runner.stay()
         hook = self.effect.hooks["preview"]
         args, kwargs = self.effect.codec.decode_arguments(self._call.arguments)
         running.start(
@@ -177,7 +179,10 @@ class Asking:
             name = self.effect.name
             self._answers.failed(InvalidInput(f"{name}.preview: its facts cannot be stored: {error}"))
             return
-        self._runner.when_going(self._rule_and_ask)
+        if self._runner.is_stopped:
+            self._runner.when_going(self.begin)  # by then this look is old
+        else:
+            self._rule_and_ask()
 
     # ruling
 
@@ -211,8 +216,6 @@ class Asking:
         return None if ruling.is_stricter_than(Ruling.from_data(asked.terms)) else ruling
 
     def _rule_and_ask(self) -> None:
-        if self._is_left:
-            return
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:
@@ -355,7 +358,7 @@ def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
 def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> None:
     """Close an approval that is open or unused, because nobody wants its answer any more."""
     asked = progress.asked
-    if asked is None or asked.is_closed or asked.ruling in ("rejected", "expired"):
+    if asked is None or asked.is_closed or asked.is_used or asked.ruling in ("rejected", "expired"):
         return
     asked.is_closed = True
     closed = "withdrawn" if asked.ruling is None else "stale"

@@ -17,8 +17,8 @@ from actum.authoring.failures import encode_failure
 from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
 from actum.engine.log import Ended, Record, to_datetime, to_microseconds
-from actum.engine.steps import Limits, StepExecution
-from actum.errors import InvalidInput
+from actum.engine.steps import Limits, StepExecution, reason_of, retry_after_of
+from actum.errors import Fatal, InvalidInput
 from actum.machine import doubt
 from actum.machine.retry import Again, decide
 from actum.model.events import EventKind, Reason
@@ -96,6 +96,45 @@ class DoubtfulExecution(StepExecution):
             body=body,
             ended=self._ended("succeeded", body),
         )
+
+    def _not_done(self, error: BaseException) -> None:
+        """The author says that it certainly did not happen: try again, or give up."""
+        runner, now = self.runner, self.runner.now()
+        reason = reason_of(error)
+        usage = self.close_attempt(reason.value)
+        first = self.progress.first_started_at or self._started_at
+        verdict = decide(
+            retry=self.effect.retry,
+            attempt=self.tries,
+            elapsed=timedelta(microseconds=max(now - first, 0)),
+            reason=reason,
+            is_final=isinstance(error, (Fatal, *self.effect.retry.never)),
+            retry_after=retry_after_of(error),
+            jitter=runner.jitter(),
+        )
+        body = encode_failure(self.name, reason.value, error, self.attempts)
+        self.progress.is_started = False
+        record = Record(
+            K.EFFECT_FAILED,
+            now,
+            attempt=self.attempts,
+            reason=reason.value,
+            data=None if usage is None else as_data(usage=usage),
+            snapshot="error",
+            argument_hash=self.request.argument_hash,
+            body=body,
+            ended=self._ended("failed"),
+        )
+        if isinstance(verdict, Again):
+            again_at = now + int(verdict.after / timedelta(microseconds=1))
+            record.kind = K.ATTEMPT_FAILED
+            record.data = as_data(again_at=again_at, started=first, usage=usage)
+            self.progress.first_started_at, self.progress.failure = first, body
+            self.due, self._then = again_at, self.intend
+            self.record(record)
+            runner.consider()
+        else:
+            self.deliver(record, "failed", body)
 
     # doubt
 

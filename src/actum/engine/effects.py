@@ -8,28 +8,24 @@ outcome knows: it may have happened.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from actum.authoring.failures import encode_failure
 from actum.engine.asking import Answers, Asking, key_of, withdraw
 from actum.engine.attempts import Tried
 from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.doubting import DoubtfulExecution
-from actum.engine.execution import as_data
 from actum.engine.intents import intent_of
 from actum.engine.log import Record
 from actum.engine.reaching import Reaching
 from actum.engine.reopening import edited_at
-from actum.engine.steps import reason_of, retry_after_of
-from actum.errors import Fatal, NotDone
+from actum.engine.steps import reason_of
+from actum.errors import NotDone
 from actum.machine.keys import outside_key
 from actum.machine.policy import Ruling
-from actum.machine.retry import Again, decide
 from actum.model.budget import Over
 from actum.model.events import EventKind, Reason
 from actum.outcomes import Approved
@@ -160,7 +156,7 @@ class EffectExecution(DoubtfulExecution):
             self.needs = "approval"
         elif asked.ruling == "approved":
             asking = self._new_asking()
-            if self.mode == "first":
+            if self.mode != "again":
                 asking.look_again(self._ruled_again)
             else:
                 self._ruled_again(asking.rule_again())
@@ -257,6 +253,11 @@ class EffectExecution(DoubtfulExecution):
         """Have the call ruled by another look before it is intended: by then the one it had is old."""
         self._ruling = None
 
+    def taken_back(self) -> None:
+        """The intent was never sent: it is made anew by another ruling."""
+        self._is_intending = False
+        self.attempts -= 1
+
     def over_budget(self, over: Over, why: str) -> None:
         """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
         if over == "fail":
@@ -277,6 +278,8 @@ class EffectExecution(DoubtfulExecution):
             return
         self._is_intending = False
         self._ruling, self._is_raised = None, False
+        if self.progress.asked is not None:
+            self.progress.asked.use()
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started = True
         self.progress.is_in_doubt = False
@@ -359,42 +362,3 @@ class EffectExecution(DoubtfulExecution):
             self._doubt(Reason.OPERATOR, error, "it was interrupted while it executed")
         else:
             self._doubt(reason_of(error), error, str(error) or type(error).__name__)
-
-    def _not_done(self, error: BaseException) -> None:
-        """The author says that it certainly did not happen: try again, or give up."""
-        runner, now = self.runner, self.runner.now()
-        reason = reason_of(error)
-        usage = self.close_attempt(reason.value)
-        first = self.progress.first_started_at or self._started_at
-        verdict = decide(
-            retry=self.effect.retry,
-            attempt=self.tries,
-            elapsed=timedelta(microseconds=max(now - first, 0)),
-            reason=reason,
-            is_final=isinstance(error, (Fatal, *self.effect.retry.never)),
-            retry_after=retry_after_of(error),
-            jitter=runner.jitter(),
-        )
-        body = encode_failure(self.name, reason.value, error, self.attempts)
-        self.progress.is_started = False
-        record = Record(
-            K.EFFECT_FAILED,
-            now,
-            attempt=self.attempts,
-            reason=reason.value,
-            data=None if usage is None else as_data(usage=usage),
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended("failed"),
-        )
-        if isinstance(verdict, Again):
-            again_at = now + int(verdict.after / timedelta(microseconds=1))
-            record.kind = K.ATTEMPT_FAILED
-            record.data = as_data(again_at=again_at, started=first, usage=usage)
-            self.progress.first_started_at, self.progress.failure = first, body
-            self.due, self._then = again_at, self.intend
-            self.record(record)
-            runner.consider()
-        else:
-            self.deliver(record, "failed", body)

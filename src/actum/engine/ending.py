@@ -170,8 +170,7 @@ class Ending:
         children = []
         for address, progress in self._runner.history.progress.items():
             asked = progress.asked
-            is_open = asked is not None and (asked.ruling is None or not progress.has_started)
-            if asked is not None and is_open and not asked.is_closed:
+            if asked is not None and not (asked.is_closed or asked.is_used):
                 row = {"id": str(asked.approval_id), "workflow_id": workflow_id, "closed": "withdrawn"}
                 extras.append(("closings", row))
             if progress.is_ended:

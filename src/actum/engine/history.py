@@ -232,6 +232,8 @@ def _progress(
             progress.has_open_doubt = progress.has_open_doubt or progress.is_in_doubt
             progress.is_started, progress.is_in_doubt = True, False
             progress.has_started = True
+            if progress.asked is not None:
+                progress.asked.use()
             progress.started_at = at
             progress.again_at = None
             progress.attempts = record.attempt or 1

@@ -31,6 +31,8 @@ class Asked:
     by: str | None = None
     rationale: str | None = None
     is_closed: bool = False
+    is_used: bool = False
+    """Whether an intent was made under it: that stands, whatever is asked for another attempt."""
     terms: dict[str, Any] | None = None
     subject: bytes = b""
 
@@ -41,6 +43,10 @@ class Asked:
         self.ruling = "rejected" if outcome == "revoked" else outcome
         self.by, self.rationale = by, rationale
         self.voters = tuple(voters) or ((by,) if by else ())
+
+    def use(self) -> None:
+        """Note that an intent was made while it stood."""
+        self.is_used = self.is_used or (self.ruling == "approved" and not self.is_closed)
 
 
 @dataclass(slots=True)

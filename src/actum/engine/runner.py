@@ -26,6 +26,7 @@ from actum.engine.ending import Ending
 from actum.engine.execution import Execution, as_data
 from actum.engine.history import History, misfit, read_history
 from actum.engine.holding import Holding
+from actum.engine.intending import Intending
 from actum.engine.journal import Journal
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.making import make_execution
@@ -79,13 +80,12 @@ class Runner:
         self.parking = Parking(self)
         self.ending = Ending(self)
         self.holding = Holding(self)
+        self.intending = Intending(self)
         self.budgeting = Budgeting.of(self)
         self.telemetry = Telemetry.of(self)
         self.rollback: Rollback | None = None
         self._flow: Flow | None = None
         self._inbox: deque[tuple[Record, Delivery]] = deque()
-        self._intents: deque[tuple[EffectExecution | UndoExecution, Record]] = deque()
-        self._intent: tuple[EffectExecution | UndoExecution, Record] | None = None
         self._stash: list[Commands] = []
         self._postponed: list[Callable[[], None]] = []
         self.is_ending = False
@@ -146,7 +146,7 @@ class Runner:
     @property
     def is_intending(self) -> bool:
         """Whether an intent waits for the database's answer, or what came meanwhile waits to be taken in."""
-        return self._intent is not None or bool(self._inbox)
+        return self.intending.is_waiting or bool(self._inbox)
 
     @property
     def is_stuck(self) -> bool:
@@ -204,12 +204,22 @@ class Runner:
             execution.is_active = False
             self.consider()
             return False
+        if not self._still_holds():
+            return False
+        if self.status not in (Status.RUNNING, Status.ROLLING_BACK):
+            self.loop.call_later(SHOW_AFTER, self.guarded, self._show)
+        return True
+
+    def may_look(self) -> bool:
+        """Whether a look at the world may begin now: still held, and the worker not about to stop."""
+        return not (self.is_over or self.is_draining) and self._still_holds()
+
+    def _still_holds(self) -> bool:
+        """Whether the lease is unexpired by our own clock; where it is, no park takes the workflow away."""
         if not self.worker.has_lease():
             self.worker.lose(self)
             return False
         self.stay()
-        if self.status not in (Status.RUNNING, Status.ROLLING_BACK):
-            self.loop.call_later(SHOW_AFTER, self.guarded, self._show)
         return True
 
     def guarded(self, action: Callable[..., None], *args: Any) -> None:
@@ -252,14 +262,14 @@ class Runner:
         """Queue a record that brings the body nothing."""
         if self.is_over or self.is_ending:
             return
-        self._note_current()
+        self.note_current()
         self.journal.queue(record)
 
     def deliver(self, record: Record, delivery: Delivery) -> None:
         """Queue a record and let the body see what it brings; held back while an intent is with the database."""
         if self.is_over or self.is_ending:
             return
-        if self._intent is not None:
+        if self.intending.is_waiting:
             self._inbox.append((record, delivery))
             return
         self._take_in(record, delivery)
@@ -274,8 +284,7 @@ class Runner:
 
     def intend(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
         """Queue an intent; one at a time, because the database may refuse it."""
-        self._intents.append((execution, record))
-        self._next_intent()
+        self.intending.add(execution, record)
 
     def fail_address(self, execution: Execution, error: BaseException) -> None:
         """End an address that could not even be begun (a key function, a preview that failed)."""
@@ -368,7 +377,7 @@ class Runner:
         except Mismatch as mismatch:
             self._mismatched(mismatch)
             return
-        self._note_current()
+        self.note_current()
         if record is not None:
             self.journal.queue(record)
         self._carry(commands)
@@ -396,7 +405,7 @@ class Runner:
             if self.executions.get(execution.address) is execution and not self.is_over:
                 execution.start()
         if commands.start or commands.stop:
-            self._note_current()
+            self.note_current()
             self.journal.correct_current()
         self._end_if_done()
 
@@ -411,6 +420,7 @@ class Runner:
         """Carry out what was commanded, and go on with what was put off, while the workflow was paused or blocked."""
         stash, self._stash = self._stash, []
         postponed, self._postponed = self._postponed, []
+        self.intending.take_back()
         for action in postponed:
             action()
         answered = {delivery.address for _, delivery in self._inbox if isinstance(delivery, Outcome)}
@@ -421,9 +431,10 @@ class Runner:
                 execution.resume()
         for commands in stash:
             self._carry(commands)
-        self._next_intent()
+        self.intending.send_next()
 
-    def _note_current(self) -> None:
+    def note_current(self) -> None:
+        """Let the next record say which step is current now."""
         flow = self._flow
         if flow is None:
             return
@@ -461,28 +472,26 @@ class Runner:
                     self.guarded(action)
         if is_released:
             return
-        if self._intent is not None and records and records[-1] is self._intent[1]:
-            self.guarded(self._intended)
+        self.guarded(self.intending.answered, records)
         self.guarded(self.outsiders.saw_wake, wake)
         self.guarded(self.consider)
 
     def refused(self, record: Record, why: str) -> None:
         """The database refused the intent; what was queued before it is written without it."""
         self.journal.answered()
-        if self.is_over or self._intent is None:
+        if self.is_over or not self.intending.is_waiting:
             return
-        execution, _ = self._intent
-        self._intent = None
+        execution = self.intending.refused()
         self.journal.renumber()
         if record.then:
             for action in record.then:
                 self.when_durable(action)
-        if self.executions.get(execution.address) is execution:
+        if execution is not None:
             if record.carrier is not None:  # nothing of it is there, paused or not
                 self.guarded(execution.refused, why)
             else:
                 self.guarded(lambda: self.when_going(lambda: execution.refused(why)))
-        self.guarded(self._drain_inbox)
+        self.guarded(self.drain_inbox)
         self.guarded(self.consider)
 
     def fenced(self) -> None:
@@ -522,45 +531,21 @@ class Runner:
     def _forget_pending(self) -> None:
         """Throw away what is queued and not durable; a replay makes it again."""
         self.journal.forget()
-        self._intent = None
+        self.intending.forget()
         self.is_ending = False
 
-    # intents
+    def note_started(self, started: Started) -> None:
+        """Let the body's history know that an effect was begun."""
+        if self._flow is not None:
+            self._flow.note_started(started)
 
-    def _next_intent(self) -> None:
-        """Queue the next record that may be refused; one whose transaction is open goes first, and whatever stopped."""
-        if not self._intents or self._intent is not None or self.is_over or self.is_ending:
-            return
-        is_held_back = self.is_stopped or self.is_draining
-        for execution, record in sorted(self._intents, key=lambda intent: intent[1].carrier is None):
-            if is_held_back and record.carrier is None:
-                return
-            self._intents.remove((execution, record))
-            if self.executions.get(execution.address) is execution:
-                self._intent = execution, record
-                self._note_current()
-                self.journal.queue(record)
-                return
-
-    def _intended(self) -> None:
-        if self._intent is None:
-            return
-        execution, record = self._intent
-        self._intent = None
-        if record.kind is K.EFFECT_STARTED:
-            if self._flow is not None:
-                hashed = execution.request.argument_hash
-                self._flow.note_started(Started(execution.address, execution.name, hashed, record.at))
-            execution.progress.has_started = True
-        execution.intended(record)
-        self._drain_inbox()
-
-    def _drain_inbox(self) -> None:
-        self._next_intent()
-        while self._inbox and self._intent is None and not self.is_over:
+    def drain_inbox(self) -> None:
+        """Take in what came while an intent waited, up to the next one."""
+        self.intending.send_next()
+        while self._inbox and not self.intending.is_waiting and not self.is_over:
             self._take_in(*self._inbox.popleft())
-            self._next_intent()
-        if self._intent is None:
+            self.intending.send_next()
+        if not self.intending.is_waiting:
             self.outsiders.go_on()
 
     def _show(self) -> None:
@@ -597,7 +582,7 @@ class Runner:
         record = Record(K.WORKFLOW_BLOCKED, self.now(), reason=cause.value, data=data)
         if body is not None:
             record.snapshot, record.body = "error", body
-        self._note_current()
+        self.note_current()
         self.journal.queue(record)
 
     def unblock(self, actor: str | None) -> None:
@@ -634,8 +619,7 @@ class Runner:
             return
         self.is_over = True
         self.log.park = None
-        if self._intent is not None and self._intent[1] in self.log.pending:
-            self.log.pending.remove(self._intent[1])
+        self.intending.withhold()
         for execution in self.executions.values():
             execution.leave()
         self._finish()
@@ -651,7 +635,7 @@ class Runner:
         flow, self._flow = self._flow, None
         self.executions.clear()
         self._inbox.clear()
-        self._intents.clear()
+        self.intending.clear()
         self._stash.clear()
         self._postponed.clear()
         if flow is not None:

@@ -111,6 +111,8 @@ class UndoExecution(DoubtfulUndo):
         asked = self.progress.asked
         if asked is not None and asked.ruling is None:  # the freeze was lifted before anybody decided
             withdraw(self.runner, self.progress, self.address, self.name)
+        elif asked is not None:
+            asked.use()
         self.begins_undo = False
         self.progress.key, self.progress.generation = self.request.key, self.request.generation
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
