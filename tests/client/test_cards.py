@@ -84,8 +84,8 @@ async def ask(actum: Harness, rows: int, shelf: str = "north", requester: str = 
 
 
 async def serve(actum: Harness) -> None:
-    await actum.worker([stock])
     await actum.reviewer.policies.activate(parse_policy(POLICY), reason="it is good")
+    await actum.worker([stock])
 
 
 async def test_a_card_names_the_rule_its_reason_and_the_fact_that_answered_it(actum: Harness) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from uuid import UUID
 
 import pytest
 
@@ -11,7 +10,7 @@ import actum as a
 from actum.client.cards import describe_seen
 from actum.client.fatigue import Fatigue, read_fatigue, suggest, sum_loads
 from actum.client.handle import Handle
-from actum.model.ids import new_id
+from actum.machine.policy import parse_policy
 from actum.outcomes import Preview
 from actum.store.people import HasteRow, PromptsRow, RuleRow, ShareRow
 from actum.testing.harness import Harness
@@ -53,6 +52,48 @@ async def stroll(name: str) -> str:
 @a.contract(owner=OWNER)
 async def survey(name: str) -> int:
     return await a.ask(f"How many {name}?", int)
+
+
+TOGETHER = """
+schema = 1
+name = "shelves"
+owner = "shop"
+default_tier = 2
+
+[approvers.anybody]
+by = ["anybody"]
+
+[[rule]]
+id = "shelves"
+match = { kind = "shelf.fill" }
+tier = 1
+approvers = "anybody"
+batch = { by = ["contract"], window = "30m" }
+why = "Shelves are filled together."
+"""
+IN_TURN = """
+schema = 1
+name = "shelves"
+owner = "shop"
+default_tier = 2
+
+[approvers.two]
+by = ["user:bo", "user:cy"]
+quorum = 2
+expires = "1h"
+on_expiry = "escalate"
+escalate_to = "bo"
+
+[approvers.bo]
+by = ["user:bo"]
+
+[[rule]]
+id = "shelves"
+match = { kind = "shelf.fill" }
+tier = 2
+approvers = "two"
+why = "Shelves are expensive."
+"""
 
 
 async def pending(actum: Harness, handle: Handle[str]) -> str:
@@ -126,27 +167,43 @@ async def test_what_was_long_ago_or_another_teams_is_not_counted(actum: Harness)
 
 
 async def test_a_batch_is_one_prompt(actum: Harness) -> None:
+    await actum.reviewer.policies.activate(parse_policy(TOGETHER), reason="it is good")
     await actum.worker([stock])
-    handles = [await actum.start(stock(name), requester="user:ana") for name in ("tea", "salt")]
-    rows = [await pending(actum, handle) for handle in handles]
-    batch = await join(actum, rows)
+    for name in ("tea", "salt"):
+        await actum.start(stock(name), requester="user:ana")
+    await actum.run_until_idle()
+    (batch,) = await actum.store.batches.list()
     client = await actum.acting("user:bo")
-    for row in await client.approvals.show_batch(batch):
+    shown = await client.approvals.show_batch(batch.id)
+    assert 2 == len(shown)
+    for row in shown:
         await client.approve(row.id, "right")
     await actum.run_until_idle()
     found = await measure(actum)
-    assert [(1, (str(batch),))] == [(one.prompts, one.ids) for one in found.loads]
+    assert [(1, (str(batch.id),))] == [(one.prompts, one.ids) for one in found.loads]
 
 
-async def join(actum: Harness, rows: list[str]) -> UUID:
-    batch_id = new_id()
-    for row in rows:
-        joined = await actum.store.batches.join(
-            UUID(row), batch_id=batch_id, rule="no-policy", policy_hash=None, key="shop",
-            window=timedelta(minutes=30), max_items=9, max_sums={}, amounts={},
-        )  # fmt: skip
-        assert batch_id == joined
-    return batch_id
+async def test_whoever_is_asked_again_after_an_escalation_was_asked_twice(actum: Harness) -> None:
+    await actum.reviewer.policies.activate(parse_policy(IN_TURN), reason="it is good")
+    await actum.worker([stock])
+    approval = await pending(actum, await actum.start(stock("tea"), requester="user:ana"))
+    bo = await actum.acting("user:bo")
+    assert (
+        "voted"
+        == (await bo.approvals.approve(approval, "right", seen="card, 9 words, 2 lines folded")).answer
+    )
+    actum.clock.advance("61m")
+    await actum.store.approvals.expire()
+    assert "decided" == (await bo.approvals.approve(approval, "still right", seen="card, 9 words")).answer
+    await actum.run_until_idle()
+    found = await measure(actum)
+    assert [("user:bo", 2, (approval, approval))] == [
+        (one.person, one.prompts, one.ids) for one in found.loads
+    ]
+    assert ((2, 1), (1, 0)) == (
+        (found.haste.count, found.times.count),
+        (found.unopened.count, found.unopened.some),
+    )
 
 
 DAY = date(2026, 1, 2)

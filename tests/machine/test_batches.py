@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from actum.errors import InvalidInput
-from actum.machine.batches import Close, Item, KeepOpen, OpenBatch, consider_closing, find_outliers, has_room
+from actum.machine.amounts import exact, exact_amounts, read_amounts, write_amounts
+from actum.machine.batches import (
+    Close,
+    CloseReason,
+    Item,
+    KeepOpen,
+    OpenBatch,
+    consider_closing,
+    find_outliers,
+)
 from actum.machine.grants import check_matcher, covers
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -17,11 +27,11 @@ BATCH = OpenBatch(
     closes_at=NOON + timedelta(minutes=30),
     count=2,
     max_items=5,
-    sums={"rows": 20},
-    max_sums={"rows": 100},
+    sums=exact_amounts({"rows": 20}),
+    max_sums=exact_amounts({"rows": 100}),
     all_parked=False,
 )
-ITEM = Item("a", has_failed_check=False, is_first_of_its_shape=False, amounts={"rows": 10})
+ITEM = Item("a", has_failed_check=False, is_first_of_its_shape=False, amounts={"rows": Decimal(10)})
 
 
 @pytest.mark.parametrize(
@@ -44,21 +54,37 @@ def test_a_batch_closes_by_the_first_of_its_ends(
 
 
 @pytest.mark.parametrize(
-    ("amounts", "fits"),
+    ("given", "amount"),
     [
-        ({"rows": 80}, True),
-        ({"rows": 81}, False),
-        ({}, False),
-        ({"rows": -1}, False),
-        ({"rows": float("nan")}, False),
-        ({"rows": float("inf")}, False),
-        ({"rows": True}, False),
-        ({"rows": "10"}, False),
+        (7, "7"),
+        (0.1, "0.1"),
+        (1e-7, "0.0000001"),
+        ("12.50", "12.50"),
+        (Decimal("0.30"), "0.30"),
+        (2**70, "1180591620717411303424"),
+        (True, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (Decimal("NaN"), None),
+        ("1e3", None),
+        ("\u0661\u0662", None),
+        ("12 EUR", None),
+        (None, None),
+        ([1], None),
     ],
 )
-def test_what_is_not_certainly_within_the_sums_has_no_room(amounts: dict[str, Any], fits: bool) -> None:
-    assert fits is has_room(BATCH, amounts)
-    assert not has_room(replace(BATCH, count=5), {"rows": 1})
+def test_an_amount_is_what_is_written(given: Any, amount: str | None) -> None:
+    assert exact(given) == (None if amount is None else Decimal(amount))
+    if amount is None:
+        with pytest.raises(ValueError, match="is no amount"):
+            write_amounts({"n": given})
+    else:
+        assert {"n": Decimal(amount)} == read_amounts(write_amounts({"n": given}))
+
+
+def test_a_batch_whose_tenths_add_up_to_its_limit_is_complete() -> None:
+    tenths = replace(BATCH, sums=exact_amounts({"x": "0.3"}), max_sums=exact_amounts({"x": 0.3}))
+    assert Close(CloseReason.SUM) == consider_closing(tenths, NOON)
 
 
 def test_a_failed_check_a_first_of_its_shape_and_what_is_far_beyond_stand_alone() -> None:
@@ -66,11 +92,11 @@ def test_a_failed_check_a_first_of_its_shape_and_what_is_far_beyond_stand_alone(
     odd = [
         replace(ITEM, name="failed", has_failed_check=True),
         replace(ITEM, name="first", is_first_of_its_shape=True),
-        replace(ITEM, name="far", amounts={"rows": 101}),
+        replace(ITEM, name="far", amounts={"rows": Decimal(101)}),
     ]
     assert ["failed", "first", "far"] == list(find_outliers([*group, *odd]))
     assert {} == find_outliers([*group[:3], odd[2]])
-    assert {} == find_outliers([*group, replace(odd[2], amounts={"rows": 100})])
+    assert {} == find_outliers([*group, replace(odd[2], amounts={"rows": Decimal(100)})])
 
 
 OWN = {"kind": "db.write", "contract": "load", "team": None, "environment": "prod"}

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -54,6 +55,17 @@ async def test_an_item_that_does_not_fit_opens_the_next_batch_or_stands_alone(ac
     closed = {row.id: row.close_reason for row in await actum.store.batches.list()}
     assert first is not None
     assert "sum" == closed[first]
+
+
+async def test_three_tenths_are_within_a_limit_of_three_tenths_and_no_cent_more(actum: Harness) -> None:
+    asked = await ask_many(await hold(actum), 6)
+    limit = {"max_items": 9, "max_sums": {"eur": 0.3}}
+    amounts = (0.1, Decimal("0.2"), Decimal("0.0000000000000000001"), 0.1, 0.1, 0.1)
+    joined = [
+        await join(actum, one, amounts={"eur": amount}, **limit)
+        for one, amount in zip(asked, amounts, strict=True)
+    ]
+    assert [2, 3, 1] == [joined.count(one) for one in dict.fromkeys(joined)]
 
 
 async def test_what_is_of_tier_2_is_in_no_batch_whoever_puts_it_there(actum: Harness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from actum.cli.printing import say, say_json
 from actum.cli.text import neutral
 from actum.client.grants import WouldMatch
 from actum.errors import InvalidInput
+from actum.machine.amounts import exact
 from actum.model.ids import short
 from actum.store.grants import GrantRow
 
@@ -67,19 +69,19 @@ def give(
     return carry_out(_give(matcher, uses, lasts, dict(map(_sum, sums)), reason, who, dry_run))
 
 
-def _sum(text: str) -> tuple[str, float]:
+def _sum(text: str) -> tuple[str, Decimal]:
     name, _, number = text.partition("=")
-    try:
-        return name, float(number)
-    except ValueError:
-        raise InvalidInput(f"--max-sum {text} is no limit: write it as rows=500", path="--max-sum") from None
+    most = exact(number)
+    if most is None:
+        raise InvalidInput(f"--max-sum {text} is no limit: write it as rows=500", path="--max-sum")
+    return name, most
 
 
 async def _give(
     matcher: dict[str, Any],
     uses: int,
     lasts: str,
-    sums: dict[str, float],
+    sums: dict[str, Decimal],
     reason: str,
     who: str | None,
     dry_run: bool,

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from actum.client.oddities import LAST, Asked, find_oddities, is_amount
+from actum.client.oddities import LAST, Asked, find_oddities
 from actum.client.reasons import Reason, explain_rules, operation_of
 from actum.errors import PolicyError
+from actum.machine.amounts import exact_amounts
 from actum.machine.batches import looks_failed
 from actum.machine.policy import Policy, parse_policy
 from actum.store.cards import AlikeRow, BesideRow
@@ -95,9 +97,15 @@ class Card:
         return "kind", self.approval.kind
 
     @property
-    def amounts(self) -> dict[str, float]:
-        """The numbers among its facts."""
-        return {name: value for name, value in self.facts.items() if is_amount(value)}
+    def amounts(self) -> dict[str, Decimal]:
+        """The numbers among its facts, and money that is given as text, exactly as written."""
+        return exact_amounts(
+            {
+                name: value
+                for name, value in self.facts.items()
+                if not isinstance(value, str) or name.startswith("amount")
+            }
+        )
 
     def as_data(self) -> dict[str, Any]:
         """Return as JSON values what a card adds to its approval's row."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from math import inf
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
 
 from actum.errors import InvalidInput, NotFound
+from actum.machine.amounts import Amount, exact_amounts
 from actum.machine.grants import check_matcher, covers
 from actum.model.contract import Duration, parse_duration
 from actum.model.ids import new_id
@@ -66,17 +66,18 @@ class Grants:
         uses: int,
         lasts: Duration,
         reason: str,
-        max_sums: Mapping[str, float] | None = None,
+        max_sums: Mapping[str, Amount] | None = None,
     ) -> UUID:
         """Give a standing approval for what `matcher` covers, at most `uses` times and `max_sums` in all, and return it.
 
         It is used as a decision of this actor: only where they alone would have been enough to approve, never for what
-        they requested. Raises InvalidInput for a matcher or limit that cannot be meant.
+        they requested. Sums are exact: a limit such as `Decimal("0.3")` or 0.3 is three tenths. Raises InvalidInput for a
+        matcher or limit that cannot be meant.
         """
         check_matcher(matcher)
         length = parse_duration(lasts)
-        sums = dict(max_sums or {})
-        if uses < 1 or any(not 0 <= most < inf for most in sums.values()):
+        sums = exact_amounts(max_sums or {})
+        if uses < 1 or len(sums) < len(max_sums or {}) or any(most < 0 for most in sums.values()):
             raise InvalidInput(
                 "a grant has limits: at least one use, and sums that are neither negative nor endless",
                 path="uses",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import median
 from typing import Any
 
@@ -54,9 +55,11 @@ def is_amount(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-def say_number(value: float) -> str:
-    """Return a number as people read it: whole ones whole, others with what six places leave of them."""
-    return f"{int(value)}" if value == int(value) else f"{round(value, 6)}"
+def say_number(value: float | Decimal) -> str:
+    """Return a number as people read it: whole ones whole, exact ones exact, others with what six places leave of them."""
+    if value == int(value):
+        return f"{int(value)}"
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else f"{round(value, 6)}"
 
 
 def _odd_number(name: str, value: object, others: Sequence[object]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
 from math import isqrt
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Review:
 
     batch: BatchRow
     cards: tuple[Card, ...]
-    sums: dict[str, float]
+    sums: dict[str, Decimal]
     outliers: dict[UUID, str]
     sample: tuple[UUID, ...]
 
@@ -64,7 +65,7 @@ class Review:
     def as_data(self) -> dict[str, Any]:
         """Return what a review says beside its items as JSON values."""
         return {
-            "sums": self.sums,
+            "sums": {name: _plain(total) for name, total in self.sums.items()},
             "outliers": {str(one): why for one, why in self.outliers.items()},
             "sample": [str(one) for one in self.sample],
         }
@@ -82,15 +83,19 @@ async def read_review(store: Store, batch: BatchRow) -> Review:
     return Review(batch, cards, sum_up(undecided), outliers, choose_sample(batch.id, ids))
 
 
-def sum_up(cards: Sequence[Card]) -> dict[str, float]:
-    """Return the sum of each amount among the facts of `cards`, by its name; amounts of money by currency too."""
-    sums: dict[str, float] = {}
+def sum_up(cards: Sequence[Card]) -> dict[str, Decimal]:
+    """Return the exact sum of each amount among the facts of `cards`, by its name; amounts of money by currency too."""
+    sums: dict[str, Decimal] = {}
     for card in cards:
         currency = card.facts.get("currency")
         for name, amount in card.amounts.items():
             whole = f"{name} {currency}" if isinstance(currency, str) and name.startswith("amount") else name
-            sums[whole] = sums.get(whole, 0) + amount
+            sums[whole] = sums.get(whole, Decimal(0)) + amount
     return dict(sorted(sums.items()))
+
+
+def _plain(total: Decimal) -> int | float:
+    return int(total) if total == int(total) else float(total)
 
 
 def choose_sample(batch_id: UUID, items: Sequence[UUID]) -> tuple[UUID, ...]:

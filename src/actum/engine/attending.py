@@ -14,6 +14,7 @@ from uuid import UUID
 
 import orjson
 
+from actum.machine.amounts import exact_amounts, read_amounts
 from actum.machine.batches import Close, Item, OpenBatch, consider_closing, find_outliers, looks_failed
 from actum.store.batches import BatchRow
 from actum.store.notifications import TOLD_WITHIN
@@ -89,11 +90,7 @@ def _items(rows: Sequence[Row]) -> list[Item]:
     for row in rows:
         shown: dict[str, Any] = orjson.loads(row["preview"] or "{}")
         facts = shown.get("facts") if isinstance(shown.get("facts"), dict) else {}
-        amounts = {
-            name: float(value)
-            for name, value in (facts or {}).items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
+        amounts = exact_amounts(facts or {})
         has_failed = any(looks_failed(str(check)) for check in shown.get("checks") or ())
         items.append(Item(str(row["id"]), has_failed, row["is_first"] and 2 * news <= len(rows), amounts))
     return items
@@ -104,12 +101,7 @@ def _as_open(row: BatchRow) -> OpenBatch:
         closes_at=row.closes_at,
         count=row.count,
         max_items=row.max_items,
-        sums=_numbers(row.sums),
-        max_sums=_numbers(row.max_sums),
+        sums=read_amounts(row.sums),
+        max_sums=read_amounts(row.max_sums),
         all_parked=row.all_parked,
     )
-
-
-def _numbers(text: str) -> dict[str, float]:
-    values: dict[str, Any] = orjson.loads(text)
-    return {name: float(value) for name, value in values.items()}

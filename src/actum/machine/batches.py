@@ -2,7 +2,8 @@
 
 A batch closes by the first of: its window is over; it has as many items, or sums as large, as its rule allows; every
 workflow in it waits for it, because then nothing more can come and sequential code would wait out the window for
-nothing. Nothing joins a batch that was shown: what a person reads is what they decide.
+nothing. Nothing joins a batch that was shown: what a person reads is what they decide. What fits beside what is in it is
+the database's to say (`actum.fits`), under the batch's lock.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from statistics import median
 from typing import Final, TypeAlias
 
 FEW: Final = 5
 """With fewer others than this nothing can be said to be unlike its group."""
-FAR: Final = 10.0
+FAR: Final = 10
 """So many times the median of the others is far beyond them."""
 
 
@@ -36,8 +38,8 @@ class OpenBatch:
     closes_at: datetime
     count: int
     max_items: int
-    sums: Mapping[str, float]
-    max_sums: Mapping[str, float]
+    sums: Mapping[str, Decimal]
+    max_sums: Mapping[str, Decimal]
     all_parked: bool
 
 
@@ -71,18 +73,6 @@ def consider_closing(batch: OpenBatch, now: datetime) -> Closing:
     return KeepOpen(batch.closes_at)
 
 
-def has_room(batch: OpenBatch, amounts: Mapping[str, float]) -> bool:
-    """Whether an item fits; one whose limited amount is missing, negative or no number fits nowhere."""
-    return batch.count < batch.max_items and all(
-        _is_amount(amounts.get(name)) and batch.sums.get(name, 0) + amounts[name] <= most
-        for name, most in batch.max_sums.items()
-    )
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """One approval of a batch, as far as it can stick out; `amounts` are the numbers among its facts."""
@@ -90,7 +80,7 @@ class Item:
     name: str
     has_failed_check: bool
     is_first_of_its_shape: bool
-    amounts: Mapping[str, float]
+    amounts: Mapping[str, Decimal]
 
 
 def find_outliers(items: Sequence[Item]) -> dict[str, str]:
@@ -114,6 +104,6 @@ def looks_failed(check: str) -> bool:
 def _find_far(item: Item, items: Sequence[Item]) -> str | None:
     for name, amount in sorted(item.amounts.items()):
         others = [one.amounts[name] for one in items if one is not item and name in one.amounts]
-        if len(others) >= FEW and amount > FAR * max(median(others), 1.0):
+        if len(others) >= FEW and amount > FAR * max(median(others), Decimal(1)):
             return name
     return None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import orjson
-
+from actum.machine.amounts import Amount, write_amounts
 from actum.store.pool import Pool, Row
 
 
@@ -50,12 +49,13 @@ class Batches:
         key: str,
         window: timedelta,
         max_items: int,
-        max_sums: Mapping[str, float],
-        amounts: Mapping[str, float],
+        max_sums: Mapping[str, Amount],
+        amounts: Mapping[str, Amount],
     ) -> UUID | None:
         """Put an approval into the open batch of its rule and key, or open one as `batch_id`; return which.
 
-        None when it has to stand alone: it is not open, or its amounts do not fit any batch of the rule.
+        None when it has to stand alone: it is of tier 2, not open, or its amounts do not fit any batch of the rule. Sums
+        are exact. Raises ValueError for an amount that is no number.
         """
         rows = await self._pool.fetch(
             self._pool.statement("batches", "join"),
@@ -66,8 +66,8 @@ class Batches:
             key=key,
             window=window,
             max_items=max_items,
-            max_sums=orjson.dumps(dict(max_sums)).decode(),
-            amounts=orjson.dumps(dict(amounts)).decode(),
+            max_sums=write_amounts(max_sums),
+            amounts=write_amounts(amounts),
             now=self._pool.now(),
         )
         joined: UUID | None = rows[0]["batch_id"]

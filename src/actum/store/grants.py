@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from actum.machine.amounts import Amount, write_amounts
 from actum.store.pool import Pool, Row
 
 
@@ -57,7 +58,7 @@ class Grants:
         *,
         matcher: Mapping[str, Any],
         max_uses: int,
-        max_sums: Mapping[str, float],
+        max_sums: Mapping[str, Amount],
         until: datetime,
         by: str,
         reason: str,
@@ -66,9 +67,9 @@ class Grants:
         await self._pool.fetch(
             self._pool.statement("grants", "give"),
             id=grant_id,
-            matcher=_json(matcher),
+            matcher=orjson.dumps(dict(matcher)).decode(),
             max_uses=max_uses,
-            max_sums=_json(max_sums),
+            max_sums=write_amounts(max_sums),
             until=until,
             by=by,
             reason=reason,
@@ -95,7 +96,7 @@ class Grants:
         return [row["id"] for row in rows]
 
     async def use(
-        self, grant_id: UUID, approval_id: UUID, *, attempt: int = 1, amounts: Mapping[str, float]
+        self, grant_id: UUID, approval_id: UUID, *, attempt: int = 1, amounts: Mapping[str, Amount]
     ) -> str:
         """Approve an open approval by a grant: granted, repeated, spent, ended, not_covered, self_approval, not_found …
 
@@ -106,7 +107,7 @@ class Grants:
             grant_id=grant_id,
             approval_id=approval_id,
             attempt=attempt,
-            amounts=_json(amounts),
+            amounts=write_amounts(amounts),
             now=self._pool.now(),
         )
         answer: str = rows[0]["answer"]
@@ -119,9 +120,9 @@ class Grants:
         address: str,
         attempt: int,
         *,
-        amounts: Mapping[str, float],
+        amounts: Mapping[str, Amount],
         max_uses: int | None,
-        max_sums: Mapping[str, float],
+        max_sums: Mapping[str, Amount],
     ) -> str:
         """Take one use of any limit before an intent: reserved, repeated or spent."""
         rows = await self._pool.fetch(
@@ -130,9 +131,9 @@ class Grants:
             workflow_id=workflow_id,
             address=address,
             attempt=attempt,
-            amounts=_json(amounts),
+            amounts=write_amounts(amounts),
             max_uses=max_uses,
-            max_sums=_json(max_sums),
+            max_sums=write_amounts(max_sums),
             now=self._pool.now(),
         )
         answer: str = rows[0]["answer"]
@@ -164,7 +165,3 @@ class Grants:
         return await self._pool.fetch(
             self._pool.statement("grants", "list_asked"), since=since, kind=kind, contract=contract
         )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(dict(value)).decode()
