@@ -52,6 +52,7 @@ def begin() -> Iterator[Begin]:
 
 
 LONG = ("--since", "9999d")
+START = ("start", "flows:greet", "--input", '{"name": "Ana"}')
 
 
 def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum) -> None:
@@ -85,6 +86,9 @@ def test_what_cannot_be_meant_is_one_sentence(told: Actum) -> None:
         (("quality", "--workflow", "00000000"), "no workflow ends in"),
         (("verdict", "00000000", "usable", "--why", "x"), "no workflow ends in"),
         (("readiness", "nobody"), "no contract 'nobody' was ever registered"),
+        ((*START, "--tag", "prompt"), "'prompt' is no tag: write --tag NAME=VALUE"),
+        ((*START, "--tag", "a=1", "--tag", "a=2"), "the tag 'a' is given twice"),
+        ((*START, "--tag", " a=1"), "' a' cannot be a tag's name"),
         (("worker", "flows", "--metrics-port", "http"), "give a port, or HOST:PORT"),
     ):
         done = told(*arguments)
@@ -115,7 +119,8 @@ def test_a_worker_serves_the_metrics_that_the_command_prints(
     begin(actum, "worker", "flows", "--name", "metered", "--metrics-port", str(port), log=log).wait_for(
         "metered serves"
     )
-    name = actum.start("greet", {"name": "Ana"})
+    name = actum.start("greet", {"name": "Ana"}, "--tag", "prompt=v2", "--tag", "tenant=acme=1")
+    assert {"prompt": "v2", "tenant": "acme=1"} == actum.fine("show", name, "--json").json["tags"]
     counted = 'actum_endings_total{contract="greet",outcome="completed"} 1\n'
     until(lambda: counted in scrape(port), "the count of what ended")
     assert parsed(scrape(port)) == parsed(actum.fine("metrics").out)
@@ -128,6 +133,9 @@ def test_a_worker_serves_the_metrics_that_the_command_prints(
     assert why in actum.fine("verdict", name).out
     assert ["unusable"] == [one["verdict"] for one in actum.fine("verdict", name, "--json").json]
     assert 'actum_verdicts{contract="greet",outcome="unusable",reason="person"} 1\n' in scrape(port)
+    (prompt,) = actum.fine("quality", "--by", "prompt", "--workflow", name, "--json").json
+    assert ("v2", 1, 1) == (prompt["prompt"], prompt["outputs"], prompt["unusable"])
+    assert [] == actum.fine("quality", "--by", "prompt", "--contract", "other", "--json").json
     done = actum("readiness", "greet")
     assert (1, "") == (done.code, done.err)
     assert "First gap: it has been seen" in done.out

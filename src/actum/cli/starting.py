@@ -16,6 +16,8 @@ from actum.cli.printing import complain, say, say_json
 from actum.cli.text import neutral
 from actum.cli.watching import follow, tell_nobody
 from actum.client import Client
+from actum.client.starting import check_tags
+from actum.errors import InvalidInput
 from actum.machine.keys import validate_key
 from actum.model.ids import short
 
@@ -27,6 +29,13 @@ from actum.model.ids import short
 )
 @click.option("--key", help="One key is one piece of work: starting it again finds the same workflow.")
 @click.option("--requester", metavar="NAME", help="On whose behalf, such as user:ana; else who starts it.")
+@click.option(
+    "--tag",
+    "tags",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="To find and compare it by, such as prompt=v2; may be given again.",
+)
 @click.option("--wait", "waits", is_flag=True, help="Wait for the end and print the result as JSON.")
 @options.until_person
 @options.acts_as(options.AUTHOR)
@@ -37,6 +46,7 @@ def start(
     text: str | None,
     key: str | None,
     requester: str | None,
+    tags: tuple[str, ...],
     waits: bool,
     until_person: bool,
     who: str | None,
@@ -49,15 +59,28 @@ def start(
 
     \b
       actum start flows:greet --input '{"name": "Ana"}' --key greet-ana
-      actum start flows:greet --input @task.json --wait
+      actum start flows:greet --input @task.json --tag prompt=v2 --wait
     """
     contract = find_contract(place)
     call = call_of(contract, text)
+    given = _read_tags(tags)
     if dry_run:
         return _rehearse(contract, call, key)
     return carry_out(
-        _start(contract, call, key, requester, waits or until_person, until_person, who, is_json)
+        _start(contract, call, key, requester, given, waits or until_person, until_person, who, is_json)
     )
+
+
+def _read_tags(tags: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for tag in tags:
+        name, is_given, value = tag.partition("=")
+        if not is_given:
+            raise InvalidInput(f"{tag!r} is no tag: write --tag NAME=VALUE, such as --tag prompt=v2")
+        if name in found:
+            raise InvalidInput(f"the tag {name!r} is given twice: give it one value")
+        found[name] = value
+    return check_tags(found)
 
 
 def _rehearse(contract: AnyContract, call: Call[object], key: str | None) -> int:
@@ -74,13 +97,14 @@ async def _start(
     call: Call[object],
     key: str | None,
     requester: str | None,
+    tags: dict[str, str],
     waits: bool,
     until_person: bool,
     who: str | None,
     is_json: bool,
 ) -> int:
     async with open_client(who) as client:
-        handle = await client.start(call, key=key, requester=requester)
+        handle = await client.start(call, key=key, requester=requester, tags=tags)
         if waits:
             complain(f"{contract.name} {handle.short_id}")
             ended = await follow(client, handle.workflow_id, tell_nobody, until_person=until_person)

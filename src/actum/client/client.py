@@ -127,8 +127,10 @@ class Client:
         """Start a contract's call as a workflow; durable when this returns.
 
         The same key with the same input returns the workflow that is already there, ended or not; with other input it
-        raises KeyConflict. `requester` is on whose behalf, this client's actor unless given. With `connection`, an
-        asyncpg connection in an open transaction, the workflow exists when that commits and never otherwise.
+        raises KeyConflict. `requester` is on whose behalf, this client's actor unless given. `tags` stay as they were at
+        the first start: `actum quality --by prompt` compares by the tag `prompt`, commands for many take `tag.NAME=VALUE`.
+        With `connection`, an asyncpg connection in an open transaction, the workflow exists when that commits and never
+        otherwise.
         """
         handles = await self.start_many(
             [call], keys=[key], requester=requester, priority=priority, tags=tags, connection=connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,9 @@ from actum.model.ids import new_id
 from actum.store.rows import Started
 
 Tags = Mapping[str, str]
+"""Names and values by which workflows are found and compared, such as `{"prompt": "v2"}`."""
+MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG = 50, 100, 500
+_UNSTORABLE = frozenset({"Cc", "Cs"})
 
 
 def contract_of(call: object) -> Contract[..., Any]:
@@ -36,6 +40,38 @@ def contract_of(call: object) -> Contract[..., Any]:
             f"{call.name} is no contract: only contracts are started; await it in one, or make it one"
         )
     return subject
+
+
+def check_tags(tags: Mapping[Any, Any]) -> dict[str, str]:
+    """Return tags that can be kept: text, of bounded number and length, with names that `tag.NAME=VALUE` can say.
+
+    Raises InvalidInput for any other, with the way out.
+    """
+    if not isinstance(tags, Mapping):
+        raise InvalidInput(
+            f"tags are a mapping of names to text, such as {{'prompt': 'v2'}}, and not {tags!r}"
+        )
+    if len(tags) > MOST_TAGS:
+        raise InvalidInput(f"{len(tags)} tags are too many: keep to {MOST_TAGS}, and the rest in the input")
+    for name, value in tags.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidInput(
+                f"the tag {name!r} is {value!r}: names and values of tags are text", path="tags"
+            )
+        if not name or len(name) > LONGEST_TAG_NAME or "=" in name or name != name.strip():
+            raise InvalidInput(
+                f"{name[:LONGEST_TAG_NAME]!r} cannot be a tag's name: 1 to {LONGEST_TAG_NAME} characters, without an "
+                "equals sign, without blanks at its ends",
+                path="tags",
+            )
+        if len(value) > LONGEST_TAG:
+            raise InvalidInput(
+                f"the tag {name!r} has {len(value)} characters: keep it to {LONGEST_TAG}, and more in the input",
+                path="tags",
+            )
+        if any(unicodedata.category(mark) in _UNSTORABLE for mark in name + value):
+            raise InvalidInput(f"the tag {name!r} holds a control character: use printable ones", path="tags")
+    return dict(tags)
 
 
 def prepare(
@@ -73,7 +109,7 @@ def prepare(
         queue=contract.queue,
         priority=priority,
         salt=salt,
-        tags=orjson.dumps(dict(tags or {})).decode(),
+        tags=orjson.dumps(check_tags(tags or {})).decode(),
         at=to_datetime(at),
         deadline=None if deadline is None else to_datetime(at) + deadline,
         input_hash=argument_hash,
