@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from actum import Happened, NotHappened, Retry, RollBack, WorkflowFailed, contract, effect
+from actum import Happened, NotDone, NotHappened, Retry, RollBack, WorkflowFailed, contract, effect
 from actum.client.handle import Handle
 from actum.testing.harness import Harness
 
@@ -197,3 +197,68 @@ async def test_a_person_who_says_that_nothing_was_undone_is_believed_over_a_prob
     assert ["did_not_happen"] == [
         one.outcome for one in await actum.events(handle) if one.kind.value == "effect.settled"
     ]
+
+
+@effect("thing.make", name="make_thing", retry=Retry(attempts=1))
+async def make_named(name: str) -> str:
+    return name
+
+
+@make_named.undo
+async def _(result: str, name: str) -> None:
+    LOG.append(f"undo {name}")
+    if LOG == [f"undo {name}"]:
+        raise NotDone("it resists")
+
+
+@effect("thing.make", name="make_thing", retry=Retry(attempts=1))
+async def make_numbered(number: int) -> int:
+    return number
+
+
+@make_numbered.undo
+async def _(result: int, number: int) -> None:
+    LOG.append("undo a number")
+
+
+async def _makes_by_name() -> None:
+    await make_named("a name")
+    raise RollBack("not what was wanted")
+
+
+async def _makes_by_number() -> None:
+    await make_numbered(1)
+    raise RollBack("not what was wanted")
+
+
+EARLIER = contract(name="makes", on_failure="hold")(_makes_by_name)
+LATER = contract(name="makes", on_failure="hold")(_makes_by_number)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "log"), [("happened", ["undo a name"]), ("did_not_happen", ["undo a name"] * 2)]
+)
+async def test_what_the_code_cannot_undo_any_more_is_undone_by_hand_or_by_the_version_that_did_it(
+    actum: Harness, outcome: str, log: list[str]
+) -> None:
+    worker = await actum.worker([EARLIER])
+    handle = await actum.start(EARLIER())
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    assert (await handle.row()).cause == "undo_failed"
+    await worker.stop()
+    worker = await actum.worker([LATER])
+    await handle.resume("it gives way by now")
+    await actum.run_until_idle()
+    assert (await handle.row()).cause == "in_doubt"
+    block = (await actum.events(handle))[-1].data or ""
+    assert "undo it by hand and settle undo.1 as happened" in block
+    await handle.settle("undo.1", outcome, reason="looked")
+    if outcome == "did_not_happen":
+        await actum.run_until_idle()
+        assert (await handle.row()).cause == "in_doubt"
+        await worker.stop()
+        await actum.worker([EARLIER])
+        await handle.settle("undo.1", outcome, reason="the earlier version is back")
+    await assert_rolled_back(handle)
+    assert LOG == log

@@ -224,7 +224,9 @@ class Rollback:
         effect = self._effect(entry["contract"], entry["step"])
         row = self._rows.get((entry["kind"], entry["key"], entry["generation"]))
         if effect is None or row is None:
-            self._stop(f"{entry['step']} of {entry['contract']} is not in the code that is running")
+            self._stop(
+                f"{entry['step']} of {entry['contract']} is not in the code that is running: deploy what has it, and resume"
+            )
             return
         digest = sha256(row.arguments + (row.result or b"")).digest()
         request = UndoRequest(

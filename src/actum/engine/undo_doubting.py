@@ -17,7 +17,7 @@ from actum.engine.attempts import Tried, Try
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Ended, Record, to_datetime, to_microseconds
 from actum.engine.steps import Limits
-from actum.errors import Fatal
+from actum.errors import Fatal, InvalidInput
 from actum.machine import doubt
 from actum.machine.keys import outside_key
 from actum.machine.retry import Again, GiveUp, Retrying, decide
@@ -57,6 +57,19 @@ class DoubtfulUndo(Execution):
     def _intend(self) -> None:
         """Queue the intent."""
         raise NotImplementedError(type(self).__name__)
+
+    def why_unfit(self) -> str | None:
+        """Return why this version of the code cannot undo what was recorded, if that is so, and the ways out."""
+        codec, request = self.effect.codec, self.request
+        try:
+            codec.decode_arguments(request.arguments)
+            codec.decode_result(request.result)
+        except InvalidInput as error:
+            return (
+                f"what {self.effect.name} recorded does not fit the code any more ({error}): undo it by hand and settle "
+                f"{self.address} as happened, or deploy the version that did it and settle {self.address} as not happened"
+            )
+        return None
 
     # recording
 
@@ -163,6 +176,10 @@ class DoubtfulUndo(Execution):
         self.runner.consider()
 
     def _resolve(self) -> None:
+        unfit = self.why_unfit()
+        if unfit is not None:
+            self.needs, self.needs_person = unfit, True
+            return
         limit = Limits.of(self.effect).attempt
         way = doubt.decide(
             way=doubt.Way(self.effect.way_out),

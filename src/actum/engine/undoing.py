@@ -163,6 +163,10 @@ class UndoExecution(DoubtfulUndo):
     def _begin(self) -> None:
         if not self.runner.may_begin(self):
             return
+        unfit = self.why_unfit()
+        if unfit is not None:
+            self._doubt(Reason.SCHEMA_INVALID, None, unfit)
+            return
         hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
         result = self.effect.codec.decode_result(self.request.result)
