@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actum.errors import Fatal, NotApproved, NotDone, RollBack, StepFailed, WorkflowFailed
     from actum.model.budget import Budget, Spending
     from actum.model.contract import Owner, Retry, Timeout
+    from actum.model.sample import Sample
     from actum.model.slo import Slo
     from actum.outcomes import (
         Approved,
@@ -56,6 +57,7 @@ __all__ = [
     "Rejected",
     "Retry",
     "RollBack",
+    "Sample",
     "Signal",
     "Slo",
     "Spending",
@@ -97,6 +99,7 @@ _HOMES = {
     "actum.errors": ("Fatal", "NotApproved", "NotDone", "RollBack", "StepFailed", "WorkflowFailed"),
     "actum.model.budget": ("Budget", "Spending"),
     "actum.model.contract": ("Owner", "Retry", "Timeout"),
+    "actum.model.sample": ("Sample",),
     "actum.model.slo": ("Slo",),
     "actum.outcomes": (
         "Approved",

@@ -19,6 +19,7 @@ from actum.authoring.step import Step
 from actum.errors import ActumError, InvalidContract, NotFound
 from actum.model.budget import Budget, find_excess
 from actum.model.contract import Duration, Owner, parse_duration
+from actum.model.sample import Sample
 from actum.model.slo import Slo
 
 P = ParamSpec("P")
@@ -47,6 +48,7 @@ class Contract(Generic[P, R]):
         queue: str = "default",
         budget: Budget | Sequence[Budget] | None = None,
         slo: Slo | None = None,
+        verdicts: Sample | None = None,
         steps: Sequence[AnyStep] | None = None,
         changes: Sequence[str] = (),
         name: str | None = None,
@@ -61,6 +63,7 @@ class Contract(Generic[P, R]):
         self._chosen: OnFailure | None = _checked_failure(self.name, on_failure)
         self.deadline: timedelta | None = None if deadline is None else parse_duration(deadline)
         self.slo = _checked_slo(self.name, slo)
+        self.verdicts = _checked_sample(self.name, verdicts)
         self.queue = check_name(f"the queue of {self.name}", queue)
         self.budgets = _checked_budgets(self.name, budget)
         self.changes = _checked_changes(self.name, changes)
@@ -179,6 +182,7 @@ def contract(
     queue: str = "default",
     budget: Budget | Sequence[Budget] | None = None,
     slo: Slo | None = None,
+    verdicts: Sample | None = None,
     steps: Sequence[AnyStep] | None = None,
     changes: Sequence[str] = (),
     name: str | None = None,
@@ -193,6 +197,7 @@ def contract(
     queue: str = "default",
     budget: Budget | Sequence[Budget] | None = None,
     slo: Slo | None = None,
+    verdicts: Sample | None = None,
     steps: Sequence[AnyStep] | None = None,
     changes: Sequence[str] = (),
     name: str | None = None,
@@ -200,7 +205,7 @@ def contract(
     """Make a contract of a coroutine function: the body of a durable workflow.
 
     `on_failure` must be chosen by a contract with effects. `deadline` bounds the whole workflow, waiting included.
-    `queue` is where its workflows wait. `budget` is what it may use, one or several. `slo` is what its owner promises about it. `steps` names what the body may await; without it they are found from the
+    `queue` is where its workflows wait. `budget` is what it may use, one or several. `slo` is what its owner promises about it. `verdicts` is the share of its outputs that has to be judged. `steps` names what the body may await; without it they are found from the
     code. `changes` are the names that `changed(…)` asks about. Raises InvalidContract for anything that cannot be
     meant: at once for what is written here, at first use for what is read from the code.
 
@@ -217,6 +222,7 @@ def contract(
             queue=queue,
             budget=budget,
             slo=slo,
+            verdicts=verdicts,
             steps=steps,
             changes=changes,
             name=name,
@@ -235,6 +241,12 @@ def _checked_slo(name: str, slo: object) -> Slo | None:
     if slo is None or isinstance(slo, Slo):
         return slo
     raise InvalidContract(f"{name}: slo={slo!r} promises nothing: write Slo(completion=0.99, …)")
+
+
+def _checked_sample(name: str, sample: object) -> Sample | None:
+    if sample is None or isinstance(sample, Sample):
+        return sample
+    raise InvalidContract(f'{name}: verdicts={sample!r} asks for none: write Sample("10%")')
 
 
 def _checked_failure(name: str, on_failure: OnFailure | None) -> OnFailure | None:

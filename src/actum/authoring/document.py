@@ -41,6 +41,7 @@ def describe(contract: Contract[..., Any], runbook: str | None = None) -> dict[s
         "queue": contract.queue,
         "budgets": [budget.as_data() for budget in contract.budgets],
         "slo": contract.slo and contract.slo.as_document(),
+        "verdicts": contract.verdicts and contract.verdicts.as_document(),
         "changes": sorted(contract.changes),
         "input": contract.codec.input_schema(),
         "output": contract.codec.output_schema(),

@@ -20,6 +20,7 @@ from actum.client.quality import Report, read_report
 from actum.errors import NotFound
 from actum.model.quality import Family, Part
 from actum.store.store import Store
+from actum.store.verdicts import SampleCount
 
 FAMILIES = (Family.TIMEOUTS, Family.RETRIES, Family.ROLLBACKS, Family.OUTPUTS)
 RECOVERED, OTHER, EXHAUSTED, EXPIRED, JUDGED, USABLE = 0.9, 0.1, 0.5, 0.1, 0.1, 0.9
@@ -83,20 +84,30 @@ async def read_readiness(store: Store, contract: str, *, length: timedelta) -> R
     people = await read_fatigue(store, since=now - length, contract=contract)
     expired = Part("approvals_ended", ("expired",)).count(ended)
     decided = Part("approvals_ended").count(ended)
-    return Readiness(contract, walk(document, report, people, expired=expired, decided=decided))
+    wants = document.get("verdicts")
+    sample = await store.verdicts.count_sample(since=now - length, contract=contract) if wants else None
+    return Readiness(
+        contract, walk(document, report, people, expired=expired, decided=decided, sample=sample)
+    )
 
 
 def walk(
-    document: dict[str, Any], report: Report, people: Fatigue, *, expired: int, decided: int
+    document: dict[str, Any],
+    report: Report,
+    people: Fatigue,
+    *,
+    expired: int,
+    decided: int,
+    sample: SampleCount | None = None,
 ) -> tuple[Check, ...]:
-    """Return every check, in order; pure."""
+    """Return every check, in order; pure. `sample` is how the outputs stand on which the contract wants a word."""
     effects = [step for step in document["steps"] if "kind" in step]
     steps = [step for step in document["steps"] if "timeout" in step]
     return (
         *_ways(document, steps, report),
         *_approvals(effects, people, expired, decided),
         *_rollback(effects, report),
-        *_outputs(report),
+        *_outputs(report, sample),
     )
 
 
@@ -164,11 +175,21 @@ def _rollback(effects: Sequence[dict[str, Any]], report: Report) -> list[Check]:
     ]  # fmt: skip
 
 
-def _outputs(report: Report) -> list[Check]:
+def _outputs(report: Report, sample: SampleCount | None) -> list[Check]:
     return [
+        *([] if sample is None else [_sample(sample)]),
         _at_least(Stage.OUTPUTS, "outputs are judged", report, "judged", JUDGED, needs=True),
         _at_least(Stage.OUTPUTS, "outputs are usable", report, "usable", USABLE, needs=True),
     ]
+
+
+def _sample(sample: SampleCount) -> Check:
+    late = f", {sample.overdue} of them overdue" if sample.overdue else ""
+    return Check(
+        Stage.OUTPUTS, "the sample is judged in time", sample.overdue == 0 if sample.sampled else None,
+        f"{sample.judged} of {sample.sampled} judged, {sample.sampled - sample.judged} not judged{late}",
+        "say a word on each that `actum verdict --due` lists",
+    )  # fmt: skip
 
 
 def _at_least(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from actum.errors import InvalidInput, NotFound, NotPossible
 from actum.model.ids import short
 from actum.model.quality import Judge, Verdict
-from actum.store.verdicts import VerdictRow
+from actum.store.verdicts import DueRow, SampleCount, VerdictRow
 
 if TYPE_CHECKING:
     from actum.client.client import Client
@@ -46,6 +48,16 @@ class Verdicts:
     async def list_of(self, workflow_id: UUID) -> list[VerdictRow]:
         """Return what was said about a workflow's output, in order."""
         return await self._client.store.verdicts.list_of(workflow_id)
+
+    async def due(
+        self, *, contract: str | None = None, team: str | None = None, count: int = 50
+    ) -> Sequence[DueRow]:
+        """Return the outputs that contracts want a word on (`verdicts=Sample(…)`) and have none, the oldest first."""
+        return await self._client.store.verdicts.list_due(contract=contract, team=team, count=count)
+
+    async def sample(self, since: datetime, *, contract: str | None = None) -> SampleCount:
+        """Return how many outputs of samples completed since an instant, were judged, and wait longer than they may."""
+        return await self._client.store.verdicts.count_sample(since=since, contract=contract)
 
 
 def _one_of(kind: type[Verdict] | type[Judge], value: str, noun: str) -> Verdict | Judge:

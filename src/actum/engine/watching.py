@@ -33,6 +33,8 @@ HORIZON = timedelta(days=7)
 """How far back failed effects are looked for; no outage of all workers should be longer."""
 EVERY = timedelta(seconds=25)
 """How often somebody looks: once for all workers, because a look reads whatever has not ended."""
+OVERDUE = timedelta(hours=1)
+"""How often overdue verdicts are looked for: each contract's owner is told once a day anyway."""
 CHAINS = 5
 """How many logs one pass verifies, in turn, so that all are seen again and again and none costs much."""
 
@@ -46,6 +48,7 @@ class Watcher:
         self._recorder = recorder
         self._stops = 0
         self._after: UUID | None = None
+        self._judged_at: datetime | None = None
 
     async def watch_in_turn(self) -> int:
         """Look if nobody has for a while, or if this worker alone has something to tell; return as `watch_once`."""
@@ -57,6 +60,7 @@ class Watcher:
     async def watch_once(self) -> int:
         """Open, tell and end what is due; return how many incidents changed."""
         looked_at = await self._store.read_clock()
+        await self._ask_for_verdicts(looked_at)
         troubles = [*await self._list_standing(), *await list_burns(self._store, looked_at)]
         stops = self._recorder.stops if self._recorder is not None else 0
         if stops > self._stops:
@@ -68,6 +72,11 @@ class Watcher:
         ended = await self._end_gone(rows, {one.key for one in troubles}, looked_at)
         told = await self._tell([row for row in rows if row.id not in ended], await self._store.read_clock())
         return opened + len(ended) + told
+
+    async def _ask_for_verdicts(self, now: datetime) -> None:
+        if self._judged_at is None or now - self._judged_at >= OVERDUE:
+            await self._store.verdicts.tell_overdue()
+            self._judged_at = now
 
     async def _list_standing(self) -> list[Trouble]:
         return await self._store.incidents.list_troubles(

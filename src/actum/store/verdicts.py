@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from actum.model.sample import HORIZON
 from actum.store.pool import Pool
 
 
@@ -19,6 +20,26 @@ class VerdictRow:
     actor: str
     why: str
     given_at: datetime
+
+
+@dataclass(slots=True)
+class DueRow:
+    """One output of a sample on which no person and no later work has said a word; it is overdue from `due_at` on."""
+
+    workflow_id: UUID
+    contract: str
+    team: str | None
+    finished_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCount:
+    """How many outputs a sample holds, of how many there is a word, and how many wait longer than they may."""
+
+    sampled: int
+    judged: int
+    overdue: int
 
 
 class Verdicts:
@@ -53,3 +74,38 @@ class Verdicts:
         """Return the verdicts on a workflow's output, in order."""
         rows = await self._pool.fetch(self._pool.statement("verdicts", "list_of"), workflow_id=workflow_id)
         return [VerdictRow(**row) for row in rows]
+
+    async def list_due(
+        self, *, contract: str | None = None, team: str | None = None, count: int = 50
+    ) -> list[DueRow]:
+        """Return the outputs of samples that wait for a word, those that have waited longest first."""
+        rows = await self._pool.fetch(
+            self._pool.statement("verdicts", "list_due"),
+            horizon=HORIZON,
+            contract=contract,
+            team=team,
+            count=count,
+            now=self._pool.now(),
+        )
+        return [DueRow(**row) for row in rows]
+
+    async def count_sample(
+        self, *, since: datetime, contract: str | None = None, team: str | None = None
+    ) -> SampleCount:
+        """Return how the samples stand whose outputs completed since an instant."""
+        rows = await self._pool.fetch(
+            self._pool.statement("verdicts", "count_sample"),
+            horizon=HORIZON,
+            since=since,
+            contract=contract,
+            team=team,
+            now=self._pool.now(),
+        )
+        return SampleCount(**rows[0])
+
+    async def tell_overdue(self) -> list[str]:
+        """Have owners told of what waits longer than it may, once for each contract and day; return the keys."""
+        rows = await self._pool.fetch(
+            self._pool.statement("verdicts", "tell_overdue"), horizon=HORIZON, now=self._pool.now()
+        )
+        return [row["key"] for row in rows]

@@ -13,7 +13,7 @@
 --   questions    what people are asked to answer
 --   notifications what people are to be told, and whether they were
 --   incidents    failures with an owner and an end; interventions are what people did to many workflows at once
---   verdicts     whether outputs were of use; facts are what events and verdicts add to each measure,
+--   verdicts     whether outputs were of use, sampled_outputs where a contract wants to know; facts are what events and verdicts add to each measure,
 --                rollups the same by the hour
 --   messages     what outsiders leave for a workflow, each received once
 --   contracts    registered documents; workers are the processes that serve them
@@ -2112,6 +2112,35 @@ select e.*, 'recovered'
  where e.kind in ('step.completed', 'effect.succeeded')
    and e.attempt > 1;
 
+-- Whether a workflow is in a sample: the same answer at every look, and a smaller share is a part of a larger one.
+create function actum.is_sampled(a_workflow uuid, a_share float8) returns boolean
+language sql immutable strict parallel safe as $$
+    select ('x' || encode(substr(sha256(uuid_send(a_workflow)), 1, 4), 'hex'))::bit(32)::bigint < a_share * 4294967296
+$$;
+
+-- The outputs on which a contract wants a word, by the document that their workflows were started under; `word` is null
+-- where no person and no later work has spoken. Whoever reads it names contracts or a bound for ids, or reads everything.
+create view actum.sampled_outputs as
+select w.id as workflow_id, c.contract, w.team, w.finished_at, w.finished_at + s.within as due_at, v.verdict as word
+  from actum.contracts c
+ cross join lateral (
+           select (c.document::jsonb #>> '{verdicts,share}')::float8 as share,
+                  make_interval(secs => (c.document::jsonb #>> '{verdicts,within}')::float8) as within
+            where c.document like '%"verdicts":{%'
+       ) s
+  join actum.workflows w on w.contract = c.contract and w.document_hash = c.document_hash
+  left join lateral (
+           select p.verdict
+             from actum.verdicts p
+            where p.workflow_id = w.id
+              and p.by <> 'judge'
+            order by p.number desc
+            limit 1
+       ) v on true
+ where s.share is not null
+   and w.status = 'completed'
+   and actum.is_sampled(w.id, s.share);
+
 -- What each verdict changed: the word that counted before it, and the one that counts since.
 create view actum.verdict_changes as
 select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c.sign,
@@ -2400,7 +2429,7 @@ begin
                       asked_at, expires_at, on_expiry, escalate_to, remind_share)
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch, placement) on actum.approvals to actum_worker;
-        grant execute on function actum.make_weeks, actum.week_bound, actum.register_contract,
+        grant execute on function actum.make_weeks, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.reserve_budgets,
               actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch,
@@ -2411,7 +2440,8 @@ begin
         -- Anybody who serves or decides may say of what use an output was, and add facts up.
         grant insert on actum.verdicts to actum_worker, actum_console;
         grant insert, update on actum.rollups, actum.rollup_state to actum_worker, actum_console;
-        grant execute on function actum.machine_time, actum.episode to actum_worker, actum_console, actum_reader;
+        grant execute on function actum.machine_time, actum.episode, actum.is_sampled, actum.week_bound
+              to actum_worker, actum_console, actum_reader;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert on actum.messages to actum_console;
