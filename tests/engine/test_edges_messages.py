@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from actum import Signal, contract, step
+from actum import Signal, contract, effect, step
 from actum.engine import process
 from actum.errors import DatabaseUnavailable
 from actum.store.records import Flush
@@ -167,3 +167,32 @@ def test_a_process_whose_beginning_is_not_known_is_never_called_dead() -> None:
     assert process.is_dead(os.getpid(), "") is False
     assert process.is_dead(os.getpid(), process.started(os.getpid()) or "") is False
     assert process.is_dead(os.getpid(), "another beginning") is True
+
+
+@effect("mail.send")
+async def send(to: str) -> str:
+    return to
+
+
+@contract(on_failure="hold")
+async def sends() -> str:
+    return await send("ana")
+
+
+async def test_a_message_for_nobody_is_marked_received_though_the_intent_beside_it_is_refused(
+    actum: Harness,
+) -> None:
+    worker = await actum.worker([sends])
+    handle = await actum.start(sends())
+    await actum.run_until_idle()
+    await worker.stop()
+    freeze_id, _ = await actum.reviewer.freezes.freeze("everything", reason="something is wrong")
+    await actum.client.send(handle.workflow_id, "settle", address="1", outcome="happened")
+    await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")
+    await actum.worker([sends])
+    await actum.run_until_idle()
+    assert "effect.started" not in await actum.kinds(handle)
+    assert [] == await actum.store.messages.read_open([handle.workflow_id])
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    actum.clock.advance("1m")
+    assert await handle.result(10) == "ana"

@@ -71,7 +71,7 @@ class Batch:
             )
         )
         flush.received.extend(log.discarded)
-        log.discarded.clear()
+        log.discarding = len(log.discarded)
         log.writer.taken(taken)
         self.taken.append((log, taken, seq, head))
 

@@ -161,6 +161,7 @@ class Log:
         "chain_head",
         "contract",
         "discarded",
+        "discarding",
         "epoch",
         "id_bytes",
         "is_away",
@@ -201,7 +202,16 @@ class Log:
         self.tail = tail
         self.park: Park | None = None
         self.discarded: list[int] = []
+        """Messages that mean nothing here, to be marked received; as many of them are in a flush as `discarding` says."""
+        self.discarding = 0
         self.pending: deque[Record] = deque()
         self.is_queued = False
         self.is_away = False
         """Whether a record of it is being written by a transaction of its own: until then it is in no flush."""
+
+    def moved(self, seq: int, head: bytes, taken: Sequence[Record]) -> None:
+        """What was taken is durable: the log stands at `seq` and `head`."""
+        self.next_seq, self.chain_head = seq, head
+        if taken:
+            self.tail = taken[-1]
+        del self.discarded[: self.discarding]

@@ -205,9 +205,7 @@ class Recorder:
             log.pending.extendleft(reversed(taken[:-1]))
             log.writer.refused(taken[-1], answer.refusal)
         else:
-            log.next_seq, log.chain_head = seq, head
-            if taken:
-                log.tail = taken[-1]
+            log.moved(seq, head, taken)
             log.writer.written(taken, answer.wake or 0, answer.released)
 
     async def _read_back(self, log: Log, seq: int, head: bytes) -> Answer | None:
