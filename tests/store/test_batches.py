@@ -178,7 +178,9 @@ async def test_nobody_is_said_to_wait_for_a_batch_while_another_item_is_on_its_w
     actum: Harness,
 ) -> None:
     held = await hold(actum)
-    one, two, _ = [await held.ask(f"door {number}", tier=1) for number in range(3)]
+    one, two, three = await ask_many(held, 3)
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.approvals set placement = '{}' where id = $1", three)
     await held.write(await held.record(K.WORKFLOW_PARKED), park=Park(held.wake, NEVER))
 
     async def all_parked() -> bool:
@@ -189,7 +191,7 @@ async def test_nobody_is_said_to_wait_for_a_batch_while_another_item_is_on_its_w
     assert not await all_parked()
     await join(actum, two, rule="tests")
     assert not await all_parked()
-    actum.clock.advance("6s")  # whoever had to place the third is gone
+    actum.clock.advance("11s")  # whoever had to place the third is gone
     assert await all_parked()
 
 

@@ -30,6 +30,7 @@ from actum.machine.policy import Operation, Ruling
 from actum.model.events import EventKind
 from actum.model.ids import new_id
 from actum.outcomes import Preview
+from actum.store.approvals import UnplacedRow
 from actum.store.records import as_text
 
 if TYPE_CHECKING:
@@ -271,9 +272,7 @@ class Asking:
             new_id(runner.now() // 1000), hashed, self._asked_by, effect.name, terms=terms, subject=subject
         )
         self.progress.key, self.progress.asked = key, asked
-        place = runner.worker.placing.prepare(
-            asked.approval_id, ruling, self._operation_of(ruling), self.card
-        )
+        row = self._row(asked, ruling, key)
         runner.record(
             Record(
                 K.APPROVAL_REQUESTED,
@@ -292,12 +291,27 @@ class Asking:
                     reversibility=effect.reversibility,
                     environment=runner.worker.policing.environment,
                 ),
-                extras=(("approvals", self._row(asked, ruling, key)),),
-                then=[place, runner.hint_people],
+                extras=(("approvals", row),),
+                then=[*self._places(asked, ruling, row), runner.hint_people],
             )
         )
 
-    def _operation_of(self, ruling: Ruling) -> dict[str, Any]:
+    def _places(self, asked: Asked, ruling: Ruling, row: dict[str, Any]) -> list[Callable[[], None]]:
+        """Plan where the approval belongs, which is kept in its row; return what has to be called for it."""
+        placing = self._runner.worker.placing
+        row["placement"] = planned = placing.plan(ruling, self._operation_of(), self.card)
+        if planned is None:
+            return []
+        names = {name: row[name] for name in ("kind", "contract", "team", "rule", "preview")}
+        unplaced = UnplacedRow(
+            id=asked.approval_id,
+            policy_hash=ruling.policy_hash,
+            placement=orjson.dumps(planned).decode(),
+            **names,
+        )
+        return [placing.prepare(unplaced)]
+
+    def _operation_of(self) -> dict[str, Any]:
         """Return what grants and batches look at: Actum's own names, and the facts."""
         own = {
             "kind": self.effect.kind,

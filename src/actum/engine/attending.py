@@ -6,7 +6,7 @@ the process dies, another worker's pass does it; a decision that comes too late 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -27,18 +27,24 @@ RECENT, LOOK_BACK_EVERY = timedelta(minutes=10), 60.0
 """What most passes look through for news, and seconds between two that look through everything that may be told."""
 
 
-class Attendant:
-    """The passes over approvals and batches."""
+async def _nothing_left() -> int:
+    return 0
 
-    def __init__(self, store: Store) -> None:
+
+class Attendant:
+    """The passes over approvals and batches; `place_left` places what dead workers asked for and did not."""
+
+    def __init__(self, store: Store, place_left: Callable[[], Awaitable[int]] = _nothing_left) -> None:
         self._store = store
+        self._place_left = place_left
         self._looked_back: float | None = None
 
     async def attend_once(self) -> int:
-        """End or escalate what has expired, close the batches that are due and have people told; return how many."""
+        """End or escalate what has expired, place what was left, close batches that are due and have people told."""
         expired = await self._store.approvals.expire()
+        left = await self._place_left()
         closed = await self.close_batches_once() + await self._store.batches.end()
-        return len(expired) + closed + await self.tell_once()
+        return len(expired) + left + closed + await self.tell_once()
 
     async def tell_once(self) -> int:
         """Keep in the outbox what waits for people and is not there yet, reminders too; return how many."""

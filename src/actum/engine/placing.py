@@ -1,7 +1,8 @@
 """Where an approval that was just asked for belongs: under a grant that covers it, in a batch, or alone before a person.
 
-Each is a short transaction of its own after the approval is durable. If the process dies before it, the approval
-stands alone, which is never less strict.
+What is to be done is kept with the approval's row, in the flush that asks; carrying it out is a short transaction of
+its own after that. If the process dies in between, the approval stands alone for a moment, which is never less strict,
+and the next pass of any worker carries out what was left. Twice changes nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import orjson
 
 from actum.errors import DatabaseUnavailable
+from actum.machine.amounts import exact_amounts, read_amounts, write_amounts
 from actum.machine.grants import covers
 from actum.machine.policy import Operation, Ruling
 from actum.model.ids import new_id
+from actum.store.approvals import UnplacedRow
 from actum.store.poison import SAID_BY_SERVER
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("actum.placing")
 
+LEFT_AFTER = timedelta(seconds=2)
+"""How long the worker that asks has for placing what it asked for: a live one needs milliseconds."""
 ONE_REQUEST = timedelta(minutes=1)
 """How long the calls of one request may take to meet on their card."""
 MOST_ITEMS = 50
@@ -32,98 +36,103 @@ MOST_ITEMS = 50
 
 
 class Placing:
-    """Places the approvals that one worker asks for."""
+    """Places the approvals that one worker asks for, and those that a dead one left."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    def prepare(
-        self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any], card: str | None
-    ) -> Callable[[], None]:
-        """Return what is to be called once the approval is durable; `asked` has Actum's own names and the facts.
+    def plan(self, ruling: Ruling, asked: Mapping[str, Any], card: str | None) -> dict[str, object] | None:
+        """Return as JSON values what is to be kept with an approval's row until it is placed; None: it stands alone.
 
-        `card` names the request for several calls that it is one of: what policy batches with nothing else shares a
-        card with those, at tier 1.
+        `asked` has Actum's own names and the facts. `card` names the request for several calls that it is one of: what
+        policy batches with nothing else shares a card with those, at tier 1.
         """
+        batch = self._plan_batch(ruling, asked, card) if ruling.tier == 1 else None
+        own, facts = asked["own"], asked["facts"]
+        is_covered = any(
+            covers(orjson.loads(one.matcher), own, facts) for one in self._worker.policing.grants
+        )
+        if batch is None and not is_covered:
+            return None
+        return {"environment": own["environment"], "batch": batch}
+
+    def _plan_batch(
+        self, ruling: Ruling, asked: Mapping[str, Any], card: str | None
+    ) -> dict[str, object] | None:
+        policy, batch = self._worker.policing.policy, ruling.batch
+        if policy is not None and batch is not None:
+            place = policy.place(batch, Operation(**asked["own"], facts=asked["facts"]))
+            if place is not None:
+                return {
+                    "key": batch_key(place.key),
+                    "window": batch.window.total_seconds(),
+                    "max_items": batch.max_items or MOST_ITEMS,
+                    "max_sums": write_amounts(dict(batch.max_sum)),
+                    "amounts": write_amounts(exact_amounts(dict(place.sums))),
+                }
+        if card is None:
+            return None
+        window = ONE_REQUEST.total_seconds()  # it closes as soon as the workflow waits
+        return {"key": batch_key(("request", card)), "window": window, "max_items": MOST_ITEMS}
+
+    def prepare(self, row: UnplacedRow) -> Callable[[], None]:
+        """Return what is to be called once the approval is durable."""
 
         def place() -> None:
-            self._worker.spawn(self._place(approval_id, ruling, asked, card), "place an approval")
+            self._worker.spawn(self._place(row), "place an approval")
 
         return place
 
-    async def _place(
-        self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any], card: str | None
-    ) -> None:
-        try:
-            is_granted = await self._use_grant(approval_id, asked)
-            if not is_granted and ruling.tier == 1 and not await self._join_batch(approval_id, ruling, asked):
-                await self._join_request(approval_id, ruling, card)
-        except (DatabaseUnavailable, SAID_BY_SERVER) as error:
-            logger.warning("an approval stands alone, because the database did not place it: %s", error)
+    async def place_left_once(self) -> int:
+        """Place what was asked for a while ago and is not placed: whoever asked has died. Return how many there were."""
+        left = await self._worker.store.approvals.list_unplaced(LEFT_AFTER)
+        for row in left:
+            await self._place(row)
+        return len(left)
 
-    async def _use_grant(self, approval_id: UUID, asked: Mapping[str, Any]) -> bool:
+    async def _place(self, row: UnplacedRow) -> None:
+        planned: dict[str, Any] = orjson.loads(row.placement)
+        try:
+            if await self._use_grant(row, planned["environment"]):
+                return
+            if planned["batch"] is None or not await self._join_batch(row, planned["batch"]):
+                await self._worker.store.approvals.place_alone(row.id)
+        except (DatabaseUnavailable, SAID_BY_SERVER) as error:
+            logger.warning("an approval stands alone until the database places it: %s", error)
+
+    async def _use_grant(self, row: UnplacedRow, environment: str | None) -> bool:
         worker = self._worker
+        own = {"kind": row.kind, "contract": row.contract, "team": row.team, "environment": environment}
+        shown = orjson.loads(row.preview) if row.preview else {}
+        facts = shown["facts"] if isinstance(shown.get("facts"), dict) else {}
         for grant in worker.policing.grants:
-            if not covers(orjson.loads(grant.matcher), asked["own"], asked["facts"]):
+            if not covers(orjson.loads(grant.matcher), own, facts):
                 continue
             sums = orjson.loads(grant.max_sums)
+            limited = {name: facts[name] for name in sums if name in facts}  # what is no number fits no limit
             answer = await worker.store.grants.use(
-                grant.id, approval_id, attempt=1, amounts=_amounts(sums, asked["facts"])
+                grant.id, row.id, attempt=1, amounts=exact_amounts(limited)
             )
             if answer in ("granted", "repeated"):
                 return True
         return False
 
-    async def _join_batch(self, approval_id: UUID, ruling: Ruling, asked: Mapping[str, Any]) -> bool:
-        """Join the batch that policy has for it; False where it has none."""
-        worker, batch = self._worker, ruling.batch
-        policy = worker.policing.policy
-        place = (
-            policy.place(batch, Operation(**asked["own"], facts=asked["facts"])) if policy and batch else None
-        )
-        if batch is None or place is None:
-            return False
-        await worker.store.batches.join(
-            approval_id,
-            batch_id=new_id(worker.clock.now() // 1000),
-            rule=ruling.rule,
-            policy_hash=ruling.policy_hash,
-            key=batch_key(place.key),
-            window=batch.window or timedelta(0),
-            max_items=batch.max_items or MOST_ITEMS,
-            max_sums={name: float(most) for name, most in batch.max_sum},
-            amounts={name: float(value) for name, value in place.sums},  # type: ignore[arg-type]  # sums are numbers
-        )
-        return True
-
-    async def _join_request(self, approval_id: UUID, ruling: Ruling, card: str | None) -> None:
-        """Share a card with the other calls of one request: it closes as soon as the workflow waits."""
-        if card is None:
-            return
+    async def _join_batch(self, row: UnplacedRow, batch: Mapping[str, Any]) -> bool:
         worker = self._worker
-        await worker.store.batches.join(
-            approval_id,
+        joined = await worker.store.batches.join(
+            row.id,
             batch_id=new_id(worker.clock.now() // 1000),
-            rule=ruling.rule,
-            policy_hash=ruling.policy_hash,
-            key=batch_key(("request", card)),
-            window=ONE_REQUEST,
-            max_items=MOST_ITEMS,
-            max_sums={},
-            amounts={},
+            rule=row.rule,
+            policy_hash=row.policy_hash,
+            key=batch["key"],
+            window=timedelta(seconds=batch["window"]),
+            max_items=batch["max_items"],
+            max_sums=read_amounts(batch.get("max_sums", "{}")),
+            amounts=read_amounts(batch.get("amounts", "{}")),
         )
+        return joined is not None
 
 
 def batch_key(parts: Iterable[str]) -> str:
     """Return one text for the values by which a batch is kept apart; others than these never have the same one."""
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
-
-
-def _amounts(limits: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, float]:
-    """Return the facts that a grant limits; what is no number is left out, and then nothing fits."""
-    found = {name: facts.get(name) for name in limits}
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }

@@ -182,6 +182,7 @@ class Worker:
 
     def _make_loops(self) -> list[Loop]:
         notifier = Notifier(self.store, self._channels, self.settings.console_url)
+        attendant = Attendant(self.store, self.placing.place_left_once)
         return [
             self._claiming,
             Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
@@ -189,7 +190,7 @@ class Worker:
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
             self._comparing,
             self._ruling,
-            Loop("attendant", Attendant(self.store).attend_once, busy=0.5, idle=2.0),
+            Loop("attendant", attendant.attend_once, busy=0.5, idle=2.0),
             Loop("notifier", notifier.notify_once, busy=0.1, idle=2.0),
             Loop(
                 "watcher", Watcher(self.store, self.actor, self.recorder).watch_in_turn, busy=1.0, idle=30.0

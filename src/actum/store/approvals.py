@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from actum.store.pool import Pool, Row
@@ -19,6 +19,20 @@ class Ruled:
     ruling: str
     rationale: str
     seen_hash: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnplacedRow:
+    """An open approval that is not where it belongs yet; `preview` and `placement` (what is to be done) are JSON text."""
+
+    id: UUID
+    kind: str
+    contract: str
+    team: str | None
+    rule: str
+    policy_hash: bytes | None
+    preview: str | None
+    placement: str
 
 
 class Approvals:
@@ -167,6 +181,17 @@ class Approvals:
         """
         rows = await self._pool.fetch(self._pool.statement("approvals", "remind"), now=self._pool.now())
         return [(row["id"], row["workflow_id"], row["expires_at"]) for row in rows]
+
+    async def list_unplaced(self, older: timedelta, count: int = 100) -> list[UnplacedRow]:
+        """Return open approvals that were asked for at least `older` ago and are not placed, oldest first."""
+        rows = await self._pool.fetch(
+            self._pool.statement("approvals", "list_unplaced"), older=older, count=count, now=self._pool.now()
+        )
+        return [UnplacedRow(**row) for row in rows]
+
+    async def place_alone(self, approval_id: UUID) -> None:
+        """Note that an approval stands alone: no grant covers it, and it is in no batch. Twice changes nothing."""
+        await self._pool.fetch(self._pool.statement("approvals", "place_alone"), id=approval_id)
 
     async def list_decisions(self, workflow_id: UUID) -> list[DecisionRow]:
         """Return the decisions taken for a workflow, in the order of their chain."""

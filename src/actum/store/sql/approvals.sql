@@ -104,6 +104,25 @@ with due as (
 select d.id, d.workflow_id, d.expires_at
   from due d;
 
+-- name: list_unplaced
+-- Open approvals that were asked for a while ago and are not where they belong. Called by the Attendant.
+select a.id, a.kind, a.contract, a.team, a.rule, a.policy_hash, a.preview, a.placement
+  from actum.approvals a
+ where a.placement is not null
+   and a.ruling is null
+   and a.closed is null
+   and a.asked_at <= coalesce(:now::timestamptz, now()) - :older::interval
+ order by a.asked_at
+ limit :count::int;
+
+-- name: place_alone
+-- Notes that an approval belongs into no batch and under no grant. Called by the engine.
+update actum.approvals a
+   set placement = null
+ where a.id = :id::uuid
+   and a.placement is not null
+returning a.id;
+
 -- name: list_votes
 -- The votes cast on approvals, in order. Called by the client for cards.
 select v.approval_id, v.voter, v.counts_for, v.ruling, v.satisfies, v.voted_at, v.round

@@ -16,7 +16,8 @@ returning b.id;
 
 -- name: list
 -- Batches that are not decided, oldest first, with whether every workflow in one waits. Called by client and leader.
--- One that asked for more a moment ago is not done asking: a workflow may park before the last of its items is placed.
+-- One that asked for more a moment ago is not done asking: a workflow may park before the last of its items is placed. So
+-- may its worker die, and then others place what it left (`LEFT_AFTER`), within as long as is waited for here.
 select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.closed_at, b.close_reason, b.shown_at,
        b.max_items, b.max_sums, b.count, b.sums, b.items,
        not exists (
@@ -32,12 +33,11 @@ select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.
             where a.batch_id = b.id
               and a.ruling is null
               and a.closed is null
-              and o.batch_id is null
+              and o.placement is not null
               and o.rule = b.rule
-              and o.tier = 1
               and o.ruling is null
               and o.closed is null
-              and o.asked_at > coalesce(:now::timestamptz, now()) - interval '5 seconds'
+              and o.asked_at > coalesce(:now::timestamptz, now()) - interval '10 seconds'
        ) as all_parked
   from actum.batches b
  where b.state <> 'decided'
