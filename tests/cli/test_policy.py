@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from commanding import Actum, execute
+from commanding import HERE, Actum, execute
 
 POLICY = """\
 schema = 1
@@ -128,6 +128,18 @@ def test_every_mistake_of_a_file_is_told_at_once_with_its_line_and_the_nearest_w
     assert 3 == files("policy", "lint", "none.toml").code
     (files.folder / "latin.toml").write_bytes(b'name = "\xe9"')
     assert "is not UTF-8" in files("policy", "lint", "latin.toml").err
+
+
+def test_lint_says_which_contracts_name_no_author_where_a_policy_keeps_authors_out(files: Actum) -> None:
+    text = POLICY.replace(
+        "[[rule]]", '[approvers.ops]\nby = ["user:ops"]\nnever = ["contract_author"]\n\n[[rule]]', 1
+    )
+    (files.folder / "policy.toml").write_text(text)
+    assert "author-unknown" not in files.fine("policy", "lint", "policy.toml").out
+    (files.folder / "homeless.py").write_text((HERE / "project" / "homeless.py").read_text())
+    done = files.fine("policy", "lint", "policy.toml", "--contracts", "homeless")
+    assert "warning author-unknown" in done.out
+    assert "no author is named by lost, orphan" in " ".join(done.out.split())
 
 
 def test_doubts_fail_only_where_strict(files: Actum) -> None:

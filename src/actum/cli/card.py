@@ -179,10 +179,15 @@ def _tell_times(sheet: Sheet, card: Card, now: datetime) -> None:
 def _tell_people(sheet: Sheet, card: Card, now: datetime) -> None:
     for need in card.needs:
         sheet.tell("Deciders", _need(need))
+    if card.approval.round > 1:
+        sheet.tell(
+            "Round", f"{card.approval.round}: it was escalated, and earlier votes no longer count", WARN
+        )
     for vote in card.votes:
         who = neutral(vote.voter)
         for_whom = "" if vote.counts_for == vote.voter else f" for {neutral(vote.counts_for)}"
-        sheet.tell("Vote", f"{vote.ruling} by {who}{for_whom} {since(vote.voted_at, now)}")
+        word = "Vote" if vote.round == card.approval.round else "Earlier vote"
+        sheet.tell(word, f"{vote.ruling} by {who}{for_whom} {since(vote.voted_at, now)}")
     for one in card.inquiries:
         sheet.tell("Question", f"{one.id}, by {neutral(one.asked_by)}: {neutral(one.question)}")
         if one.answer is None:
@@ -201,6 +206,8 @@ def _need(need: Need) -> str:
 def _tell_source(sheet: Sheet, card: Card) -> None:
     row = card.approval
     sheet.tell("Requester", neutral(row.requester) if row.requester else "nobody named")
+    if row.authors:
+        sheet.tell("Authors", f"{neutral(', '.join(row.authors))}: they decide nothing here")
     sheet.tell("For", f"{neutral(row.contract)} {short(row.workflow_id)}, step {neutral(row.step)}")
     sheet.tell("Kind", neutral(row.kind))
     sheet.tell("Target", neutral(card.target))

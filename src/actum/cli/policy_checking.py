@@ -10,6 +10,7 @@ import click
 
 from actum.cli import options
 from actum.cli.exits import Exit
+from actum.cli.modules import find_contracts
 from actum.cli.opening import carry_out, open_client
 from actum.cli.policy_files import (
     case_as_json,
@@ -31,15 +32,26 @@ from actum.machine.policy import CaseResult, Policy, lint_text
 @click.command()
 @file_argument
 @click.option(
-    "--members", is_flag=True, help="Check groups and quorums against the accounts of the database."
+    "--members",
+    is_flag=True,
+    help="Check groups, quorums and authors against the accounts and contracts of the database.",
+)
+@click.option(
+    "--contracts",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="Check that these contracts name their authors where the policy keeps `contract_author` out.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail too.")
 @options.as_json
-def lint(file: str, members: bool, strict: bool, is_json: bool) -> int:
+def lint(file: str, members: bool, modules: tuple[str, ...], strict: bool, is_json: bool) -> int:
     """Look for mistakes and doubts in the policy FILE; exit code 1 when one of them is an error."""
     text = read_text(Path(file))
-    known = carry_out(_members()) if members else None
-    findings = lint_text(text, file=file, members=known)
+    known, authors = carry_out(_members()) if members else (None, {})
+    for contract in (one for module in modules for one in find_contracts(module)):
+        authors[contract.name] = contract.owner.authors if contract.owner else ()
+    findings = lint_text(text, file=file, members=known, authors=authors)
     if is_json:
         say_json([finding_as_json(one) for one in findings])
     else:
@@ -51,9 +63,9 @@ def lint(file: str, members: bool, strict: bool, is_json: bool) -> int:
     return Exit.FAILED if any(one.severity in failing for one in findings) else Exit.FINE
 
 
-async def _members() -> dict[str, list[str]]:
+async def _members() -> tuple[dict[str, list[str]], dict[str, Sequence[str]]]:
     async with open_client() as client:
-        return await client.policies.members() or {}
+        return await client.policies.members() or {}, dict(await client.policies.authors())
 
 
 @click.command()

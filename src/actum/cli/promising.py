@@ -87,7 +87,7 @@ def owners() -> None:
 @click.command("list")
 @options.as_json
 def list_owners(is_json: bool) -> int:
-    """List contracts with their team, contacts and runbook."""
+    """List contracts with their team, contacts, runbook and the authors they name."""
     return carry_out(_list(is_json))
 
 
@@ -104,16 +104,23 @@ async def _list(is_json: bool) -> int:
                     "runbook": one.runbook,
                     "quiet_hours": one.quiet_hours,
                     "slo": one.slo,
+                    "authors": list(one.authors),
                 }
                 for one in found
             ]
         )
     elif found:
         rows = [
-            [one.contract, one.team or "nobody", ", ".join(one.contacts) or "-", one.runbook or "-"]
+            [
+                one.contract,
+                one.team or "nobody",
+                ", ".join(one.contacts) or "-",
+                one.runbook or "-",
+                ", ".join(one.authors) or "-",
+            ]
             for one in found
         ]
-        headings = ["CONTRACT", "TEAM", "CONTACTS", "RUNBOOK"]
+        headings = ["CONTRACT", "TEAM", "CONTACTS", "RUNBOOK", "AUTHORS"]
         say_all(table([[neutral(cell) for cell in row] for row in rows], headings, columns()))
     else:
         say("no contract is registered yet: start a worker", DIM)

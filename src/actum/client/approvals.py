@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Approvals:
     """The approvals of a client's database, as its actor may act on them: `client.approvals`.
 
-    As long as the database holds no account, anybody but the requester and the contract's author decides, which is what
+    As long as the database holds no account, anybody but the requester and the contract's authors decides, which is what
     a laptop needs. With the first account only those do whom the approval names: in person, or through a group or team
     in which they have an account that is not disabled and has the role approver or admin.
     """
@@ -41,11 +41,12 @@ class Approvals:
     ) -> DecidedRow:
         """Approve once; the same person saying it again gets the same answer.
 
-        `answer` is `voted` when the vote counts and others are needed. `seen_hash` is the action hash of the card that
-        was read: a card that is out of date is refused. `seen` and `seen_ms` say what was looked at, and for how many
+        `answer` is `voted` when the vote counts and others are needed. `seen_hash` is the `card_hash` of the card that was
+        read: one that is out of date is refused, also where an escalation has begun another round of votes since, in
+        which whoever voted before may vote again. Without it the vote is of the round in which this call begins. `seen` and `seen_ms` say what was looked at, and for how many
         milliseconds. `edited` are the canonical argument bytes to approve instead: the action that was asked for is
         closed as superseded, because the edited one is another, and the workflow is told. Raises NotEntitled for the
-        requester, the author, their delegates and whoever is not named; NotFound; and NotPossible for an approval that
+        requester, the authors, their delegates and whoever is not named; NotFound; and NotPossible for an approval that
         is not open any more or was voted on already.
         """
         return await self._decide(approval, "approved", rationale, seen_hash, edited, seen, seen_ms)
@@ -213,7 +214,8 @@ def raise_undecided(decided: DecidedRow, approval_id: UUID, actor: str) -> None:
             )
         case "self_approval":
             raise NotEntitled(
-                f"{actor} asked for this, or acts for who did, and cannot approve it: somebody else has to decide {name}"
+                f"{actor} asked for this or wrote it, or acts for who did, and cannot approve it: "
+                f"somebody else has to decide {name}"
             )
         case "not_entitled":
             whom = decided.detail or "anybody else who has an account"

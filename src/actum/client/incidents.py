@@ -28,7 +28,10 @@ LONGEST_SUMMARY = 500
 
 @dataclass(frozen=True, slots=True)
 class ContractOwner:
-    """Who answers for a contract as registered last; `slo` is its promises as JSON values, None without any."""
+    """Who answers for a contract as registered last; `slo` is its promises as JSON values, None without any.
+
+    `authors` decide no approval of its workflows.
+    """
 
     contract: str
     about: str
@@ -37,6 +40,7 @@ class ContractOwner:
     runbook: str | None
     quiet_hours: str | None
     slo: dict[str, Any] | None
+    authors: tuple[str, ...] = ()
 
 
 class Incidents:
@@ -180,4 +184,5 @@ def _owner(contract: str, about: str | None, team: str | None, owner: str, slo: 
         data.get("runbook"),
         data.get("quiet_hours"),
         orjson.loads(slo or "null"),
+        tuple(data.get("authors") or ()),
     )

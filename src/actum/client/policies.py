@@ -162,8 +162,12 @@ class Policies:
         return found
 
     async def doubts(self, policy: Policy) -> Sequence[Finding]:
-        """Return what lint says of a policy, with the quorums of the groups there are."""
-        return lint(policy, members=await self.members())
+        """Return what lint says of a policy, with the quorums of the groups and the authors of the contracts there are."""
+        return lint(policy, members=await self.members(), authors=await self.authors())
+
+    async def authors(self) -> dict[str, tuple[str, ...]]:
+        """Return whom each contract, as registered last, names as its authors."""
+        return {one.contract: one.authors for one in await self._client.incidents.owners()}
 
     async def list_operations(self, since: datetime, progress: Progress | None = None) -> list[Past]:
         """Return what policy ruled since an instant, the earliest first; `progress` is told how many were read so far."""

@@ -147,6 +147,19 @@ def test_quorums_are_counted_after_exclusions() -> None:
     assert "group:few" in found(rules, **more)["members-unknown"]
 
 
+def test_a_contract_without_authors_is_named_where_a_group_keeps_its_author_out() -> None:
+    group = '[approvers.few]\nby = ["group:few"]\nnever = ["contract_author"]\n'
+    text = HEAD.format(tier=2) + group + rule("{}", 1, 'approvers = "few"')
+    nameless = {"load": (), "pay": ("user:ada",), "fill": ()}
+    (doubt,) = [one for one in lint(parse_policy(text), authors=nameless) if one.code == "author-unknown"]
+    assert "'few'" in doubt.sentence
+    assert doubt.sentence.endswith("no author is named by fill, load")
+    assert "[approvers.few]" == text.splitlines()[doubt.line - 1]
+    silent = parse_policy(text.replace('never = ["contract_author"]\n', ""))
+    for policy, authors in ((silent, nameless), (parse_policy(text), {"pay": ("user:ada",)})):
+        assert "author-unknown" not in {one.code for one in lint(policy, authors=authors)}
+
+
 def test_lint_of_a_text_names_every_mistake_and_never_raises() -> None:
     findings = lint_text(GOOD.replace("tier = 1", "tier = 9").replace('"fri"', '"fry"'), file="x.toml")
     assert [("mistake", 14), ("mistake", 32)] == [(one.code, one.line) for one in findings]

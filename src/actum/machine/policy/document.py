@@ -18,6 +18,7 @@ from actum.machine.policy.policy import Policy
 from actum.machine.policy.reading import Reading, Table, nearest, shown
 from actum.machine.policy.rules import ANYBODY, Document, Group, Rule, Sort
 from actum.machine.policy.ruling import (
+    CONTRACT_AUTHOR,
     DEFAULT,
     DEFAULT_REMIND,
     NEVER,
@@ -171,6 +172,7 @@ def _read_group(name: str, table: Table, names: tuple[str, ...]) -> Group:
         escalate_to,
         table.share("remind") or DEFAULT_REMIND,
         table.reading.line(table.path),
+        CONTRACT_AUTHOR in never,
     )
 
 

@@ -17,6 +17,8 @@ from actum.machine.policy.ruling import OWNER, STRICTEST, OnExpiry
 
 Members: TypeAlias = Mapping[str, Collection[str]]
 """The people in each `group:NAME` and `team:NAME`, as `user:NAME` or `service:NAME`."""
+Authors: TypeAlias = Mapping[str, Collection[str]]
+"""The authors whom each contract names."""
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
 
@@ -64,6 +66,11 @@ FINDINGS: Final[Mapping[str, About]] = MappingProxyType(
         "quorum-tight": About(
             "warning", "a group reaches its quorum only while nobody of it asks", "name one more person"
         ),
+        "author-unknown": About(
+            "warning",
+            "a group keeps `contract_author` out, and a contract names no authors: it refuses nobody there",
+            'write Owner(authors=["user:…"]) in the contract',
+        ),
         "members-unknown": About("error", "a group or team that nobody knows", "correct its name, or add it"),
         "escalation-circle": About(
             "warning", "escalation comes back to where it began", "end it with reject or hold"
@@ -87,16 +94,28 @@ class Finding:
     severity: Severity
 
 
-def lint(policy: Policy, *, members: Members | None = None) -> list[Finding]:
-    """Return what is doubtful in `policy`, by line. With `members` quorums and names of groups are checked as well."""
+def lint(policy: Policy, *, members: Members | None = None, authors: Authors | None = None) -> list[Finding]:
+    """Return what is doubtful in `policy`, by line.
+
+    With `members` quorums and names of groups are checked as well, with `authors` whether the contracts that it will rule
+    name those whom it keeps out as their authors.
+    """
     document = policy.document
     found = [*_rules(document), *_top(document), *_groups(document), *_unused(document)]
     if members is not None:
         found += _people(document, members)
+    if authors is not None:
+        found += _authors(document, authors)
     return sorted(found, key=lambda one: (one.line, one.code))
 
 
-def lint_text(text: str, *, file: str = "policy.toml", members: Members | None = None) -> list[Finding]:
+def lint_text(
+    text: str,
+    *,
+    file: str = "policy.toml",
+    members: Members | None = None,
+    authors: Authors | None = None,
+) -> list[Finding]:
     """Return every mistake of a policy file, or what is doubtful if there is none; never raises for its content."""
     try:
         policy = parse_policy(text, file=file)
@@ -105,7 +124,7 @@ def lint_text(text: str, *, file: str = "policy.toml", members: Members | None =
             _find("mistake", one.file, one.line, str(one).removeprefix(f"{one.file}:{one.line}: "))
             for one in error.mistakes
         ]
-    return lint(policy, members=members)
+    return lint(policy, members=members, authors=authors)
 
 
 def _find(code: str, file: str, line: int, sentence: str, cure: str = "") -> Finding:
@@ -198,6 +217,17 @@ def _unused(document: Document) -> Iterator[Finding]:
         for name in sorted(names - used):
             line = document.lines.get((table, name), 1)
             yield _find(code, document.file, line, f"nothing in this policy asks for {table}.{name}")
+
+
+def _authors(document: Document, authors: Authors) -> Iterator[Finding]:
+    nameless = sorted(contract for contract, people in authors.items() if not people)
+    for group in document.groups.values():
+        if group.names_author and nameless:
+            sentence = (
+                f"the approvers {group.name!r} are never to be the contract's author, and no author is named by "
+                f"{', '.join(nameless)}"
+            )
+            yield _find("author-unknown", document.file, group.line, sentence)
 
 
 def _people(document: Document, members: Members) -> Iterator[Finding]:

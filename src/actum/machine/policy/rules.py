@@ -51,7 +51,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One `[approvers.NAME]`: who may decide, how many of them, and what happens when nobody does."""
+    """One `[approvers.NAME]`: who may decide, how many of them, and what happens when nobody does.
+
+    `names_author` says that the file itself keeps `contract_author` out, who is always among `never`.
+    """
 
     name: str
     by: tuple[str, ...]
@@ -62,6 +65,7 @@ class Group:
     escalate_to: str | None
     remind: float
     line: int = field(default=0, compare=False)
+    names_author: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

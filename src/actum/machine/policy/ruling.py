@@ -17,7 +17,8 @@ OWNER: Final = "owner"
 DEFAULT: Final = "default"
 """The name under which the default tier stands among the rules of a ruling."""
 NO_POLICY: Final = "no-policy"
-NEVER: Final = ("requester", "contract_author")
+CONTRACT_AUTHOR: Final = "contract_author"
+NEVER: Final = ("requester", CONTRACT_AUTHOR)
 DEFAULT_REMIND: Final = 0.8
 
 
