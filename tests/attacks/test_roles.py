@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from holding import hash_of, hold
 from people import asked, close_the_door, of
 
 from actum.cli.auditing import find_faults
-from actum.errors import InvalidInput
+from actum.client.client import Client
+from actum.errors import InvalidInput, NotPossible
 from actum.machine.policy import Requirement, Ruling, parse_policy
 from actum.model.events import EventKind
 from actum.model.ids import new_id
+from actum.store.store import Store
 from actum.testing.harness import Harness
 
 K = EventKind
@@ -135,6 +138,102 @@ async def test_neither_workers_nor_the_console_forge_the_word_of_a_decision(
             await connection.execute("update actum.messages set kind = 'decision'")
 
 
+ENDED = {
+    "a grant": ("grants", "revoked_at"),
+    "a freeze": ("freezes", "ended_at"),
+    "a broken glass": ("break_glass", "ended_at"),
+    "a delegation": ("delegations", "revoked_at"),
+    "a token": ("tokens", "revoked_at"),
+}
+
+
+async def test_the_console_ends_what_people_gave_and_revives_nothing(actum: Harness) -> None:
+    await close_the_door(actum)
+    store = await Store.open(f"{actum.dsn}{'&' if '?' in actum.dsn else '?'}role=actum_console", size=1)
+    try:
+        root = await Client.over(store, actor="user:root")
+        grant_id = await root.grants.give({"kind": "open"}, uses=5, lasts="1h", reason="a busy hour")
+        await root.grants.revoke(grant_id)
+        freeze_id, _ = await root.freezes.freeze("everything", reason="something is wrong")
+        await root.freezes.unfreeze(freeze_id)
+        await root.accounts.break_glass(role="admin", incident="4711", reason="nobody is there")
+        (glass,) = await root.accounts.list_broken_glass()
+        await root.accounts.mend_glass(glass.id)
+        now = await actum.store.read_clock()
+        delegation_id = await root.accounts.delegate(
+            "user:bo", delegator="user:ana", since=now, until=now + timedelta(hours=1), reason="a day off"
+        )
+        await root.accounts.end_delegation(delegation_id)
+        await root.accounts.make_token("user:ana", label="her laptop")
+        (token,) = await root.accounts.list_tokens()
+        await root.accounts.revoke_token(token.id)
+        await root.accounts.leave_group("group:dba", "user:cleo")
+        await root.accounts.join_group("group:dba", "user:cleo")
+        await root.accounts.disable("user:cleo")
+        await root.close()
+    finally:
+        await store.close()
+    async with as_role(actum, "actum_console") as console:
+        for what, (table, column) in ENDED.items():
+            with pytest.raises(asyncpg.PostgresError, match="stays as it is") as caught:
+                await console.execute(f"update actum.{table} set {column} = null")  # noqa: S608  # our names
+            assert "AC002" == caught.value.sqlstate, what
+
+
+@pytest.mark.parametrize("state", ["open", "shown", "decided"])
+async def test_a_worker_neither_reopens_a_batch_nor_ends_one_that_waits(actum: Harness, state: str) -> None:
+    batch_id = new_id()
+    approval_id = await (await hold(actum)).ask(tier=1)
+    await actum.store.batches.join(
+        approval_id, batch_id=batch_id, rule="small", policy_hash=None, key="doors", window=timedelta(minutes=5),
+        max_items=3, max_sums={}, amounts={},
+    )  # fmt: skip
+    if state != "open":
+        await actum.store.batches.show(batch_id)
+    if state == "decided":
+        await actum.reviewer.reject(approval_id, "no")
+    lies = {
+        "open": ["state = 'decided'"],
+        "shown": ["state = 'open'", "closed_at = null", "state = 'decided'"],
+        "decided": ["state = 'open'", "state = 'shown'", "closed_at = null", "decided_at = null"],
+    }
+    async with as_role(actum, "actum_worker") as worker:
+        for lie in lies[state]:
+            with pytest.raises(asyncpg.PostgresError) as caught:
+                await worker.execute(f"update actum.batches set {lie}")  # noqa: S608  # our words
+            assert "AC002" == caught.value.sqlstate, lie
+
+
+async def test_a_console_that_calls_itself_the_database_activates_no_policy(actum: Harness) -> None:
+    await close_the_door(actum)
+    policy = parse_policy(POLICY)
+    root = await actum.acting("user:root")
+    await root.policies.register(policy)
+    async with as_role(actum, "actum_console") as console:
+        for call in (
+            "activate_policy($1, 'db:postgres', 'x', null)",
+            "shadow_policy($1, 'db:postgres', null)",
+        ):
+            assert "not_entitled" == await console.fetchval(f"select actum.{call}", policy.policy_hash)
+    assert await root.policies.active() is None
+
+
+async def test_a_policy_kept_by_a_console_with_less_than_its_text_requires_is_not_activated(
+    actum: Harness,
+) -> None:
+    policy = parse_policy(POLICY + '[activation]\napprovers = "two"\n')
+    async with as_role(actum, "actum_console") as console:
+        await console.execute(
+            "insert into actum.policies (hash, name, body, activation, registered_by)"
+            " values ($1, 'tests', $2, '[]', 'user:x')",
+            policy.policy_hash,
+            policy.source,
+        )
+    with pytest.raises(NotPossible, match="registered by user:x with other requirements"):
+        await actum.reviewer.policies.activate(policy, reason="it is good")
+    assert await actum.reviewer.policies.active() is None
+
+
 async def test_a_grant_without_an_end_to_its_sums_is_refused(actum: Harness) -> None:
     for most in (float("inf"), float("nan"), -1):
         with pytest.raises(InvalidInput, match="neither negative nor endless"):
@@ -238,3 +337,32 @@ async def test_a_worker_that_lies_about_its_ruling_is_found_by_ruling_again(actu
     faults = [one.sentence for one in await find_faults(actum.client, held.id)]
     assert bool(expected) == len(faults), faults
     assert all(expected in one for one in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("the active one", []),
+        ("an earlier one", ["which was not active then"]),
+        ("none", ["was ruled by no policy, although one was active then"]),
+    ],
+)
+async def test_a_worker_that_rules_by_another_policy_than_the_active_one_is_found(
+    actum: Harness, named: str, expected: list[str]
+) -> None:
+    earlier, active = parse_policy(POLICY), parse_policy(POLICY + "# the same, written anew\n")
+    for policy in (earlier, active):
+        await actum.reviewer.policies.activate(policy, reason="it is good")
+        actum.clock.advance("1h")
+    held = await hold(actum)
+    hashes = {"the active one": active.policy_hash.hex(), "an earlier one": earlier.policy_hash.hex()}
+    data = {"kind": "open", "policy": hashes.get(named), "ruling": {"tier": 0}}
+    await held.write(
+        await held.record(
+            K.EFFECT_STARTED, step="open", address="1", attempt=1, tier=0, snapshot="preview", argument_hash=b"h" * 32,
+            body=orjson.dumps({"facts": {"rows": 10}}), data=orjson.dumps(data).decode(),
+        )
+    )  # fmt: skip
+    faults = [one.sentence for one in await find_faults(actum.client, held.id)]
+    assert len(expected) == len(faults), faults
+    assert all(words in fault for words, fault in zip(expected, faults, strict=True)), faults

@@ -99,6 +99,15 @@ CONSOLE_MAY_NOT = {
     "write a decision past the function": "insert into actum.decisions (address) values ('x')",
     "end a workflow": "update actum.workflows set status = 'completed'",
     "take a workflow": "update actum.workflows set instance = gen_random_uuid()",
+    "reword a broken glass": "update actum.break_glass set reason = 'routine'",
+    "lengthen a broken glass": "update actum.break_glass set until = now() + interval '1 hour'",
+    "widen a grant": "update actum.grants set max_uses = 1000",
+    "lengthen a delegation": "update actum.delegations set until = 'infinity'",
+    "make a token another's": "update actum.tokens set identity = 'user:root'",
+    "weaken a freeze": "update actum.freezes set mode = 'hold_starts'",
+    "ask something else": "update actum.questions set question = 'x'",
+    "close a batch": "update actum.batches set closed_at = now()",
+    "have a policy require less": "update actum.policies set activation = '[]'",
 }
 READER_MAY_NOT = {
     table: f"delete from actum.{table}"  # noqa: S608  # our names

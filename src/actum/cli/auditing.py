@@ -73,7 +73,8 @@ class Fault:
 def verify_logs(workflows: tuple[str, ...], against: Path | None, is_json: bool) -> int:
     """Verify the logs of workflows, all of them unless named: chains of events and decisions, payloads, rows, ledger.
 
-    What was ruled is ruled again from the facts and by the policy that the log names, and told where that is stricter.
+    What was ruled is ruled again from the facts and by the policy that the log names, and told where that is stricter, or
+    where another policy was active at that time.
     Exit code 1 when anything is wrong. A chain made anew from its first link together with its head is found only by
     comparing heads that are kept outside the database: `actum audit anchor` writes them.
     """

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from actum.cli.policy_times import PolicyTimes
 from actum.client import Client
-from actum.client.policies import read_policy
-from actum.errors import NotFound, PolicyError
+from actum.client.policies import read_policy, require_own_activation
+from actum.errors import NotFound, NotPossible, PolicyError
 from actum.machine.policy import Operation, Policy, Requirement, Ruling
 from actum.machine.policy.again import Logged, rule_again
 from actum.machine.policy.simulation import in_words
@@ -27,6 +29,7 @@ class Rulings:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._policies: dict[bytes, Policy | str] = {}
+        self._times = PolicyTimes(client)
 
     async def find_faults(
         self,
@@ -76,6 +79,8 @@ class Rulings:
             return [f"approval {short(approval.id)} asks for less than was ruled when it was asked for"]
         facts = orjson.loads(approval.preview).get("facts") if approval.preview else None
         operation = _operation(row, event, {**data, "kind": approval.kind}, facts)
+        if approval.address.startswith("undo."):  # whatever policy says, a freeze has it asked for
+            return []
         return await self._check(Logged(operation, said), f"approval {short(approval.id)}")
 
     async def _check_free(
@@ -99,6 +104,11 @@ class Rulings:
         )
 
     async def _check(self, logged: Logged, what: str) -> list[str]:
+        fault = await self._times.find_fault(
+            logged.said.policy_hash, logged.operation.at or datetime.now(UTC)
+        )
+        if fault is not None:
+            return [f"{what} {fault}"]
         policy = None
         if logged.said.policy_hash is not None:
             policy = await self._read(logged.said.policy_hash)
@@ -112,8 +122,10 @@ class Rulings:
     async def _read(self, policy_hash: bytes) -> Policy | str:
         if policy_hash not in self._policies:
             try:
-                self._policies[policy_hash] = read_policy(await self._client.policies.get(policy_hash.hex()))
-            except (NotFound, PolicyError) as error:
+                row = await self._client.policies.get(policy_hash.hex())
+                policy = self._policies[policy_hash] = read_policy(row)
+                require_own_activation(row, policy)
+            except (NotFound, NotPossible, PolicyError) as error:
                 self._policies[policy_hash] = str(error)
         return self._policies[policy_hash]
 

@@ -71,7 +71,8 @@ class Policies:
         Where the policy or the active one has an `[activation]`, this is a request at first, and others agree by
         calling the same. Twice changes nothing. What is ruled already stays approved unless the new policy is stricter
         about it. Raises InvalidInput for what lint calls an error; NotEntitled for an account that is no policy owner
-        or admin, for agreeing to one's own request, and for somebody the requirements do not name.
+        or admin, for agreeing to one's own request, and for somebody the requirements do not name; and NotPossible for
+        a text that was registered with other requirements than it has.
         """
         if not reason.strip():
             raise InvalidInput("an activation needs its reason: say in a few words why", path="reason")
@@ -79,6 +80,7 @@ class Policies:
         await self.require_sound(policy)
         required = await self.requirements(policy)
         await self.register(policy)
+        require_own_activation(await self.get(policy.policy_hash.hex()), policy)
         answer = await self._store.activate(
             hash=policy.policy_hash, actor=self._client.actor, rationale=reason
         )
@@ -215,6 +217,18 @@ class Policies:
 def read_policy(row: PolicyRow) -> Policy:
     """Return the policy that a row keeps; raises PolicyError for one that this version of Actum cannot read."""
     return parse_policy(row.body, file=row.hash.hex()[:12])
+
+
+def require_own_activation(row: PolicyRow, policy: Policy) -> None:
+    """Raise NotPossible if a policy was registered with other requirements for its activation than its text has.
+
+    The database cannot read the text, so whoever registers it says what it requires; the first word stays.
+    """
+    if tuple(Requirement.from_data(one) for one in orjson.loads(row.activation)) != policy.activation:
+        raise NotPossible(
+            f"the policy {row.hash.hex()[:12]} was registered by {row.registered_by} with other requirements for its "
+            "activation than its text has: change the text, were it by a comment, and activate that"
+        )
 
 
 def _past(row: OperationRow) -> Past:

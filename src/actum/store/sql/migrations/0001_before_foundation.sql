@@ -1845,10 +1845,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
            ) l
 $$;
 
--- Whether an account, or somebody on a database without accounts, may activate policies; `db:…` has the database's rights.
+-- Whether an account, or somebody on a database without accounts, may activate policies; `db:…` has the database's rights,
+-- which somebody has to have who says so: a console may not.
 create function actum.may_activate(an_actor text) returns boolean
 language sql stable as $$
-    select an_actor like 'db:%'
+    select an_actor like 'db:%' and pg_has_role(session_user, current_user, 'usage')
         or not exists (select from actum.accounts)
         or exists (
                select from actum.accounts a
@@ -1861,7 +1862,7 @@ $$;
 -- Whether somebody's agreement to an activation counts towards one of its requirements.
 create function actum.counts_towards(requirement jsonb, a_person text, a_requester text) returns boolean
 language sql stable as $$
-    select actum.may_activate(a_person)
+    select (a_person like 'db:%' or actum.may_activate(a_person))  -- which `db:…` may is asked when they agree
        and actum.may_decide(
                a_person, a_requester, null,
                array(select jsonb_array_elements_text(coalesce(requirement -> 'by', '[]'))),
@@ -2355,6 +2356,49 @@ $$;
 create trigger append_only before update on actum.approvals
     for each row execute function actum.keep_approval();
 
+-- A batch goes from open to shown to decided; its card stays what was read, and it is decided when each of its items is.
+create function actum.keep_batch() returns trigger
+language plpgsql as $$
+begin
+    if array_position(array['open', 'shown', 'decided'], new.state) < array_position(array['open', 'shown', 'decided'], old.state)
+       or old.closed_at is not null
+          and (old.closed_at, old.close_reason) is distinct from (new.closed_at, new.close_reason)
+       or old.state <> 'open' and (old.items, old.shown_at) is distinct from (new.items, new.shown_at)
+       or old.state = 'decided' and old.decided_at is distinct from new.decided_at then
+        raise exception 'batch % is % and stays as it is', old.id, old.state using errcode = 'AC002';
+    end if;
+    if old.state <> 'decided' and new.state = 'decided' and exists (
+           select from actum.approvals a where a.batch_id = new.id and a.ruling is null and a.closed is null
+       ) then
+        raise exception 'batch % waits for a decision about each of its items', old.id using errcode = 'AC002';
+    end if;
+    return new;
+end
+$$;
+create trigger append_only before update on actum.batches
+    for each row execute function actum.keep_batch();
+
+-- What was revoked or ended stays so; the argument is the column that says when.
+create function actum.keep_end() returns trigger
+language plpgsql as $$
+begin
+    if to_jsonb(old) ->> tg_argv[0] is distinct from to_jsonb(new) ->> tg_argv[0] then
+        raise exception '% %: what has ended stays as it is', tg_table_name, old.id using errcode = 'AC002';
+    end if;
+    return new;
+end
+$$;
+create trigger append_only before update on actum.break_glass
+    for each row when (old.ended_at is not null) execute function actum.keep_end('ended_at');
+create trigger append_only before update on actum.freezes
+    for each row when (old.ended_at is not null) execute function actum.keep_end('ended_at');
+create trigger append_only before update on actum.grants
+    for each row when (old.revoked_at is not null) execute function actum.keep_end('revoked_at');
+create trigger append_only before update on actum.delegations
+    for each row when (old.revoked_at is not null) execute function actum.keep_end('revoked_at');
+create trigger append_only before update on actum.tokens
+    for each row when (old.revoked_at is not null) execute function actum.keep_end('revoked_at');
+
 -- The word of a decision is left by the functions that decide, which have the owner's rights, and by nobody else.
 create function actum.refuse_forgery() returns trigger
 language plpgsql as $$
@@ -2419,8 +2463,16 @@ begin
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert on actum.messages to actum_console;
-        grant insert, update on actum.questions, actum.freezes, actum.accounts, actum.members,
-              actum.tokens, actum.delegations, actum.break_glass, actum.grants to actum_console;
+        -- What it gave or opened it ends, and changes nothing else about it.
+        grant insert on actum.freezes, actum.accounts, actum.members, actum.tokens, actum.delegations, actum.break_glass,
+              actum.grants to actum_console;
+        grant update (answered_at, answered_by) on actum.questions to actum_console;
+        grant update (ended_at, ended_by) on actum.freezes to actum_console;
+        grant update (roles, disabled_at, disabled_by) on actum.accounts to actum_console;
+        grant update (removed_at, removed_by) on actum.members to actum_console;
+        grant update (last_used_at, revoked_at, revoked_by) on actum.tokens to actum_console;
+        grant update (revoked_at, revoked_by) on actum.delegations, actum.grants to actum_console;
+        grant update (ended_at) on actum.break_glass to actum_console;
         grant update (wake, run_at) on actum.workflows to actum_console;
         grant insert (hash, name, body, activation, registered_at, registered_by) on actum.policies to actum_console;
         grant execute on function actum.activate_policy, actum.shadow_policy to actum_console;
