@@ -117,7 +117,8 @@ async def test_an_attempt_over_budget_ends_with_its_reason_and_a_step_that_uses_
     await actum.worker([greedy])
     handle = await actum.start(greedy())
     assert await handle.result(10) == (
-        "budget.exceeded, 0 attempts, 1: this workflow has used 60 of 150 tokens, and this attempt does not fit any more"
+        "budget.exceeded, 0 attempts, 1: this workflow has used 60 of 150 tokens, and this attempt does not fit any more: "
+        "raise Budget(tokens=…)"
     )
 
 
@@ -136,7 +137,8 @@ async def test_a_held_attempt_goes_on_when_the_day_is_over(actum: Harness) -> No
     assert [(wait["for"], wait["why"]) for wait in parked["waits"]] == [
         (
             "budget",
-            "this contract has used 1 of 1 model_calls today, and this attempt does not fit any more",
+            "this contract has used 1 of 1 model_calls today, and this attempt does not fit any more: "
+            "raise Budget(model_calls=…), or wait for the next day (UTC)",
         )
     ]
     actum.clock.advance(timedelta(minutes=2))

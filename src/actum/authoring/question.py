@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from actum.authoring.call import running_flow, unknown_word
+from actum.authoring.failures import decode_failure
 from actum.authoring.payload import ValueCodec
 from actum.errors import InvalidInput
 
@@ -24,7 +25,7 @@ async def ask(question: str, type: type[T], *, to: str | None = None) -> T:  # n
 
     The workflow waits as rows only, for as long as it takes; put `asyncio.timeout` around it for a limit. An answer
     that does not fit `type` is refused where it is given. Raises OutsideWorkflow where no workflow runs and
-    InvalidInput for an empty or overlong question. After a crash the question is found again, not asked twice.
+    InvalidInput for an empty or overlong question, StepFailed where a budget of prompts lets nobody be asked. After a crash the question is found again, not asked twice.
     """
     flow = running_flow("ask was used outside a workflow: await it in the body of a @contract")
     return await flow.ask(Question(question, type, to))  # type: ignore[no-any-return]  # what `receive` returned
@@ -60,6 +61,10 @@ class Question:
 
     def receive(self, outcome: Outcome) -> Any:
         """Return the answer that `outcome` brings."""
+        if outcome.word == "failed":
+            failure = decode_failure(outcome.body).as_step_failed()
+            failure.address = outcome.address
+            raise failure
         if outcome.word != "completed":
             raise unknown_word(self.name, outcome)
         return self._codec.decode(outcome.body or b"null")

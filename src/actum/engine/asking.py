@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import orjson
 
@@ -22,11 +23,13 @@ from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
 from actum.engine.looking import preview_of
 from actum.engine.progress import Asked, Progress
+from actum.engine.prompting import Prompting
 from actum.engine.showing import facts_in, preview_body, shown_by
 from actum.engine.steps import Limits
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
 from actum.machine.policy import Operation, Ruling
+from actum.model.budget import Over
 from actum.model.events import EventKind
 from actum.model.ids import new_id
 from actum.outcomes import Preview
@@ -55,12 +58,13 @@ def key_of(runner: Runner, call: Call[Any], address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is called when asking comes to a word at once: it failed, policy lets it run, or forbids it."""
+    """What is called when asking comes to a word at once: failed, free to run, forbidden, or over a budget of prompts."""
 
     failed: Callable[[BaseException], None]
     free: Callable[[Ruling], None]
     denied: Callable[[dict[str, Any], str], None]
     rejected: Callable[[str, str | None], None]
+    over: Callable[[Over, str], None]
 
 
 class Asking:
@@ -75,7 +79,7 @@ class Asking:
     ) -> None:
         self._runner = runner
         self._call = call
-        self._address = address
+        self.address = address
         self._asked_by = asked_by
         self._answers = answers
         self._try: Try | None = None
@@ -86,11 +90,12 @@ class Asking:
         self.is_raised = False
         """Whether a freeze has everything here decided at tier 2."""
         self._is_left = False
+        self._is_paying = False
 
     @property
     def is_active(self) -> bool:
-        """Whether the preview executes."""
-        return self._try is not None
+        """Whether the preview executes, or a prompt is being taken."""
+        return self._try is not None or self._is_paying
 
     def begin(self) -> None:
         """Look, have it ruled, then ask. The look waits until everything it stands on is durable."""
@@ -216,7 +221,8 @@ class Asking:
             return None if ruling.is_denied else ruling
         return None if ruling.is_stricter_than(Ruling.from_data(asked.terms)) else ruling
 
-    def _rule_and_ask(self) -> None:
+    def _rule_and_ask(self, paid: UUID | None = None) -> None:
+        """Have what was seen ruled, then ask where policy wants it: under the id for which a prompt was `paid`."""
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:
@@ -228,10 +234,34 @@ class Asking:
         target = str(shown.get("target") or "")
         subject = subject_hash(self.effect.kind, target, self._call.arguments)
         earlier = self._runner.history.rejections.get(subject)
+        budgeting = self._runner.budgeting
         if earlier is not None:
             self._answers.rejected(earlier[1], earlier[0])
+        elif paid is None and budgeting is not None and budgeting.prompting is not None:
+            self._pay(budgeting.prompting, ruling)
         else:
-            self._ask(ruling, target, subject)
+            self._ask(ruling, target, subject, paid)
+
+    def _pay(self, prompting: Prompting, ruling: Ruling) -> None:
+        """Take a prompt, then have it ruled once more, which is cheap, and ask; by then it may have become something else."""
+        runner, approval_id = self._runner, new_id(self._runner.now() // 1000)
+        place = runner.worker.placing.foresee(ruling, self._operation_of(), self.card)
+        self._is_paying = True
+
+        def ask() -> bool:
+            self._is_paying = False
+            if not self._is_left:
+                self._rule_and_ask(approval_id)
+            asked = self.progress.asked
+            return asked is not None and asked.approval_id == approval_id
+
+        def over(over: Over, why: str) -> None:
+            self._is_paying = False
+            if not self._is_left:
+                self._answers.over(over, why)
+
+        name = f"request/{self._asked_by}" if place.is_shared else str(approval_id)
+        prompting.pay(name, place, ask, over)
 
     def _denial(self, ruling: Ruling, shown: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Return what the body is told of a denial, and the data of its event: the decision with what was seen."""
@@ -247,10 +277,10 @@ class Asking:
 
     # asking
 
-    def _ask(self, ruling: Ruling, target: str, subject: bytes) -> None:
+    def _ask(self, ruling: Ruling, target: str, subject: bytes, approval_id: UUID | None) -> None:
         runner, call, effect = self._runner, self._call, self.effect
         try:
-            key = self.progress.key or key_of(runner, call, self._address)
+            key = self.progress.key or key_of(runner, call, self.address)
         except Exception as error:  # the author's key function
             self._answers.failed(error)
             return
@@ -260,17 +290,16 @@ class Asking:
                     K.PREVIEW_COMPLETED,
                     runner.now(),
                     step=effect.name,
-                    address=self._address,
+                    address=self.address,
                     snapshot="preview",
                     argument_hash=call.argument_hash,
                     body=self.progress.preview,
                 )
             )
-        hashed = action_hash(effect.kind, target, call.arguments, key, self._address)
+        hashed = action_hash(effect.kind, target, call.arguments, key, self.address)
         terms = ruling.as_data()
-        asked = Asked(
-            new_id(runner.now() // 1000), hashed, self._asked_by, effect.name, terms=terms, subject=subject
-        )
+        approval_id = approval_id or new_id(runner.now() // 1000)
+        asked = Asked(approval_id, hashed, self._asked_by, effect.name, terms=terms, subject=subject)
         self.progress.key, self.progress.asked = key, asked
         row = self._row(asked, ruling, key)
         runner.record(
@@ -278,7 +307,7 @@ class Asking:
                 K.APPROVAL_REQUESTED,
                 runner.now(),
                 step=effect.name,
-                address=self._address,
+                address=self.address,
                 tier=ruling.tier,
                 data=as_data(
                     approval_id=str(asked.approval_id),
@@ -329,7 +358,7 @@ class Asking:
         return {
             "id": str(asked.approval_id),
             "workflow_id": str(runner.workflow_id),
-            "address": self._address,
+            "address": self.address,
             "asked_by": self._asked_by,
             "step": effect.name,
             "kind": effect.kind,
@@ -367,24 +396,3 @@ def subject_hash(kind: str, target: str, arguments: bytes) -> bytes:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
-
-
-def withdraw(runner: Runner, progress: Progress, address: str, step: str) -> None:
-    """Close an approval that is open or unused, because nobody wants its answer any more."""
-    asked = progress.asked
-    if asked is None or asked.is_closed or asked.is_used or asked.ruling in ("rejected", "expired"):
-        return
-    asked.is_closed = True
-    closed = "withdrawn" if asked.ruling is None else "stale"
-    row = {"id": str(asked.approval_id), "workflow_id": str(runner.workflow_id), "closed": closed}
-    runner.record(
-        Record(
-            K.APPROVAL_WITHDRAWN,
-            runner.now(),
-            step=step,
-            address=address,
-            outcome=closed,
-            data=as_data(approval_id=str(asked.approval_id)),
-            extras=(("closings", row),),
-        )
-    )

@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from actum.engine.prompting import Prompting, data_of
 from actum.errors import DatabaseUnavailable
-from actum.model.budget import Budget, as_texts
+from actum.model.budget import PROMPTS, Budget, as_texts, describe_excess
 from actum.model.ids import short
 from actum.model.usage import Usage
 
@@ -37,12 +38,14 @@ class Budgeting:
     def __init__(self, runner: Runner, budgets: Sequence[Budget]) -> None:
         self._runner = runner
         self._budgets = budgets
-        self._data = [self._as_data(budget) for budget in budgets]
+        self._data = [_without_prompts(self._as_data(budget)) for budget in budgets]
+        counted = [budget for budget in budgets if PROMPTS in budget.limits]
+        self.prompting = Prompting(runner, counted, self) if counted else None
         self._taken: dict[str, dict[int, dict[str, Decimal]]] = {}
         self._settling: set[asyncio.Future[None]] = set()
         self._has_left = runner.epoch > 1
         if self._has_left:
-            runner.spawn(self._settle_left, "settle the budgets of earlier holders")
+            runner.spawn(self.settle_left, "settle the budgets of earlier holders")
 
     @classmethod
     def of(cls, runner: Runner) -> Budgeting | None:
@@ -67,21 +70,21 @@ class Budgeting:
     def release(self, address: str) -> None:
         """Give back what was reserved for attempts of an address that do not begin."""
         for attempt in self._taken.pop(address, {}):
-            self._settle(address, attempt, "released", None)
+            self.settle(address, attempt, "released", None)
 
     def charge(self, address: str, attempt: int, usages: Sequence[Usage], us: int) -> None:
         """Charge what an attempt used in place of what was reserved for it; what it did not report, as reserved."""
         reserved = self._taken.get(address, {}).pop(attempt, None)
         if reserved is not None:
             amounts = {**reserved, **_amounts_of(usages), "wall_time": Decimal(max(us, 0)) / 1_000_000}
-            self._settle(address, attempt, "charged", as_texts(amounts))
+            self.settle(address, attempt, "charged", as_texts(amounts))
             self.release(address)
 
     async def _reserve(
         self, execution: StepExecution, attempt: int, amounts: dict[str, Decimal], then: Callable[[], None]
     ) -> None:
         runner = self._runner
-        await self._settle_left()
+        await self.settle_left()
         while self._settling:  # else what this workflow has given back by now would still count
             await asyncio.wait(self._settling)
         answer = await runner.store.budgets.reserve(
@@ -117,12 +120,13 @@ class Budgeting:
         pairs = zip(self._budgets, self._data, strict=True)
         return [data | {"limits": {}} if budget.over == "tier_2" else data for budget, data in pairs]
 
-    async def _settle_left(self) -> None:
+    async def settle_left(self) -> None:
+        """End what earlier holders of the workflow left reserved, once."""
         if self._has_left:
             await self._runner.store.budgets.settle_left(self._runner.workflow_id, self._runner.epoch)
             self._has_left = False
 
-    def _settle(self, address: str, attempt: int, state: str, amounts: dict[str, str] | None) -> None:
+    def settle(self, address: str, attempt: int, state: str, amounts: dict[str, str] | None) -> None:
         """Settle as a task of the worker's: the workflow may have ended meanwhile. One that is lost is left reserved."""
         runner, settled = self._runner, self._runner.loop.create_future()
         self._settling.add(settled)
@@ -141,17 +145,15 @@ class Budgeting:
         runner.worker.spawn(settle(), f"settle the budget of {short(runner.workflow_id)} {address}")
 
     def _as_data(self, budget: Budget) -> dict[str, Any]:
-        row = self._runner.row
-        if budget.per == "workflow":
-            scope, subject = "workflow", str(row.id)
-        elif budget.team is not None:
-            scope, subject = "team", budget.team
-        else:
-            scope, subject = "contract", row.contract
         limits = as_texts(budget.limits)
         if "money" in limits:
             limits[UNPRICED] = "0"
-        return {"scope": scope, "subject": subject, "per": budget.per, "limits": limits}
+        return data_of(self._runner, budget) | {"limits": limits}
+
+
+def _without_prompts(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a budget as attempts are under it: they ask nobody."""
+    return data | {"limits": {unit: limit for unit, limit in data["limits"].items() if unit != PROMPTS}}
 
 
 async def _patiently(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -185,13 +187,13 @@ def _amounts_of(usages: Sequence[Usage]) -> dict[str, Decimal]:
 
 
 def _describe(budget: Budget, unit: str, used: Decimal | None, granted: Decimal | None) -> str:
+    if unit != UNPRICED:
+        return describe_excess(budget, unit, used, granted)
     whose = (
         f"team {budget.team}" if budget.team else "this contract" if budget.per == "day" else "this workflow"
     )
     when = " today" if budget.per == "day" else ""
-    if unit == UNPRICED:
-        return (
-            f"{whose} used models whose cost is not known{when}, under a budget of money: "
-            "install actum[usage], or give report_usage(cost=…)"
-        )
-    return f"{whose} has used {used or 0:f} of {granted or 0:f} {unit}{when}, and this attempt does not fit any more"
+    return (
+        f"{whose} used models whose cost is not known{when}, under a budget of money: "
+        "install actum[usage], or give report_usage(cost=…)"
+    )

@@ -10,10 +10,13 @@ from uuid import UUID
 import orjson
 
 from actum.authoring.contract import Contract
+from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.ending import cancel_message
-from actum.engine.execution import Execution, as_data
+from actum.engine.execution import Execution, as_data, fail_over_budget
 from actum.engine.log import Record, to_datetime
+from actum.engine.prompting import ALONE
 from actum.machine.chain import FIRST_SEQ, GENESIS, link, payload_hash
+from actum.model.budget import Over
 from actum.model.events import EventKind
 from actum.model.ids import new_id
 from actum.store.records import as_text
@@ -125,9 +128,41 @@ class QuestionExecution(Execution):
     abandoned_kind = K.QUESTION_WITHDRAWN
     needs = "answer"
 
+    _over_why: str | None = None
+
     def start(self) -> None:
         if self.progress.is_asked:
             return
+        prompting = self.runner.budgeting.prompting if self.runner.budgeting is not None else None
+        if prompting is None:
+            self._ask()
+        else:
+            self.is_active = True
+            prompting.pay(f"question/{self.address}", ALONE, self._ask_paid, self._over_budget)
+
+    def act(self) -> None:
+        self.due, self._over_why, self.needs = None, None, "answer"
+        self.start()
+
+    def _ask_paid(self) -> bool:
+        """Ask for the prompt that was taken, unless the body has given the question up meanwhile."""
+        self.is_active = False
+        if self.runner.executions.get(self.address) is not self:
+            return False
+        self._ask()
+        return True
+
+    def _over_budget(self, over: Over, why: str) -> None:
+        self.is_active = False
+        if self.runner.executions.get(self.address) is not self:
+            return
+        if over == "fail":
+            fail_over_budget(self, why)
+        else:
+            self.needs, self._over_why = "budget", why
+            self.due = self.runner.now() + LOOK_AGAIN
+
+    def _ask(self) -> None:
         self.progress.is_asked = True
         runner = self.runner
         row = {
@@ -151,6 +186,7 @@ class QuestionExecution(Execution):
         )
 
     def stop(self) -> None:
+        self.due = None
         row = {"workflow_id": str(self.runner.workflow_id), "address": self.address}
         self.record(Record(self.abandoned_kind, self.runner.now(), extras=(("unasked", row),)))
 
@@ -170,4 +206,5 @@ class QuestionExecution(Execution):
         return True
 
     def waits(self) -> dict[str, Any]:
-        return {**super().waits(), "question": self.request.question}
+        held = {} if self._over_why is None else {"why": self._over_why}
+        return {**super().waits(), "question": self.request.question, **held}

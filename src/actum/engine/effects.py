@@ -14,15 +14,17 @@ from typing import Any
 
 import orjson
 
-from actum.engine.asking import Answers, Asking, key_of, withdraw
+from actum.engine.asking import Answers, Asking, key_of
 from actum.engine.attempts import Tried
 from actum.engine.budgeting import LOOK_AGAIN
 from actum.engine.doubting import DoubtfulExecution
+from actum.engine.execution import fail_over_budget
 from actum.engine.intents import intent_of
 from actum.engine.log import Record
 from actum.engine.reaching import Reaching
 from actum.engine.reopening import edited_at
 from actum.engine.steps import reason_of
+from actum.engine.withdrawing import withdraw
 from actum.errors import NotDone
 from actum.machine.keys import outside_key
 from actum.machine.policy import Ruling
@@ -174,7 +176,7 @@ class EffectExecution(DoubtfulExecution):
 
     def _new_asking(self) -> Asking:
         failed = partial(self.runner.fail_address, self)
-        answers = Answers(failed, self._free, self._denied, self._rejected)
+        answers = Answers(failed, self._free, self._denied, self._rejected, self._over_prompts)
         self._asking = Asking(self.runner, self.request, self.address, None, answers)
         self._asking.is_raised = self._is_raised
         return self._asking
@@ -261,13 +263,21 @@ class EffectExecution(DoubtfulExecution):
     def over_budget(self, over: Over, why: str) -> None:
         """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
         if over == "fail":
-            self.end_over_budget(why)
+            fail_over_budget(self, why)
         elif over == "tier_2" and not self._is_raised:
             self._is_raised = True
             self._ruling = None
             self._ask_anew()
         else:
             self._ruling, self.over_why = None, why
+            self.wait(LOOK_AGAIN, "budget", self._proceed)
+
+    def _over_prompts(self, over: Over, why: str) -> None:
+        """Hold an effect for which a budget lets nobody be asked, or end it."""
+        if over == "fail":
+            fail_over_budget(self, why)
+        else:
+            self.over_why = why
             self.wait(LOOK_AGAIN, "budget", self._proceed)
 
     def intended(self, record: Record) -> None:

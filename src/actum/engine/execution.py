@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from actum.authoring.failures import encode_failure
 from actum.engine.log import Record
 from actum.engine.progress import Progress
 from actum.flow import Command, Outcome, Timer
-from actum.model.events import EventKind
+from actum.model.events import EventKind, Reason
 from actum.store.rows import MessageRow
 
 if TYPE_CHECKING:
@@ -97,6 +98,22 @@ class Execution:
         """Let the body see the outcome that a durable record of this address brings."""
         hashed = self.request.argument_hash
         self.runner.show(Outcome(self.address, self.name, hashed, record.at, word, body))
+
+
+def fail_over_budget(execution: Execution, why: str) -> None:
+    """Record that a budget lets no more in, and let the body see it as a failure."""
+    reason = Reason.BUDGET_EXCEEDED.value
+    body = encode_failure(execution.name, reason, RuntimeError(why), execution.attempts)
+    record = Record(
+        EventKind.STEP_FAILED,
+        execution.runner.now(),
+        reason=reason,
+        data=as_data(why=why),
+        snapshot="error",
+        argument_hash=execution.request.argument_hash,
+        body=body,
+    )
+    execution.deliver(record, "failed", body)
 
 
 class TimerExecution(Execution):

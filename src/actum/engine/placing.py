@@ -11,9 +11,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import orjson
 
+from actum.engine.prompting import Place
 from actum.errors import DatabaseUnavailable
 from actum.machine.amounts import exact_amounts, read_amounts, write_amounts
 from actum.machine.grants import covers
@@ -49,12 +51,21 @@ class Placing:
         """
         batch = self._plan_batch(ruling, asked, card) if ruling.tier == 1 else None
         own, facts = asked["own"], asked["facts"]
-        is_covered = any(
-            covers(orjson.loads(one.matcher), own, facts) for one in self._worker.policing.grants
-        )
-        if batch is None and not is_covered:
+        if batch is None and not self._covering(own, facts):
             return None
         return {"environment": own["environment"], "batch": batch}
+
+    def _covering(self, own: Mapping[str, Any], facts: Mapping[str, Any]) -> list[UUID]:
+        grants = self._worker.policing.grants
+        return [one.id for one in grants if covers(orjson.loads(one.matcher), own, facts)]
+
+    def foresee(self, ruling: Ruling, asked: Mapping[str, Any], card: str | None) -> Place:
+        """Return where an approval would belong that is asked for now, for the prompt that it costs."""
+        batch = self._plan_batch(ruling, asked, card) if ruling.tier == 1 else None
+        grants = self._covering(asked["own"], asked["facts"])
+        key = None if batch is None else str(batch["key"])
+        is_shared = card is not None and key == batch_key(("request", card)) and not grants
+        return Place(ruling.rule, key, ruling.policy_hash, grants, is_shared)
 
     def _plan_batch(
         self, ruling: Ruling, asked: Mapping[str, Any], card: str | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actum.engine.asking import withdraw
+from actum.engine.withdrawing import withdraw
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
 from actum.machine import ledger

@@ -7,12 +7,15 @@ from typing import Any
 import orjson
 
 from actum.authoring.call import Call
-from actum.engine.asking import Answers, Asking, withdraw
-from actum.engine.execution import Execution
+from actum.engine.asking import Answers, Asking
+from actum.engine.budgeting import LOOK_AGAIN
+from actum.engine.execution import Execution, fail_over_budget
 from actum.engine.log import Record
 from actum.engine.progress import Asked
 from actum.engine.reopening import edited_at
+from actum.engine.withdrawing import withdraw
 from actum.machine.policy import Ruling
+from actum.model.budget import Over
 from actum.model.events import EventKind
 
 K = EventKind
@@ -26,6 +29,7 @@ class ApprovalExecution(Execution):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._is_over = False
+        self._over_why: str | None = None
         self._free: set[str] = set()
         self._askings = [self._asking_for(call) for call in self.request.calls]
 
@@ -49,17 +53,35 @@ class ApprovalExecution(Execution):
             self._free.add(address)
             self.decided()
 
-        return Answers(self._failed, free, self._denied, self._rejected)
+        return Answers(self._failed, free, self._denied, self._rejected, self._over_budget)
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]  # derived here, a plain attribute elsewhere
         """Whether a preview executes."""
         return any(asking.is_active for asking in self._askings)
 
+    def act(self) -> None:
+        self.due, self._over_why, self.needs = None, None, "approval"
+        self.start()
+
+    def _over_budget(self, over: Over, why: str) -> None:
+        """Hold what a budget lets nobody be asked for, or end the request; what was asked for goes on meanwhile."""
+        if self._is_over:
+            return
+        if over == "fail":
+            self._is_over = True
+            self.leave()
+            self._withdraw_rest()
+            fail_over_budget(self, why)
+        else:
+            self.needs, self._over_why = "budget", why
+            self.due = self.runner.now() + LOOK_AGAIN
+
     def start(self) -> None:
         for asking in self._askings:
             asked = asking.progress.asked
-            if (asked is None or asked.is_closed) and not self._is_over:
+            is_open = (asked is None or asked.is_closed) and not asking.is_active
+            if is_open and not self._is_over and asking.address not in self._free:
                 asking.progress.asked = asking.progress.preview = None
                 asking.begin()
         self.decided()
@@ -108,7 +130,8 @@ class ApprovalExecution(Execution):
             asking.leave()
 
     def waits(self) -> dict[str, Any]:
-        return {**super().waits(), "calls": [call.name for call in self.request.calls]}
+        held = {} if self._over_why is None else {"why": self._over_why}
+        return {**super().waits(), "calls": [call.name for call in self.request.calls], **held}
 
     def _rejected(self, reason: str, by: str | None) -> None:
         if self._is_over:

@@ -18,7 +18,7 @@ from actum.authoring.failures import Failure, decode_failure, encode_failure
 from actum.authoring.step import Step
 from actum.engine.attempts import Tried, Try
 from actum.engine.budgeting import LOOK_AGAIN
-from actum.engine.execution import Execution, as_data
+from actum.engine.execution import Execution, as_data, fail_over_budget
 from actum.engine.log import Record, to_datetime
 from actum.engine.telemetry import end_span, inside
 from actum.errors import Fatal, InvalidInput
@@ -145,25 +145,11 @@ class StepExecution(Execution):
         """Hold an attempt that its budget does not let in, or end the step."""
         self.attempts -= 1
         if over == "fail":
-            self.end_over_budget(why)
+            fail_over_budget(self, why)
             return
         self.needs, self.over_why = "budget", why
         self.due = self.runner.now() + LOOK_AGAIN
         self.runner.consider()
-
-    def end_over_budget(self, why: str) -> None:
-        """Record that a budget lets no more attempts in, and let the body see it as a failure."""
-        reason = Reason.BUDGET_EXCEEDED.value
-        body = encode_failure(self.name, reason, RuntimeError(why), self.attempts)
-        record = Record(
-            EventKind.STEP_FAILED,
-            self.runner.now(),
-            reason=reason,
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-        )
-        self.deliver(record, "failed", body)
 
     def body(self) -> Callable[..., Any]:
         """Return what an attempt runs."""

@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from actum.authoring.failures import encode_failure
-from actum.engine.asking import withdraw
 from actum.engine.attempts import Tried
 from actum.engine.execution import as_data
 from actum.engine.log import Ended, Intent, Record
 from actum.engine.steps import reason_of
 from actum.engine.undo_asking import ask_for_undo
 from actum.engine.undo_doubting import DoubtfulUndo
+from actum.engine.withdrawing import withdraw
 from actum.errors import NotDone
 from actum.machine.policy import STRICTEST
 from actum.machine.retry import Again

@@ -21,9 +21,10 @@ class Budget:
     """What may be used, for each workflow or each day (UTC) of the contract, or of a team that shares the budget.
 
     `tokens` are those told to models and those answered, `wall_time` the time in which attempts execute, waiting not
-    included. Each attempt is let in by what was used so far and what its step says ahead (`Spending`). `over` says
+    included; `prompts` are the times that people are asked: an approval that stands alone, a batch, the calls of one
+    request that share a card, a question. Each attempt is let in by what was used so far and what its step says ahead (`Spending`). `over` says
     what becomes of one that is not: `"hold"` parks it until there is room again, `"tier_2"` has a person approve an
-    effect (a step is held), `"fail"` ends it with the reason `budget.exceeded`. Raises InvalidContract.
+    effect (a step, and a prompt, is held), `"fail"` ends it with the reason `budget.exceeded`. Raises InvalidContract.
     """
 
     tokens: int | None = None
@@ -31,6 +32,7 @@ class Budget:
     model_calls: int | None = None
     tool_calls: int | None = None
     wall_time: Duration | None = None
+    prompts: int | None = None
     per: Per = "workflow"
     team: str | None = None
     over: Over = "hold"
@@ -56,7 +58,7 @@ class Budget:
     @property
     def limits(self) -> dict[str, Decimal]:
         """The limits by unit; `wall_time` in seconds."""
-        limits = _amounts("Budget", self, ("tokens", "money", "model_calls", "tool_calls"))
+        limits = _amounts("Budget", self, ("tokens", "money", "model_calls", "tool_calls", "prompts"))
         if self.wall_time is not None:
             limits["wall_time"] = Decimal(str(parse_duration(self.wall_time).total_seconds()))
         return limits
@@ -88,6 +90,23 @@ class Spending:
     def amounts(self) -> dict[str, Decimal]:
         """The amounts by unit."""
         return _amounts("Spending", self, ("tokens", "money", "model_calls", "tool_calls"))
+
+
+PROMPTS = "prompts"
+"""The unit of asking people: taken before they are asked, and by no attempt."""
+
+
+def describe_excess(budget: Budget, unit: str, used: Decimal | None, granted: Decimal | None) -> str:
+    """Return what a person is told where a budget lets something not in: whose it is, what was used, the way out."""
+    is_daily = budget.per == "day"
+    whose = f"team {budget.team}" if budget.team else "this contract" if is_daily else "this workflow"
+    when = " today" if is_daily else ""
+    later = ", or wait for the next day (UTC)" if is_daily else ""
+    what = "nobody is asked" if unit == PROMPTS else "this attempt does not fit"
+    return (
+        f"{whose} has used {used or 0:f} of {granted or 0:f} {unit}{when}, and {what} any more: "
+        f"raise Budget({unit}=…){later}"
+    )
 
 
 def find_excess(spending: Spending, budgets: Sequence[Budget]) -> str | None:

@@ -191,7 +191,9 @@ class Approvals:
 
     async def place_alone(self, approval_id: UUID) -> None:
         """Note that an approval stands alone: no grant covers it, and it is in no batch. Twice changes nothing."""
-        await self._pool.fetch(self._pool.statement("approvals", "place_alone"), id=approval_id)
+        await self._pool.fetch(
+            self._pool.statement("approvals", "place_alone"), id=approval_id, now=self._pool.now()
+        )
 
     async def list_decisions(self, workflow_id: UUID) -> list[DecisionRow]:
         """Return the decisions taken for a workflow, in the order of their chain."""

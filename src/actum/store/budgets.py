@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,26 @@ class BudgetRow:
     open: int
 
 
+@dataclass(slots=True)
+class RefusedRow:
+    """A budget of a contract (`contract` or each `workflow`), or of a team, that let somebody not in.
+
+    `count` is how many budgets that were, `used` and `granted` what the fullest of them had, `latest` whom it refused.
+    """
+
+    contract: str
+    team: str | None
+    scope: str
+    unit: str
+    used: Decimal
+    granted: Decimal
+    count: int
+    first_at: datetime
+    last_at: datetime
+    latest: UUID
+    workflow_ids: Sequence[UUID]
+
+
 class Budgets:
     """The budgets of one database. Each method is the statement of its name."""
 
@@ -69,6 +89,37 @@ class Budgets:
             budgets=orjson.dumps(list(budgets)).decode(),
             amounts=orjson.dumps(dict(amounts)).decode(),
             is_forced=is_forced,
+            now=self._pool.now(),
+        )
+        return ReservedRow(**rows[0])
+
+    async def reserve_prompt(
+        self,
+        workflow_id: UUID,
+        name: str,
+        epoch: int,
+        *,
+        budgets: Sequence[Mapping[str, Any]],
+        rule: str | None = None,
+        key: str | None = None,
+        policy_hash: bytes | None = None,
+        grants: Sequence[UUID] = (),
+    ) -> ReservedRow:
+        """Take one prompt from every budget or from none, exactly, however many race.
+
+        `name` is an approval's id, or `request/` or `question/` and an address. Where no prompt is left, what joins
+        the open batch of `rule` and `key`, or is covered by one of `grants` with uses left, is let in without one.
+        """
+        rows = await self._pool.fetch(
+            self._pool.statement("budgets", "reserve_prompt"),
+            workflow_id=workflow_id,
+            name=name,
+            epoch=epoch,
+            budgets=orjson.dumps(list(budgets)).decode(),
+            rule=rule,
+            key=key,
+            policy_hash=policy_hash,
+            grants=list(grants),
             now=self._pool.now(),
         )
         return ReservedRow(**rows[0])
@@ -113,3 +164,8 @@ class Budgets:
             self._pool.statement("budgets", "list"), scope=scope, since=since, subject=subject, count=count
         )
         return [BudgetRow(**row) for row in rows]
+
+    async def list_refused(self, since: datetime) -> Sequence[RefusedRow]:
+        """Return the budgets that let somebody not in since an instant."""
+        rows = await self._pool.fetch(self._pool.statement("budgets", "list_refused"), since=since)
+        return [RefusedRow(**row) for row in rows]

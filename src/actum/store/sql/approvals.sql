@@ -116,12 +116,16 @@ select a.id, a.kind, a.contract, a.team, a.rule, a.policy_hash, a.preview, a.pla
  limit :count::int;
 
 -- name: place_alone
--- Notes that an approval belongs into no batch and under no grant. Called by the engine.
-update actum.approvals a
-   set placement = null
- where a.id = :id::uuid
-   and a.placement is not null
-returning a.id;
+-- Notes that an approval belongs into no batch and under no grant, and so costs a prompt. Called by the engine.
+with alone as (
+    update actum.approvals a
+       set placement = null
+     where a.id = :id::uuid
+       and a.placement is not null
+    returning a as approval
+)
+select (l.approval).id, actum.settle_prompt(l.approval, 1, :now::timestamptz)
+  from alone l;
 
 -- name: list_votes
 -- The votes cast on approvals, in order. Called by the client for cards.

@@ -6,6 +6,12 @@ select r.answer, r.ordinal, r.unit, r.used, r.granted
   from actum.reserve_budgets(:workflow_id::uuid, :address::text, :attempt::int, :epoch::int, :is_effect::bool,
                              :budgets::jsonb, :amounts::jsonb, :is_forced::bool, :now::timestamptz) r;
 
+-- name: reserve_prompt
+-- Takes one prompt for asking people, or none where that joins a batch or a grant covers it. Called by the engine before it asks.
+select r.answer, r.ordinal, r.unit, r.used, r.granted
+  from actum.reserve_prompt(:workflow_id::uuid, :name::text, :epoch::int, :budgets::jsonb, :rule::text, :key::text,
+                            :policy_hash::bytea, :grants::uuid[], :now::timestamptz) r;
+
 -- name: settle
 -- Charges the uses of an attempt with what it used, or releases them. Called by the engine.
 select actum.settle_budgets(:workflow_id::uuid, :address::text, :attempt::int, :epoch::int, :state::text, :amounts::jsonb,
@@ -25,3 +31,16 @@ select b.scope, b.subject, b.day, b.used::text as used,
    and b.subject = coalesce(:subject::text, b.subject)
  order by b.day desc nulls last, b.subject
  limit :count::int;
+
+-- name: list_refused
+-- Budgets that let somebody not in since an instant, by contract and unit. Called by the Watcher.
+select case when b.scope = 'team' then '' else coalesce(w.contract, b.subject) end as contract,
+       case when b.scope = 'team' then b.subject else w.team end as team, b.scope, b.refused_unit as unit,
+       max((b.used ->> b.refused_unit)::numeric) as used, max(b.refused_limit) as granted, count(*)::int as count,
+       min(b.refused_at) as first_at, max(b.refused_at) as last_at, (array_agg(b.refused_by order by b.refused_at desc))[1] as latest,
+       (array_agg(distinct b.refused_by))[1:20] as workflow_ids
+  from actum.budgets b
+  left join actum.workflows w on w.id = b.refused_by
+ where b.refused_at > :since::timestamptz
+ group by 1, 2, 3, 4
+ order by 1, 2, 3, 4;

@@ -378,13 +378,19 @@ create table actum.reservations (
 
 -- What contracts and teams may use: `used` is what was reserved and charged by unit, `budget_uses` by whom. An attempt has
 -- one use of each budget it is under, keyed by who held the workflow too, so that what a dead worker took is told apart.
+-- What people are asked is a use too, of one prompt, under the address `prompt/…`. `refused_*` say who was not let in last.
 create table actum.budgets (
     id      uuid primary key,
     scope   text not null check (scope in ('workflow', 'contract', 'team')),
     subject text not null,
     day     date,
-    used    jsonb not null default '{}'
+    used    jsonb not null default '{}',
+    refused_at    timestamptz,
+    refused_by    uuid,
+    refused_unit  text,
+    refused_limit numeric
 );
+create index budgets_refused on actum.budgets (refused_at) where refused_at is not null;
 
 create table actum.budget_uses (
     workflow_id uuid not null,
@@ -1509,6 +1515,7 @@ begin
                   when not actum.fits(batch.sums, some_amounts, batch.max_sums) then 'sum'
               end;
     if not actum.fits('{}', some_amounts, some_max_sums) then
+        perform actum.settle_prompt(approval, 1, instant);
         return null;
     end if;
     if reason is not null then
@@ -1526,6 +1533,7 @@ begin
            close_reason = case when b.count + 1 >= b.max_items then 'size' end
      where b.id = batch.id;
     update actum.approvals a set batch_id = batch.id, placement = null where a.id = an_approval;
+    perform actum.settle_prompt(approval, (batch.id = a_batch)::integer, instant);
     return batch.id;
 end
 $$;
@@ -1701,6 +1709,7 @@ begin
         entry.rule := 'grant:' || given.id;
         perform actum.log_decision(entry);
         approval := actum.rule_approval(approval, 'approved', given.given_by, given.reason, null, instant);
+        perform actum.settle_prompt(approval, 0, instant);
     end if;
     return query select word, approval.state;
 end
@@ -1759,6 +1768,7 @@ create function actum.reserve_budgets(
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     today date := (actum.instant_of(a_now) at time zone 'UTC')::date;
+    spent record;
     ids uuid[] := array(
         select md5(concat_ws('|', b.value ->> 'scope', case when b.value ->> 'per' = 'day' then today::text else '' end,
                              b.value ->> 'subject'))::uuid
@@ -1780,21 +1790,27 @@ begin
         return;
     end if;
     if not is_forced then
-        return query
-            select 'spent', l.ordinal, l.unit, l.used, l.granted
-              from (
-                       select i.ordinality::integer as ordinal, m.key as unit, m.value::numeric as granted,
-                              coalesce((b.used ->> m.key)::numeric, 0) as used,
-                              coalesce((some_amounts ->> m.key)::numeric, 0) as asked
-                         from jsonb_array_elements(some_budgets) with ordinality i
-                         join actum.budgets b on b.id = ids[i.ordinality],
-                              jsonb_each_text(i.value -> 'limits') m
-                   ) l
-             where l.used + l.asked > l.granted
-                or l.asked = 0 and l.used > 0 and l.used >= l.granted
-             order by l.ordinal, l.unit
-             limit 1;
+        select 'spent' as answer, l.ordinal, l.unit, l.used, l.granted into spent
+          from (
+                   select i.ordinality::integer as ordinal, m.key as unit, m.value::numeric as granted,
+                          coalesce((b.used ->> m.key)::numeric, 0) as used,
+                          coalesce((some_amounts ->> m.key)::numeric, 0) as asked
+                     from jsonb_array_elements(some_budgets) with ordinality i
+                     join actum.budgets b on b.id = ids[i.ordinality],
+                          jsonb_each_text(i.value -> 'limits') m
+               ) l
+         where l.used + l.asked > l.granted
+            or l.asked = 0 and l.used > 0 and l.used >= l.granted
+         order by l.ordinal, l.unit
+         limit 1;
         if found then
+            update actum.budgets b
+               set refused_at = actum.instant_of(a_now), refused_by = a_workflow, refused_unit = spent.unit,
+                   refused_limit = spent.granted
+             where b.id = ids[spent.ordinal]
+               and (b.refused_at is null or b.refused_unit <> spent.unit
+                    or b.refused_at < actum.instant_of(a_now) - interval '10 seconds');
+            return query select spent.answer, spent.ordinal, spent.unit, spent.used, spent.granted;
             return;
         end if;
     end if;
@@ -1850,14 +1866,76 @@ begin
 end
 $$;
 
+-- Takes one prompt for asking people something under `a_name`: an approval's id, or `request/` or `question/` and an address.
+-- Answers as `reserve_budgets`. Where none is left, it is let in without one if there is an open batch to join or a grant
+-- with uses left: that asks nobody anew. `settle_prompt` then says what it came to.
+create function actum.reserve_prompt(
+    a_workflow uuid, a_name text, an_epoch integer, some_budgets jsonb, a_rule text, a_key text, a_policy bytea,
+    some_grants uuid[], a_now timestamptz
+) returns table (answer text, ordinal integer, unit text, used numeric, granted numeric)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    found_one record;
+    instant timestamptz := actum.instant_of(a_now);
+begin
+    select * into found_one
+      from actum.reserve_budgets(a_workflow, 'prompt/' || a_name, 0, an_epoch, false, some_budgets, '{"prompts": 1}', false, a_now);
+    if found_one.answer = 'spent' and (
+           exists (
+               select from actum.batches b
+                where b.rule = a_rule and b.key = a_key and b.state = 'open' and b.closed_at is null
+                  and b.closes_at > instant and b.policy_hash is not distinct from a_policy
+           )
+           or exists (
+               select from actum.grants g
+                where g.id = any(some_grants) and g.revoked_at is null and g.until > instant
+                  and g.max_uses > (select count(*) from actum.reservations r where r.limit_id = g.id and r.state <> 'released')
+           )
+       ) then
+        select * into found_one
+          from actum.reserve_budgets(a_workflow, 'prompt/' || a_name, 0, an_epoch, false, some_budgets, '{"prompts": 0}', true, a_now);
+    end if;
+    return query select found_one.answer, found_one.ordinal, found_one.unit, found_one.used, found_one.granted;
+end
+$$;
+
+-- Charges what asking for an approval came to: one prompt for what stands alone or opens a batch, none for what joins one
+-- or is granted. The calls of one request that share a card share its prompt.
+create function actum.settle_prompt(approval actum.approvals, prompts integer, a_now timestamptz) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select actum.settle_budgets(
+               u.workflow_id, u.address, u.attempt, u.epoch, 'charged',
+               case when u.address = 'prompt/' || approval.id then jsonb_build_object('prompts', prompts) end, a_now)
+      from (
+               select distinct b.workflow_id, b.address, b.attempt, b.epoch
+                 from actum.budget_uses b
+                where b.workflow_id = approval.workflow_id
+                  and (b.address = 'prompt/' || approval.id or prompts > 0 and b.address = 'prompt/request/' || approval.asked_by)
+                  and b.state = 'reserved'
+           ) u
+$$;
+
+-- Whether people were asked under the name of a prompt: the row that asks is there.
+create function actum.was_asked(a_workflow uuid, a_name text) returns boolean
+language sql stable as $$
+    select exists (
+               select from actum.approvals a
+                where a.workflow_id = a_workflow and a_name in (a.id::text, 'request/' || a.asked_by)
+           )
+        or exists (
+               select from actum.questions q where q.workflow_id = a_workflow and a_name = 'question/' || q.address
+           )
+$$;
+
 -- Ends what earlier holders of a workflow left reserved: released where an effect has no durable intent and so never
--- began, charged as reserved everywhere else, since a step may have begun. Returns how many uses ended.
+-- began, or where nobody was asked after all, charged as reserved everywhere else, since a step may have begun. Returns how many uses ended.
 create function actum.settle_left_budgets(a_workflow uuid, an_epoch integer, a_now timestamptz) returns integer
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(sum(actum.settle_budgets(l.workflow_id, l.address, l.attempt, l.epoch, l.state, null, a_now)), 0)::integer
       from (
                select distinct u.workflow_id, u.address, u.attempt, u.epoch,
                       case
+                          when u.address like 'prompt/%' and not actum.was_asked(u.workflow_id, substr(u.address, 8)) then 'released'
                           when u.is_effect
                                and not exists (
                                        select from actum.events e
@@ -2476,7 +2554,8 @@ begin
         grant execute on function actum.make_weeks, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.reserve_budgets,
-              actum.settle_budgets, actum.settle_left_budgets, actum.notice_about, actum.notice_of_batch,
+              actum.settle_budgets, actum.settle_left_budgets, actum.reserve_prompt,
+              actum.settle_prompt, actum.notice_about, actum.notice_of_batch,
               actum.notice_of_end to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
         grant update (state, closed_at, close_reason, decided_at) on actum.batches to actum_worker;
