@@ -9,7 +9,7 @@ import pytest
 import actum as a
 from actum.client.policies import read_policy
 from actum.errors import InvalidInput, NotEntitled, NotFound, NotPossible
-from actum.machine.policy import DEFAULT_POLICY, DEV_POLICY, Policy, parse_policy, simulate
+from actum.machine.policy import DEFAULT_POLICY, DEV_POLICY, parse_policy, simulate
 from actum.testing.harness import Harness
 
 HEAD = 'schema = 1\nname = "doors"\nowner = "porters"\n'
@@ -46,18 +46,12 @@ async def visit(floor: int) -> str:
     return await open_door(floor)
 
 
-async def activated(actum: Harness, text: str) -> Policy:
-    policy = parse_policy(text)
-    await actum.client.policies.activate(policy, reason="a test")
-    return policy
-
-
 async def test_an_activation_rules_at_once_and_what_happened_is_ruled_again(actum: Harness) -> None:
     await actum.worker([visit])
     await actum.start(visit(1), key="asked")
     await actum.run_until_idle()
     (asked,), _ = await actum.client.inbox()
-    free = await activated(actum, FREE)
+    free = await actum.activate(FREE)
     handle = await actum.start(visit(2), key="free")
     assert "opened 2" == await handle.result(10)
     await actum.start(visit(3), key="asked too")
@@ -80,7 +74,7 @@ async def test_an_activation_rules_at_once_and_what_happened_is_ruled_again(actu
 
 async def test_what_was_denied_is_ruled_again_too(actum: Harness) -> None:
     deny = f'{HEAD}[[deny]]\nid = "closed"\nmatch = {{ kind = "door.open" }}\nwhy = "It is late."\n'
-    await activated(actum, deny)
+    await actum.activate(deny)
     await actum.worker([visit])
     await actum.start(visit(1))
     await actum.run_until_idle()
@@ -133,7 +127,7 @@ async def test_names_of_policies_are_words_or_the_beginning_of_a_hash(actum: Har
     policies = actum.client.policies
     with pytest.raises(NotFound, match="no policy is active"):
         await policies.get("active")
-    dev = await activated(actum, DEV_POLICY)
+    dev = await actum.activate(DEV_POLICY)
     shadow = parse_policy(DEFAULT_POLICY)
     assert [True, False] == [await policies.shadow(shadow), await policies.shadow(shadow)]
     with pytest.raises(NotPossible, match="nothing to compare"):

@@ -23,7 +23,7 @@ from actum.engine.notifier import Notifier
 from actum.engine.recorder import Recorder
 from actum.engine.watching import CHAINS, UNSERVED, Watcher
 from actum.errors import InvalidInput, NotFound, NotPossible
-from actum.machine.policy import Operation, parse_policy
+from actum.machine.policy import Operation
 from actum.model.ids import short
 from actum.model.incident import IncidentState, Rule
 from actum.store.incidents import IncidentRow
@@ -117,7 +117,7 @@ for number, kind in enumerate(("mail.send", "bank.pay", "room.book")):
 
 async def automate(actum: Harness) -> None:
     """Have policy let every effect through."""
-    await actum.reviewer.policies.activate(parse_policy(POLICY), reason="tests")
+    await actum.activate(POLICY)
 
 
 async def watch(actum: Harness, times: int = 1) -> Watcher:
@@ -181,14 +181,11 @@ async def test_whatever_goes_wrong_three_times_is_one_incident_that_counts_three
     crashing = [await actum.start(crashes()) for _ in range(3)]
     for handle in crashing:
         await crash(actum, handle, crashes.shape_hash)
-    worker = await actum.worker([mails, pays, books, breaks, crashes])
+    await actum.worker([mails, pays, books, breaks, crashes])
     sent = await run(actum, [mails(f"m{number}") for number in range(3)])
     await run(actum, [pays(1), pays(2), pays(3), books("a"), books("b"), books("c")])
     await run(actum, [breaks("none"), breaks("none"), breaks("none")])
-    await actum.reviewer.policies.activate(
-        parse_policy(POLICY.replace('"room.book"', '"x.y"').replace('"tests"', '"asks"')), reason="ask now"
-    )
-    await worker.policing.refresh_once()
+    await actum.activate(POLICY.replace('"room.book"', '"x.y"').replace('"tests"', '"asks"'))
     await actum.worker([asks, dawdles])
     for number in range(3):
         await actum.start(nobodys())

@@ -2,6 +2,8 @@
 
 The offset between the database's clock and this process's monotonic one is learnt at start and with every
 heartbeat. Instants of one process never go back. Where tests move time, their clock is the database's.
+
+It is behind rather than ahead: what is stamped as ready now must be ready for the claim that follows at once.
 """
 
 from __future__ import annotations
@@ -14,16 +16,23 @@ from actum.store.pool import Now
 
 
 class DatabaseClock:
-    """An estimate of the database's clock, in microseconds since the epoch; off by at most one round trip."""
+    """An estimate of the database's clock, in microseconds since the epoch: behind it by at most one round trip."""
 
     def __init__(self, moved: Now) -> None:
         self._moved = moved
         self._offset = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+        self._is_guess = True
         self._last = 0
 
     def learn(self, instant: datetime, asked_at: int, answered_at: int) -> None:
-        """Take the database's `instant`, read between two readings of the monotonic clock in microseconds."""
-        self._offset = to_microseconds(instant) - (asked_at + answered_at) // 2
+        """Take the database's `instant`, read between two readings of the monotonic clock in microseconds.
+
+        What is known stays unless this proves it wrong: an answer that took long says little.
+        """
+        least, most = to_microseconds(instant) - answered_at, to_microseconds(instant) - asked_at
+        if self._is_guess or not least <= self._offset <= most:
+            self._offset = least
+        self._is_guess = False
 
     def now(self) -> int:
         """Return the instant, never one before an instant returned earlier."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import asyncpg
 
@@ -52,6 +52,8 @@ def conceal(dsn: str) -> str:
 class Pool:
     """A few connections to one database, and the schema in it."""
 
+    connection_class: ClassVar[type[Connection]] = Connection
+
     def __init__(self, pool: Any, dsn: str, schema: str, *, pooler: bool, now: Now) -> None:
         self._pool = pool
         self._pid = os.getpid()
@@ -69,7 +71,7 @@ class Pool:
         size: int = 4,
         pooler: bool = False,
         now: Now = _no_clock,
-    ) -> Pool:
+    ) -> Self:
         """Connect to `dsn`.
 
         Raises InvalidSettings for a DSN that is none, DatabaseUnavailable when nothing answers or it refuses us.
@@ -87,7 +89,7 @@ class Pool:
                 command_timeout=None,
                 statement_cache_size=0 if pooler else 200,
                 max_inactive_connection_lifetime=300,
-                connection_class=Connection,
+                connection_class=cls.connection_class,
                 server_settings={"application_name": "actum"}
                 if pooler
                 else {"application_name": "actum", "jit": "off"},
@@ -143,7 +145,7 @@ class Pool:
         with _Explained(self.dsn):
             return await asyncpg.connect(
                 self.dsn,
-                connection_class=Connection,
+                connection_class=self.connection_class,
                 timeout=10,
                 statement_cache_size=0 if self.pooler else 200,
                 max_cacheable_statement_size=0,  # of any size: the driver's limit is below our longest

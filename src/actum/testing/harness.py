@@ -16,6 +16,7 @@ from actum.client.client import Client
 from actum.client.handle import Handle
 from actum.engine.worker import Worker
 from actum.errors import NotPossible
+from actum.machine.policy import Policy, parse_policy
 from actum.model.events import Event
 from actum.model.ids import short
 from actum.settings import DEFAULT_CONCURRENCY, Settings
@@ -56,10 +57,9 @@ class Harness:
     @classmethod
     async def open(cls, dsn: str) -> Harness:
         """Return a harness on a migrated database."""
-        clock = Clock()
-        store = await Store.open(dsn, size=8, now=clock.now)
+        store = await Store.open(dsn, size=8)
         try:
-            harness = await cls.over(store, clock)
+            harness = await cls.over(store)
         except BaseException:
             await store.close()
             raise
@@ -67,11 +67,13 @@ class Harness:
         return harness
 
     @classmethod
-    async def over(cls, store: Store, clock: Clock | None = None) -> Harness:
-        """Return a harness on an open store, which it leaves open: for a second account on the same database."""
+    async def over(cls, store: Store) -> Harness:
+        """Return a harness on an open store, which it leaves open and whose time it moves."""
+        clock = Clock()
+        store.pool.now = clock.now
         client = await Client.over(store, actor="user:author")
         reviewer = await Client.over(store, actor="user:reviewer")
-        harness = cls(store, clock or Clock(), client, reviewer)
+        harness = cls(store, clock, client, reviewer)
         harness._closers += [client.close, reviewer.close]
         return harness
 
@@ -153,6 +155,17 @@ class Harness:
         return [f"a message for {short(one)} waits to be read" for one in asleep if unread]
 
     # deciding
+
+    async def activate(self, policy: str, reason: str = "the test says so") -> Policy:
+        """Have effects ruled by a policy, given as the text of its file; every worker started here rules by it at once.
+
+        Raises PolicyError for a text that is no policy, and what `activate` of the client's policies raises.
+        """
+        parsed = parse_policy(policy)
+        await self.reviewer.policies.activate(parsed, reason=reason)
+        for worker in self._workers:
+            await worker.policing.refresh_once()
+        return parsed
 
     async def approve(
         self, what: Handle[Any] | UUID, rationale: str = "it is right", *, by: str = "user:reviewer"

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from actum.store.store import Store
     from actum.testing.harness import Harness
     from actum.testing.server import TestServer
+    from actum.testing.shared import SharedDatabase
 
 try:
     from pytest_asyncio import fixture as async_fixture
@@ -56,20 +58,46 @@ def actum_server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     asyncio.run(server.close())
 
 
-@async_fixture
-async def actum_dsn(actum_server: TestServer) -> AsyncIterator[str]:
-    """The address of a database at this version, for this test alone."""
-    dsn = await actum_server.create()
-    yield dsn
-    await actum_server.drop(dsn)
+@async_fixture(scope="session", loop_scope="session")
+async def _actum_kept(actum_server: TestServer) -> AsyncIterator[SharedDatabase]:
+    """The database that the tests of one lasting event loop use one after the other."""
+    from actum.testing.shared import SharedDatabase
+
+    shared = SharedDatabase(actum_server)
+    yield shared
+    await shared.close()
+
+
+@pytest.fixture
+def _actum_shared(request: pytest.FixtureRequest, actum_server: TestServer) -> SharedDatabase:
+    """Where this test's database comes from: nothing can be kept where each test has an event loop of its own."""
+    from actum.testing.shared import SharedDatabase
+
+    if request.config.getini("asyncio_default_fixture_loop_scope") != "session":
+        return SharedDatabase(actum_server, is_kept=False)
+    shared: SharedDatabase = request.getfixturevalue("_actum_kept")
+    return shared
 
 
 @async_fixture
-async def actum(actum_dsn: str) -> AsyncIterator[Harness]:
+async def _actum_store(_actum_shared: SharedDatabase) -> AsyncIterator[Store]:
+    store = await _actum_shared.lend()
+    yield store
+    await _actum_shared.take_back()
+
+
+@pytest.fixture
+def actum_dsn(_actum_store: Store) -> str:
+    """The address of a database at this version, in which nothing is, for this test alone."""
+    return _actum_store.pool.dsn
+
+
+@async_fixture
+async def actum(_actum_store: Store) -> AsyncIterator[Harness]:
     """A harness on a database for this test alone; when the test ends its workers stop and the database is audited."""
     from actum.testing.harness import Harness
 
-    harness = await Harness.open(actum_dsn)
+    harness = await Harness.over(_actum_store)
     yield harness
     differences = await harness.close()
     if differences:

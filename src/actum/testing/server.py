@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from actum.store.embedded import EmbeddedServer
 from actum.store.migrate import migrate
 from actum.store.pool import Pool
+from actum.store.weeks import make_weeks
 from actum.testing.folder import make_folder
 from actum.testing.referee import install, read_sql
 
@@ -72,8 +73,10 @@ class TestServer:
         pool = await Pool.open(dsn, size=1)
         try:
             await migrate(pool)
+            await make_weeks(pool)
             async with pool.connection() as connection:
                 await install(connection)
+                await connection.execute(read_sql("blank"))
         finally:
             await pool.close()
         return urlsplit(dsn).path.removeprefix("/")
