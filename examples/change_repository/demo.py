@@ -1,10 +1,11 @@
 """The main example, unattended, under its policy: five repositories, two cards, and a worker killed twice.
 
 `python -m change_repository.demo [REPOSITORY] [--model PROVIDER:NAME]` runs on the embedded database with real worker
-processes. One workflow tidies three repositories, whose commits share a card. One changes code, is decided alone, and
-has its worker killed during `propose_change` and between the commit and its record. One is a rehearsal that nobody is
-asked about, whose last check fails, and which is put back. With a REPOSITORY of your own, the last two work on it. The
-last line is JSON, counted from the database and the repositories.
+processes. One workflow tidies three repositories, whose commits share a card; reading one of them takes too long once,
+and the first patch for another comes cut off. One changes code, is decided alone, and has its worker killed during
+`propose_change` and between the commit and its record. One is a rehearsal that nobody is asked about, whose last check
+fails, and which is put back. With a REPOSITORY of your own, the last two work on it. The last line is JSON, counted
+from the database and the repositories.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from actum.errors import ActumError
 from actum.model.events import Event, EventKind
 from actum.store.rows import WorkflowRow
 
-from .demo_proof import count_kept, count_rulings, prove, prove_many, show_timeline
+from .demo_proof import count_kept, count_quality, count_rulings, prove, prove_many, show_timeline
 from .demo_stage import Stage, say, show
 from .problems import ChangeProblem
 from .records import Task
@@ -49,18 +51,24 @@ async def demonstrate(wanted: Wanted, folder: Path) -> dict[str, Any]:
             last["rolled_back"] = await put_back(stage, wanted.rehearsed)
         finally:
             stage.stop()
-        await show_quality(ceil((await client.store.read_clock() - began).total_seconds()))
-        return {**last, **await count_rulings(client, stage.started)}
+        await show_quality(stage, began)
+        counted = await count_quality(client, began, stage.started)
+        return {**last, **await count_rulings(client, stage.started), **counted}
 
 
 async def share_a_card(stage: Stage, tasks: Sequence[Task]) -> int:
     """Run one workflow over several repositories; return how many completed steps ran again."""
-    print(f"\n{len(tasks)} repositories to be tidied: tier 1, one card for all")
+    print(
+        f"\n{len(tasks)} repositories to be tidied: tier 1, one card for all; one is slow to read, one gets half a patch"
+    )
+    stage.slow, stage.cuts, stage.together = tasks[0].repository, tasks[1].repository, len(tasks)
     for summary in await stage.run(change_repositories(list(tasks))):
         say(summary.title)
-    row, _ = await ended(stage)
+    row, events = await ended(stage)
+    stage.slow = stage.cuts = None
+    await stage.judge(row.id, "each branch holds the formatting and nothing else")
     commits, _ = await count_kept(stage.client, row.id, [task.repository for task in tasks])
-    return prove_many(stage.begun(), commits)
+    return prove_many(events, stage.begun(), commits)
 
 
 async def keep(stage: Stage, task: Task) -> dict[str, Any]:
@@ -72,6 +80,8 @@ async def keep(stage: Stage, task: Task) -> dict[str, Any]:
     commits, branch = await count_kept(stage.client, row.id, [task.repository])
     again = prove(events, stage.begun(), commits)
     print(f"\n{summary.markdown}\n")
+    if row.status == "completed":
+        await stage.judge(row.id, "the branch does what was asked for")
     return {
         "workflow_id": str(row.id),
         "status": row.status,
@@ -97,10 +107,12 @@ async def put_back(stage: Stage, task: Task) -> int:
     return int(row.status == "rolled_back")
 
 
-async def show_quality(seconds: int) -> None:
-    """Print how well it went, over what the demo just did."""
+async def show_quality(stage: Stage, began: datetime) -> None:
+    """Print how well it went, over what the demo just did and nothing else in the database."""
     print("How well it went, as `actum quality` measures it")
-    await show("quality", "--since", f"{seconds}s")
+    seconds = ceil((await stage.client.store.read_clock() - began).total_seconds())
+    workflows = [part for one in stage.started for part in ("--workflow", str(one))]
+    await show("quality", "--since", f"{seconds}s", *workflows)
 
 
 async def ended(stage: Stage) -> tuple[WorkflowRow, list[Event]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from actum import Client
 from actum.client.fatigue import read_fatigue
+from actum.client.quality import read_report
 from actum.model.events import Event, EventKind
+from actum.model.quality import Family
 
 _RULED = (EventKind.APPROVAL_REQUESTED, EventKind.EFFECT_STARTED)
 
@@ -54,12 +57,18 @@ def prove(events: Sequence[Event], begun: Sequence[dict[str, Any]], commits: int
     return again
 
 
-def prove_many(begun: Sequence[dict[str, Any]], commits: int) -> int:
-    """Print how often the steps ran where nothing was killed, and return how many ran a second time for one repository."""
+def prove_many(events: Sequence[Event], begun: Sequence[dict[str, Any]], commits: int) -> int:
+    """Print how often the steps ran where nothing was killed, and return how many ran again although they were done.
+
+    An attempt that failed is begun again by right: each is an event.
+    """
     runs = Counter((note["step"], note["repository"]) for note in begun)
-    again = len(begun) - len(runs)
+    failed = [event for event in events if event.kind is EventKind.ATTEMPT_FAILED]
+    again = len(begun) - len(runs) - len(failed)
     print("\nProof")
     print(f"  steps that ran once: {sum(count == 1 for count in runs.values())} of {len(runs)}")
+    for event in failed:
+        print(f"  {event.step:<18} was tried again: {event.reason}")
     print(f"  completed steps that ran again: {again}")
     print(f"  commits made: {commits}\n")
     return again
@@ -109,4 +118,21 @@ async def count_rulings(client: Client, workflows: Sequence[UUID]) -> dict[str, 
         "prompts": sum(one.prompts for one in people.loads),
         "operations": len(tiers),
         "tiers": {str(tier): counts[tier] for tier in (0, 1, 2)},
+    }
+
+
+async def count_quality(client: Client, since: datetime, workflows: Sequence[UUID]) -> dict[str, Any]:
+    """Return how well these workflows went, as `actum quality` measures it; `unusable` are outputs that a check refused,
+    and those that somebody called so later.
+    """
+    machines = [family for family in Family if family is not Family.PEOPLE]
+    report = await read_report(client.store, machines, since=since, workflows=workflows)
+    people = await read_fatigue(client.store, since=since, workflows=workflows)
+    counts = {one.measure.name: one.some for one in report.readings}
+    return {
+        "recovered_timeouts": counts["timeouts_recovered"],
+        "retries_that_helped": counts["retries_recovered"],
+        "human_wait_seconds": round(people.times.total, 3),
+        "rollbacks": counts["rollbacks"],
+        "unusable": counts["caught"] + counts["unusable"],
     }

@@ -17,10 +17,13 @@ from uuid import UUID
 from actum import Call, Client
 from actum.client import Handle
 from actum.client.reviews import read_review
+from actum.errors import NotPossible
 from actum.model.ids import short
 from actum.store.approvals import Ruled
 from actum.store.batches import BatchRow
 from actum.store.rows import ApprovalRow
+
+from .demo_worker import LOG
 
 R = TypeVar("R")
 
@@ -44,11 +47,17 @@ class Stage:
     first: int = 0
     """The first of the workers' notes that belongs to the workflow that runs."""
     is_killing: bool = False
+    slow: str | None = None
+    """The repository whose first reading is not to come back in time."""
+    cuts: str | None = None
+    """The repository whose first patch is to come cut off."""
+    together: int = 1
+    """How many changes a shared card has to hold before the reviewer decides it."""
 
     @property
     def log(self) -> Path:
         """Where workers note the steps they begin."""
-        return self.folder / "steps.jsonl"
+        return self.folder / LOG
 
     def begun(self) -> list[dict[str, Any]]:
         """Return what the workers noted of the last workflow, in order."""
@@ -56,9 +65,10 @@ class Stage:
 
     def start_worker(self) -> None:
         """Start a worker process; the second and later ones die after the commit, unless one did already."""
-        command = [sys.executable, "-m", "change_repository.demo_worker", str(self.log)]
-        if self.kills:
-            command.append(str(self.folder / "died-after-commit"))
+        command = [sys.executable, "-m", "change_repository.demo_worker", str(self.folder)]
+        command += ["--dies"] if self.kills else []
+        command += ["--slow", self.slow] if self.slow else []
+        command += ["--cuts", self.cuts] if self.cuts else []
         self.worker = subprocess.Popen(command)
         say(f"worker {self.worker.pid} started")
 
@@ -105,6 +115,8 @@ class Stage:
                 say(f"worker {worker.pid} was killed during propose_change (SIGKILL)")
                 self.start_worker()
         elif worker.poll() is not None:
+            if worker.returncode >= 0:
+                raise NotPossible(f"the worker ended with code {worker.returncode}: mend what it said above")
             self.kills += 1
             say(f"worker {worker.pid} died between the commit and its record (signal {-worker.returncode})")
             self.start_worker()
@@ -125,6 +137,11 @@ class Stage:
         if all(one.batch_id for one in shared):
             await self._decide_together(shared)
 
+    async def judge(self, workflow_id: UUID, why: str) -> None:
+        """Have the reviewer call an output usable."""
+        await self.reviewer.verdicts.give(workflow_id, "usable", why)
+        say(f"called usable by {self.reviewer.actor}: {why}")
+
     async def _decide_alone(self, asked: ApprovalRow) -> None:
         say("one card for one change, as `actum inbox` shows it:")
         await show("inbox", short(asked.id))
@@ -132,10 +149,10 @@ class Stage:
         say(f"approved by {self.reviewer.actor}: {READ_ALONE}")
 
     async def _decide_together(self, shared: Sequence[ApprovalRow]) -> None:
-        """Decide each batch that nothing more can join, because its workflows wait for it; leave others for later."""
+        """Decide each batch that holds all it is to hold, and whose workflows wait for it; leave others for later."""
         mine = {one.batch_id for one in shared}
         for batch in await self.reviewer.store.batches.list():
-            if batch.id in mine and (batch.all_parked or batch.closed_at):
+            if batch.id in mine and ((batch.all_parked and batch.count >= self.together) or batch.closed_at):
                 await self.decide_batch(batch)
 
     async def decide_batch(self, batch: BatchRow) -> None:

@@ -14,10 +14,12 @@ import pytest
 
 from actum import Client
 from actum.machine.policy import DEV_POLICY, parse_policy
+from actum.model.quality import TITLES
 from actum.settings import Settings
 from actum.store.batches import BatchRow
 from change_repository.demo_proof import count_rulings
 from change_repository.demo_stage import Stage
+from change_repository.demo_worker import DIED
 from change_repository.records import Task
 from change_repository.ruled import rule_by_own_policy
 from change_repository.sample_repository import make_small_repository
@@ -56,7 +58,11 @@ KNOWN = {
     "prompts": 2,
     "operations": 5,
     "tiers": {"0": 1, "1": 3, "2": 1},
+    "rollbacks": 1,
+    "unusable": 1,
 }
+MEASURED = {"recovered_timeouts": 1, "retries_that_helped": 2, "human_wait_seconds": 6.814}
+"""As it was once; a machine under load may be late more than once."""
 
 
 def count_branches(top: Path) -> int:
@@ -74,15 +80,24 @@ async def test_the_demo_asks_twice_for_five_repositories_kills_its_worker_twice_
     done = demonstrate(actum_dsn)
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
-    assert {*KNOWN, "workflow_id", "branch"} == set(last)
+    assert {*KNOWN, *MEASURED, "workflow_id", "branch"} == set(last)
     assert KNOWN == {name: last[name] for name in KNOWN}
     stated = next(
         line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith('{"workf')
     )
     assert KNOWN.items() <= json.loads(stated).items()
+    assert MEASURED.items() <= json.loads(stated).items()
     assert list(last) == list(json.loads(stated))
+    check_against_quality(actum_dsn, last)
     assert last["branch"].startswith("actum/")
-    for words in ("3 of 3 items are open", "TIER 2, DECIDED ALONE", "Timeline", "Proof", "user:reviewer  2"):
+    for words in (
+        "3 of 3 items are open",
+        "TIER 2, DECIDED ALONE",
+        "Timeline",
+        "Proof",
+        "user:reviewer  2",
+        *TITLES.values(),
+    ):
         assert words in done.stdout
     assert 1 == done.stdout.count("as `actum review` shows it")
     assert 1 == done.stdout.count("as `actum inbox` shows it")
@@ -90,6 +105,27 @@ async def test_the_demo_asks_twice_for_five_repositories_kills_its_worker_twice_
         actor="user:auditor", settings=Settings.read({"ACTUM_DATABASE_URL": actum_dsn})
     ) as client:
         await check_against_database(client, last)
+
+
+def check_against_quality(dsn: str, last: dict[str, Any]) -> None:
+    """Compare the last line with what `actum quality` says of the whole database, which holds nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-m", "actum.cli", "quality", "--since", "1h", "--json"],
+        env={**os.environ, "ACTUM_DATABASE_URL": dsn},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    numbers = {name: one["some"] for name, one in told["measures"].items()}
+    assert 1 <= numbers["timeouts_recovered"] == numbers["timeouts"] == last["recovered_timeouts"]
+    assert 2 <= numbers["retries"] == numbers["retries_recovered"] == last["retries_that_helped"]
+    assert {"timeout.attempt", "check.failed"} == {one["reason"] for one in told["reasons"]}
+    assert 0 < last["human_wait_seconds"] == round(told["people"]["seconds_to_decide"]["total"], 3)
+    assert numbers["rollbacks"] == numbers["rollbacks_complete"] == last["rollbacks"]
+    assert numbers["caught"] + numbers["unusable"] == last["unusable"]
+    assert (2, 2, 0) == (numbers["outputs"], numbers["usable"], numbers["disagreements"])
+    assert last["prompts"] == sum(one["prompts"] for one in told["people"]["prompts"])
 
 
 async def check_against_database(client: Client, last: dict[str, Any]) -> None:
@@ -131,7 +167,7 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_batch_has_nothing_aske
     monkeypatch.setenv("ACTUM_DATABASE_URL", actum_dsn)
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "examples"))
     tops = [make_small_repository(tmp_path / name, files) for name, files in UNTIDY.items()]
-    (tmp_path / "died-after-commit").touch()  # so no worker dies of itself
+    (tmp_path / DIED).touch()  # so no worker dies of itself
     async with Client.open(actor="user:author") as client, Client.open(actor="user:reviewer") as reviewer:
         await rule_by_own_policy(client)
         stage = Deserted(client, reviewer, tmp_path)
