@@ -5,96 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ruled import DONE, POLICY, WORLD, pending, write, writes
 
-from actum import NotApproved, Preview, Retry, contract, effect
+from actum import Retry, contract, effect
 from actum.client.handle import Handle
 from actum.errors import NotEntitled
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
 
-WORLD: dict[str, int] = {}
-DONE: list[str] = []
-
-POLICY = """
-schema = 1
-name = "tests"
-owner = "platform"
-default_tier = 2
-
-[facts]
-rows = "int"
-table = "text"
-
-[approvers.anybody]
-by = ["anybody"]
-expires = "1h"
-
-[[rule]]
-id = "few"
-match = { kind = "db.write", rows = { le = 10 } }
-tier = 0
-why = "A few rows."
-
-[[rule]]
-id = "some"
-match = { kind = "db.write", rows = { gt = 10, le = 100 } }
-tier = 1
-approvers = "anybody"
-batch = { by = ["table"], window = "30m", max_items = 3 }
-why = "Some rows."
-
-[[rule]]
-id = "many"
-match = { kind = "db.write", rows = { gt = 100 } }
-tier = 2
-approvers = "anybody"
-why = "Many rows."
-
-[[deny]]
-id = "audit"
-match = { kind = "db.write", table = { glob = "audit_*" } }
-why = "Nobody writes audit tables."
-"""
-
-
-@effect("db.write", editable=("rows",))
-async def write(table: str, rows: int) -> str:
-    DONE.append(table)
-    return f"{rows} rows of {table}"
-
-
-@write.preview
-async def _(table: str, rows: int) -> Preview:
-    found = WORLD.get(table, rows)
-    return Preview(f"Write {found} rows of {table}", target=table, facts={"rows": found, "table": table})
-
-
-@contract(on_failure="fail")
-async def writes(table: str, rows: int) -> str:
-    try:
-        return await write(table, rows)
-    except NotApproved as refusal:
-        return f"{type(refusal.outcome).__name__}: {refusal}"
-
-
-@pytest.fixture(autouse=True)
-def world() -> None:
-    WORLD.clear()
-    DONE.clear()
-
-
-async def activate(actum: Harness, text: str = POLICY) -> None:
-    await actum.reviewer.policies.activate(parse_policy(text), reason="it is good")
-
-
-async def pending(actum: Harness) -> list[Any]:
-    await actum.run_until_idle()
-    return list((await actum.inbox())[0])
+pytestmark = pytest.mark.usefixtures("world")
 
 
 async def approved_meanwhile(actum: Harness, rows: int = 50) -> tuple[Handle[str], Any]:
     """Return a workflow whose effect was approved while no worker is there to use it."""
-    await activate(actum)
+    await actum.activate(POLICY)
     worker = await actum.worker([writes])
     handle = await actum.start(writes("orders", rows))
     (asked,) = await pending(actum)
@@ -118,7 +42,7 @@ async def test_what_is_seen_at_use_is_ruled_again_and_asked_again_where_it_is_st
 
 async def test_a_policy_that_became_stricter_has_it_asked_again(actum: Harness) -> None:
     _, asked = await approved_meanwhile(actum)
-    await activate(actum, POLICY.replace("le = 100", "le = 20").replace("gt = 100", "gt = 20"))
+    await actum.activate(POLICY.replace("le = 100", "le = 20").replace("gt = 100", "gt = 20"))
     await actum.worker([writes])
     (again,) = await pending(actum)
     assert (asked.id != again.id, 2) == (True, again.tier)
@@ -127,21 +51,21 @@ async def test_a_policy_that_became_stricter_has_it_asked_again(actum: Harness) 
 
 async def test_a_policy_that_was_only_reworded_has_nothing_asked_again(actum: Harness) -> None:
     handle, _ = await approved_meanwhile(actum)
-    await activate(actum, POLICY.replace("Some rows.", "Some rows, as agreed."))
+    await actum.activate(POLICY.replace("Some rows.", "Some rows, as agreed."))
     await actum.worker([writes])
     assert "50 rows of orders" == await handle.result(10)
 
 
 async def test_a_deny_that_was_activated_meanwhile_denies_what_was_approved(actum: Harness) -> None:
     handle, _ = await approved_meanwhile(actum)
-    await activate(actum, POLICY.replace("audit_*", "orders"))
+    await actum.activate(POLICY.replace("audit_*", "orders"))
     await actum.worker([writes])
     assert (await handle.result(10)).startswith("Denied")
     assert [] == DONE
 
 
 async def test_a_worker_that_holds_the_old_policy_begins_nothing_by_it(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     worker = await actum.worker([writes])
     worker._ruling.stop()  # it learns of no other policy by itself any more
     assert "5 rows of bills" == await (await actum.start(writes("bills", 5))).result(10)
@@ -207,7 +131,7 @@ async def test_an_approved_action_runs_once_and_the_same_again_is_asked_again(ac
     async def twice() -> list[str]:
         return [await write("orders", 500), await write("orders", 500)]
 
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([twice])
     handle = await actum.start(twice())
     (first,) = await pending(actum)

@@ -5,4 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from ruled import forget
+
+
+@pytest.fixture
+def world() -> None:
+    """A world in which nothing was written."""
+    forget()

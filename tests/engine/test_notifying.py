@@ -14,8 +14,9 @@ from uuid import UUID
 
 import pytest
 from notified import SECRET, receiving
+from ruled import writes
 
-from actum import NotApproved, Preview, Worker, ask, contract, effect
+from actum import Worker, ask, contract
 from actum.engine.attending import Attendant
 from actum.engine.notices import LONGEST, compose
 from actum.engine.notifier import (
@@ -29,7 +30,6 @@ from actum.engine.notifier import (
 )
 from actum.engine.webhook import sign
 from actum.errors import InvalidSettings
-from actum.machine.policy import parse_policy
 from actum.settings import Settings
 from actum.store.notifications import KEPT, NotificationRow
 from actum.store.store import Store
@@ -71,24 +71,6 @@ why = "Many rows."
 """
 
 
-@effect("db.write")
-async def write(table: str, rows: int) -> str:
-    return f"{rows} rows of {table}"
-
-
-@write.preview
-async def _(table: str, rows: int) -> Preview:
-    return Preview(f"Write {rows} rows of {table}", target=table, facts={"rows": rows})
-
-
-@contract(on_failure="fail")
-async def writes(table: str, rows: int) -> str:
-    try:
-        return await write(table, rows)
-    except NotApproved as refusal:
-        return type(refusal.outcome).__name__
-
-
 @contract(on_failure="fail")
 async def wonders(door: str) -> str:
     return await ask(f"Which colour for {door}?", str, to="user:ana")
@@ -96,7 +78,7 @@ async def wonders(door: str) -> str:
 
 async def have_asked(actum: Harness, *calls: Any) -> list[UUID]:
     """Have these calls ask, with a worker that then stops; return their approvals."""
-    await actum.reviewer.policies.activate(parse_policy(POLICY), reason="it is good")
+    await actum.activate(POLICY)
     worker = await actum.worker([writes])
     for call in calls:
         await actum.start(call)

@@ -7,82 +7,15 @@ from typing import Any
 
 import orjson
 import pytest
+from ruled import DONE, POLICY, pending, write, writes
 
-from actum import Approved, NotApproved, NotNeeded, Preview, Rejected, contract, effect, request_approval
+from actum import Approved, NotNeeded, Rejected, contract, request_approval
 from actum.client.handle import Handle
 from actum.engine.attending import Attendant
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
 
-WORLD: dict[str, int] = {}
-DONE: list[str] = []
-
-POLICY = """
-schema = 1
-name = "tests"
-owner = "platform"
-default_tier = 2
-
-[facts]
-rows = "int"
-table = "text"
-
-[approvers.anybody]
-by = ["anybody"]
-expires = "1h"
-
-[[rule]]
-id = "few"
-match = { kind = "db.write", rows = { le = 10 } }
-tier = 0
-why = "A few rows."
-
-[[rule]]
-id = "some"
-match = { kind = "db.write", rows = { gt = 10, le = 100 } }
-tier = 1
-approvers = "anybody"
-batch = { by = ["table"], window = "30m", max_items = 3 }
-why = "Some rows."
-
-[[rule]]
-id = "many"
-match = { kind = "db.write", rows = { gt = 100 } }
-tier = 2
-approvers = "anybody"
-why = "Many rows."
-
-[[deny]]
-id = "audit"
-match = { kind = "db.write", table = { glob = "audit_*" } }
-why = "Nobody writes audit tables."
-"""
-
-
-@pytest.fixture(autouse=True)
-def world() -> None:
-    WORLD.clear()
-    DONE.clear()
-
-
-@effect("db.write", editable=("rows",))
-async def write(table: str, rows: int) -> str:
-    DONE.append(table)
-    return f"{rows} rows of {table}"
-
-
-@write.preview
-async def _(table: str, rows: int) -> Preview:
-    found = WORLD.get(table, rows)
-    return Preview(f"Write {found} rows of {table}", target=table, facts={"rows": found, "table": table})
-
-
-@contract(on_failure="fail")
-async def writes(table: str, rows: int) -> str:
-    try:
-        return await write(table, rows)
-    except NotApproved as refusal:
-        return f"{type(refusal.outcome).__name__}: {refusal}"
+pytestmark = pytest.mark.usefixtures("world")
 
 
 @contract(on_failure="fail")
@@ -101,22 +34,13 @@ async def asks(tables: list[str], rows: int) -> str:
     return f"{said}: {[await call for call in calls]}"
 
 
-async def activate(actum: Harness, text: str = POLICY) -> None:
-    await actum.reviewer.policies.activate(parse_policy(text), reason="it is good")
-
-
-async def pending(actum: Harness) -> list[Any]:
-    await actum.run_until_idle()
-    return list((await actum.inbox())[0])
-
-
 async def started(actum: Harness, handle: Handle[Any]) -> list[dict[str, Any]]:
     found = [one for one in await actum.events(handle) if one.kind.value == "effect.started"]
     return [orjson.loads(one.data or "{}") | {"tier": one.tier} for one in found]
 
 
 async def test_tier_0_runs_at_once_and_the_decision_is_logged_with_the_intent(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([writes])
     handle = await actum.start(writes("orders", 5))
     assert "5 rows of orders" == await handle.result(10)
@@ -133,7 +57,7 @@ async def test_tier_0_runs_at_once_and_the_decision_is_logged_with_the_intent(ac
 
 
 async def test_what_policy_denies_is_not_asked_and_not_done(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([writes])
     handle = await actum.start(writes("audit_log", 1))
     assert "Denied: write was not approved (denied): Nobody writes audit tables. (rule audit)" == (
@@ -143,7 +67,7 @@ async def test_what_policy_denies_is_not_asked_and_not_done(actum: Harness) -> N
 
 
 async def test_tier_1_waits_in_a_batch_that_closes_when_everybody_waits(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([writes])
     handles = [await actum.start(writes(table, 50)) for table in ("orders", "orders", "bills")]
     approvals = await pending(actum)
@@ -164,14 +88,14 @@ async def test_tier_1_waits_in_a_batch_that_closes_when_everybody_waits(actum: H
 async def test_calls_that_policy_lets_run_need_no_approval_and_no_second_look_from_a_person(
     actum: Harness,
 ) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([asks])
     handle = await actum.start(asks(["a", "b"], 5))
     assert "not needed: ['5 rows of a', '5 rows of b']" == await handle.result(10)
 
 
 async def test_one_denied_call_denies_the_request_and_withdraws_the_rest(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([asks])
     handle = await actum.start(asks(["orders", "audit_log"], 500))
     with pytest.raises(Exception, match="denied by policy: Nobody writes audit tables"):
@@ -180,7 +104,7 @@ async def test_one_denied_call_denies_the_request_and_withdraws_the_rest(actum: 
 
 
 async def test_the_same_action_is_not_asked_for_again_after_a_rejection(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([asks])
     handle = await actum.start(asks(["orders"], 500))
     (asked,) = await pending(actum)
@@ -191,7 +115,7 @@ async def test_the_same_action_is_not_asked_for_again_after_a_rejection(actum: H
 
 
 async def test_an_approval_that_nobody_decides_expires(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     worker = await actum.worker([writes])
     handle = await actum.start(writes("orders", 500))
     (asked,) = await pending(actum)
@@ -203,7 +127,7 @@ async def test_an_approval_that_nobody_decides_expires(actum: Harness) -> None:
 
 
 async def test_a_grant_decides_in_place_of_who_gave_it(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.reviewer.grants.give(
         {"kind": "db.write", "rows": {"le": 500}}, uses=1, lasts="1h", reason="tonight"
     )
@@ -216,7 +140,7 @@ async def test_a_grant_decides_in_place_of_who_gave_it(actum: Harness) -> None:
 
 
 async def test_other_arguments_that_a_person_approves_are_ruled_anew_and_run(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([asks])
     handle = await actum.start(asks(["orders"], 500))
     (asked,) = await pending(actum)
@@ -228,7 +152,7 @@ async def test_other_arguments_that_a_person_approves_are_ruled_anew_and_run(act
 
 
 async def test_an_edit_that_policy_lets_run_needs_no_second_approval(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([writes])
     handle = await actum.start(writes("orders", 500))
     (asked,) = await pending(actum)
@@ -237,7 +161,7 @@ async def test_an_edit_that_policy_lets_run_needs_no_second_approval(actum: Harn
 
 
 async def test_an_edit_of_what_may_not_be_edited_is_a_rejection(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.worker([writes])
     handle = await actum.start(writes("orders", 500))
     (asked,) = await pending(actum)
@@ -247,7 +171,7 @@ async def test_an_edit_of_what_may_not_be_edited_is_a_rejection(actum: Harness) 
 
 
 async def test_a_freeze_that_raises_has_tier_0_decided_by_a_person(actum: Harness) -> None:
-    await activate(actum)
+    await actum.activate(POLICY)
     await actum.reviewer.freezes.freeze("kind", "db.write", mode="force_tier_2", reason="a hard week")
     await actum.worker([writes])
     handle = await actum.start(writes("orders", 5))
@@ -258,7 +182,7 @@ async def test_a_freeze_that_raises_has_tier_0_decided_by_a_person(actum: Harnes
 
 
 async def test_what_sticks_out_of_a_batch_is_decided_alone(actum: Harness) -> None:
-    await activate(actum, POLICY.replace("le = 100", "le = 1000").replace("max_items = 3", "max_items = 10"))
+    await actum.activate(POLICY.replace("le = 100", "le = 1000").replace("max_items = 3", "max_items = 10"))
     await actum.worker([writes])
     for rows in (11, 12, 13, 14, 15, 16):
         await actum.start(writes("orders", rows))
@@ -275,7 +199,7 @@ async def test_what_sticks_out_of_a_batch_is_decided_alone(actum: Harness) -> No
 
 async def test_one_request_for_several_calls_is_one_card_with_a_row_for_each(actum: Harness) -> None:
     without_batch = POLICY.replace('batch = { by = ["table"], window = "30m", max_items = 3 }\n', "")
-    await activate(actum, without_batch)
+    await actum.activate(without_batch)
     await actum.worker([asks])
     handle = await actum.start(asks(["a", "b", "c"], 50))
     approvals = await pending(actum)
