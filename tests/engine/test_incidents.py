@@ -14,7 +14,20 @@ from uuid import uuid4
 import pytest
 from notified import receiving
 
-from actum import Fatal, NotDone, Owner, Retry, Signal, Slo, contract, effect, step
+from actum import (
+    Budget,
+    Fatal,
+    NotDone,
+    Owner,
+    Retry,
+    Signal,
+    Slo,
+    Spending,
+    WorkflowFailed,
+    contract,
+    effect,
+    step,
+)
 from actum.authoring.registration import register
 from actum.client.bulk import carry_out_bulk, plan_bulk, read_filter
 from actum.client.client import Client
@@ -40,6 +53,11 @@ go = Signal("go", str)
 @step(retry=ONCE)
 async def fail(what: str) -> str:
     raise Fatal(what)
+
+
+@step(retry=ONCE, spends=Spending(model_calls=1))
+async def call() -> int:
+    return 1
 
 
 @step(retry=ONCE)
@@ -87,6 +105,11 @@ async def books(room: str) -> str:
 @contract(owner=SLEEPER, on_failure="fail", slo=Slo(decision="4h"))
 async def asks(room: str) -> str:
     return await book(room)
+
+
+@contract(owner=OWNER, on_failure="fail", budget=Budget(model_calls=1, over="fail"))
+async def spends(times: int) -> int:
+    return sum([await call() for _ in range(times)])
 
 
 @contract(owner=OWNER, slo=Slo(progress="2h"))
@@ -198,6 +221,10 @@ async def test_whatever_goes_wrong_three_times_is_one_incident_that_counts_three
 
     await until(stand, "the approvals, and steps that go on")
     actum.clock.advance("5h")
+    await actum.worker([spends])
+    for _ in range(3):
+        with pytest.raises(WorkflowFailed, match="raise Budget"):
+            await (await actum.start(spends(2))).result(10)
     async with actum.store.pool.connection() as connection, connection.transaction():
         await connection.execute("set local session_replication_role = replica")
         ids = [handle.workflow_id for handle in sent]
@@ -220,6 +247,7 @@ async def test_whatever_goes_wrong_three_times_is_one_incident_that_counts_three
         ("crash_loop", "crashes"): 3,
         ("unserved", "nobodys"): 3,
         ("writer_stopped", ""): 3,
+        ("budget_spent", "spends"): 3,
     }
     assert wanted == {key[:2]: count for key, count in counts.items() if key[0] != "burn"}
     assert len(wanted) == len([key for key in counts if key[0] != "burn"])
@@ -259,6 +287,33 @@ async def each_is_told_once_and_escalated_on_schedule(actum: Harness, watcher: W
     waits = [row for row in later if row.rule == Rule.APPROVAL_LATE]
     assert {row.id for row in rows} == {row.id for row in later}
     assert all(row.level >= 1 + min(len(row.contacts), 1) for row in later if row not in waits)
+
+
+async def test_a_budget_that_lets_nothing_in_is_an_incident_until_it_does(actum: Harness) -> None:
+    @contract(owner=OWNER, budget=Budget(model_calls=1, per="day", team="risk"))
+    async def daily() -> int:
+        return await call()
+
+    await actum.worker([daily])
+    handles = [await actum.start(daily()) for _ in range(3)]
+    await actum.run_until_idle()
+    await watch(actum, 2)
+    (row,) = await rows_of(actum, Rule.BUDGET_SPENT)
+    assert ("", "team.risk.model_calls", "risk") == (row.contract, row.reason, row.team)
+    assert (
+        "1 of 1 model_calls are used: raise Budget(model_calls=…), or wait for the next day (UTC)"
+        in row.summary
+    )
+    assert {"1": ["team:risk"]} == await told(actum)
+    assert set(row.workflow_ids) < {one.workflow_id for one in handles}
+    for _ in range(3):
+        actum.clock.advance("1d")
+        await actum.run_until_idle()
+    assert ["completed"] * 3 == [await one.status() for one in handles]
+    actum.clock.advance("16m")
+    await watch(actum)
+    ended = await only(actum, Rule.BUDGET_SPENT)
+    assert (IncidentState.RESOLVED, "recovered") == (ended.state, ended.cause)
 
 
 async def test_its_owner_is_told_on_schedule_each_contact_once_until_somebody_takes_it_on(

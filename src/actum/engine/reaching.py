@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actum.engine.withdrawing import withdraw
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
+from actum.engine.withdrawing import withdraw
 from actum.machine import ledger
 from actum.machine.ledger import EffectState
 from actum.model.events import EventKind

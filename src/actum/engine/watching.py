@@ -14,6 +14,7 @@ from uuid import UUID
 
 from actum.engine.promises import list_burns
 from actum.engine.recorder import Recorder
+from actum.engine.spending import list_spent
 from actum.machine.chain import Intact, verify
 from actum.machine.incidents import End, Trouble, consider_end, due_level, merge, recipient
 from actum.model.ids import short
@@ -61,7 +62,11 @@ class Watcher:
         """Open, tell and end what is due; return how many incidents changed."""
         looked_at = await self._store.read_clock()
         await self._ask_for_verdicts(looked_at)
-        troubles = [*await self._list_standing(), *await list_burns(self._store, looked_at)]
+        troubles = [
+            *await self._list_standing(),
+            *await list_burns(self._store, looked_at),
+            *await list_spent(self._store, looked_at),
+        ]
         stops = self._recorder.stops if self._recorder is not None else 0
         if stops > self._stops:
             troubles.append(Trouble(Rule.WRITER_STOPPED, "", self._actor, "", None, 1, looked_at, looked_at))

@@ -40,6 +40,7 @@ SENTENCES: Final = {
     Rule.CRASH_LOOP: "a workflow crashed its workers again and again",
     Rule.UNSERVED: "no live worker serves what is ready",
     Rule.WRITER_STOPPED: "a worker could not write for a while",
+    Rule.BUDGET_SPENT: "a budget lets nothing more in",
     Rule.REPORTED: "somebody reported it",
 }
 

@@ -18,6 +18,7 @@ class Rule(StrEnum):
     CRASH_LOOP = "crash_loop"
     UNSERVED = "unserved"
     WRITER_STOPPED = "writer_stopped"
+    BUDGET_SPENT = "budget_spent"
     REPORTED = "reported"
 
 
