@@ -169,6 +169,8 @@ EDITS = {
     "the requester": "update actum.approvals set requester = 'user:nobody'",
     "the time": "update actum.approvals set expires_at = now() + interval '1 year'",
     "the quorum": "update actum.approvals set requirements = '[]'",
+    "the round": "update actum.approvals set round = round + 1",
+    "who wrote it": "update actum.approvals set authors = '{user:nobody}'",
     "open it again": "update actum.approvals set ruling = null, ruled_at = null, ruled_by = null",
     "a decision": "update actum.decisions set actor = 'user:nobody'",
     "forget a decision": "delete from actum.decisions",
@@ -207,6 +209,7 @@ DEEDS = {
     "read the tokens": "select hash from actum.tokens",
     "log a decision": "select actum.log_decision(d) from actum.decisions d",
     "put the head back": "update actum.decision_heads set count = 0",
+    "begin a round": "update actum.approvals set round = round + 1 where id = $1",
     "raise the quorum": "update actum.approvals set requirements = '[]' where id = $1",
 }
 

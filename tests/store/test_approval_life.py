@@ -317,6 +317,7 @@ async def test_a_chain_of_decisions_is_verified_from_what_is_read_back(actum: Ha
 
 SPOILT: dict[str, tuple[Sequence[str], object]] = {
     "edited": (["update actum.decisions set rationale = 'yes' where seq = 2"], Edited(2)),
+    "put into another round": (["update actum.decisions set round = 2 where seq = 3"], Edited(3)),
     "missing": (["delete from actum.decisions where seq = 2"], Gap(2)),
     "lost tail": (["delete from actum.decisions where seq = 3"], LostTail(3)),
     "reordered": (

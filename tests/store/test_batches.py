@@ -19,6 +19,7 @@ from actum.errors import InvalidInput
 from actum.model.events import EventKind as K
 from actum.model.ids import new_id
 from actum.store.approvals import Ruled
+from actum.store.rows import DecidedRow
 from actum.testing.harness import Harness
 
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -76,6 +77,7 @@ async def test_what_is_of_tier_2_is_in_no_batch_whoever_puts_it_there(actum: Har
     try:
         await worker.execute("set session authorization actum_worker")
         assert await worker.fetchval(text, one, new_id()) is None
+        assert "UPDATE 1" == await worker.execute("update actum.approvals set placement = null")
         for change in ("tier = 1", f"batch_id = '{new_id()}'"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await worker.execute(f"update actum.approvals set {change}")  # noqa: S608  # our own words
@@ -248,6 +250,34 @@ async def test_one_persons_grant_is_no_quorum_of_two(actum: Harness) -> None:
             'update actum.approvals set requirements = \'[{"group": "dba", "by": [], "quorum": 2}]\''
         )
     assert "not_covered" == await actum.store.grants.use(await give(actum), approval_id, amounts={})
+
+
+async def test_whoever_voted_in_person_has_no_second_vote_by_a_grant(actum: Harness) -> None:
+    approval_id = await (await hold(actum)).ask()
+    requirements = (
+        '[{"group": "dba", "by": ["user:reviewer"]}, {"group": "web", "by": ["user:bo", "user:reviewer"]}]'
+    )
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.approvals set requirements = $1::jsonb", requirements)
+        for one in ("user:reviewer", "user:bo"):
+            await connection.execute(
+                "insert into actum.accounts (identity, display_name, roles, created_by) values ($1, '', '{approver}', 'x')",
+                one,
+            )
+        grant_id = await give(actum)
+        await connection.execute(
+            "update actum.approvals set requirements = jsonb_set($1, '{1,by}', '[\"user:bo\"]')", requirements
+        )
+        assert "voted" == (await decide(actum, approval_id)).answer
+        await connection.execute("update actum.approvals set requirements = $1::jsonb", requirements)
+    assert "not_covered" == await actum.store.grants.use(grant_id, approval_id, amounts={})
+    assert [] == await actum.reviewer.grants.list_uses(grant_id)
+
+
+async def decide(actum: Harness, approval_id: UUID) -> DecidedRow:
+    return await actum.store.approvals.decide(
+        approval_id, ruling="approved", actor="user:reviewer", rationale="fine", seen_hash=None
+    )
 
 
 async def test_an_attempt_that_asks_anew_keeps_its_use_unless_it_was_used(actum: Harness) -> None:
