@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from actum.client.metrics import BACK, TIMED
+from actum.client.metrics import BACK, MODELS, TIMED
 from actum.model.quality import FACTS, MEASURES, PEOPLE, TITLES, Family, Measure, Part, Unit
+from actum.store.rollups import SPREAD
 
 UNITS = {Unit.COUNT: "count", Unit.SHARE: "share", Unit.SECONDS: "mean time", Unit.MEAN: "mean"}
 
@@ -70,13 +71,18 @@ def _facts() -> list[str]:
         "",
         "`actum metrics`, and `actum worker --metrics-port`, give every fact as counters for Prometheus, from the rollup.",
         "They count the whole database since its first event: take `max`, never `sum`, over replicas.",
-        "Labels are `contract`, `step`, `outcome`, `reason` and `tier`.",
+        "Labels are `contract`, `step`, `outcome`, `reason`, `tier`, `kind` and `model`.",
+        "`kind` is `step` or `effect` of times, `input` or `output` of tokens.",
+        f"The first {MODELS} models that were used have a name in `model`; all others, and usage without one, are `other`.",
         "What a later verdict can take back is a gauge.",
         "",
         "| metric | time | counts |",
         "|---|---|---|",
     ]
     for fact, about in FACTS.items():
+        if fact in SPREAD:
+            lines.append(f"| | histogram `actum_{fact}_seconds` | {about} |")
+            continue
         end = "" if fact in BACK else "_total"
         time = f"`actum_{fact}_seconds{end}`" if fact in TIMED else ""
         lines.append(f"| `actum_{fact}{end}` | {time} | {about} |")

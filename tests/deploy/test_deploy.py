@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ from actum.store.rollups import LagRow, TotalRow
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "actum.json").read_text("utf-8"))
 RULES = (DEPLOY / "prometheus" / "actum.rules.yml").read_text("utf-8")
-TOTALS = [TotalRow(fact, "c", "s", "o", "r", 1, 1, 1) for fact in FACTS]
+TOTALS = [
+    TotalRow(fact, "c", "s", "o", "r", 1, "k", "m", 0, 1, 1, Decimal(1), datetime(2026, 1, 5, tzinfo=UTC))
+    for fact in FACTS
+]
 TEXT = format_metrics(TOTALS, LagRow(0, 0.0))
-NAMES = set(re.findall(r"^# TYPE (\w+)", TEXT, re.MULTILINE))
+NAMES = set(re.findall(r"^(\w+)[ {]", TEXT, re.MULTILINE))
 LABELS = set(re.findall(r'(\w+)="', TEXT))
 
 

@@ -10,14 +10,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 Row = Mapping[str, Any]
-Labels = tuple[str, str, str, str, str, str, int]
-"""Measure, contract, team, step, outcome, reason, tier."""
-Sums = dict[tuple[datetime, Labels], tuple[int, int]]
+Labels = tuple[str, str, str, str, str, str, int, str, str, int]
+"""Measure, contract, team, step, outcome, reason, tier, kind, model, bucket."""
+Sums = dict[tuple[datetime, Labels], tuple[int, int, Decimal]]
+"""Counts, microseconds and money."""
 
 FAILING = {"attempt.failed", "step.failed", "effect.failed", "effect.doubted"}
+SPREAD = {"machine_times", "human_times", "step_times"}
+BOUNDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14_400, 86_400, 604_800)
+"""Up to how many seconds each bucket of these goes."""
 ENDINGS = {"workflow.completed", "workflow.failed", "workflow.cancelled", "workflow.rolled_back"}
 
 
@@ -59,16 +64,18 @@ class Walk:
             self._end_address(event)
             self._workflow(index, event)
             self._people(event)
+            self._spent(event)
 
     def add(
         self, measure: str, event: Row, outcome: str | None = None, reason: str | None = None,
-        count: int = 1, us: int = 0, tier: int | None = None,
+        count: int = 1, us: int = 0, tier: int | None = None, kind: str | None = None, model: str | None = None,
+        money: Decimal = Decimal(0),
     ) -> None:  # fmt: skip
         labels = (
             measure, event["contract"], event["team"] or "", event["step"] or "", outcome or "", reason or "",
-            -1 if tier is None else tier,
+            -1 if tier is None else tier, kind or "", model or "", bucket_of(us) if measure in SPREAD else -1,
         )  # fmt: skip
-        self._add(event["at"], labels, count, us)
+        self._add(event["at"], labels, count, us, money)
 
     # what goes wrong
 
@@ -141,6 +148,58 @@ class Walk:
                 return event["kind"] == "effect.settled" and not event["actor"].startswith("worker:")
         return False
 
+    def human_time(self) -> int:
+        """Microseconds in which a person was to act, whatever else went on."""
+        total, is_paused, is_blocked, doubts, asked = 0, False, False, set(), set()
+        for index, event in enumerate(self.events[:-1]):
+            kind, address = event["kind"], event["address"]
+            if kind in (
+                "workflow.resumed",
+                "workflow.cancel_requested",
+                "workflow.rolling_back",
+                "workflow.blocked",
+            ):
+                is_paused = False
+            if kind in ("workflow.unblocked", "step.reopened", "workflow.rolling_back"):
+                is_blocked = False
+            is_paused = is_paused or kind == "workflow.paused"
+            is_blocked = is_blocked or kind == "workflow.blocked"
+            if kind in ("approval.requested", "question.asked"):
+                asked.add(address)
+            elif kind.startswith(("approval.", "question.")) or kind in ("step.failed", "step.abandoned"):
+                asked.discard(address)
+            if kind in ("effect.started", "effect.settled"):
+                doubts.discard(address)
+            elif kind == "effect.doubted" and self._is_for_a_person(index, at_undos=False):
+                doubts.add(address)
+            if is_paused or is_blocked or asked or doubts:
+                total += microseconds(self.events[index + 1]["at"] - event["at"])
+        return total
+
+    def _spent(self, event: Row) -> None:
+        """Add what the event's attempt took and used."""
+        if event["address"] is None:
+            return
+        data = json.loads(event["data"] or "{}")
+        if event["kind"] in ("step.completed", "effect.succeeded"):
+            kind = "step" if event["kind"] == "step.completed" else "effect"
+            self.add("step_times", event, us=data["us"], kind=kind)
+        for one in data.get("usage", ()):
+            model = one.get("model")
+            for kind in ("input", "output"):
+                self._used("tokens", event, one.get(f"{kind}_tokens"), model, kind)
+            self._used("model_calls", event, one.get("model_calls"), model)
+            self._used("tool_calls", event, one.get("tool_calls"), model)
+            self._used("unpriced_calls", event, one.get("unpriced"), model)
+            if "cost" in one:
+                self.add("costs", event, model=model, money=Decimal(one["cost"]))
+
+    def _used(
+        self, measure: str, event: Row, count: int | None, model: str | None, kind: str | None = None
+    ) -> None:
+        if count:
+            self.add(measure, event, count=count, model=model, kind=kind)
+
     # the workflow
 
     def _workflow(self, index: int, event: Row) -> None:
@@ -163,7 +222,12 @@ class Walk:
         if kind == "effect.failed" and event["address"].startswith("undo."):
             self.add("undo_failures", event, reason=reason, tier=tier)
         if kind in ENDINGS:
-            self.add("endings", event, kind.removeprefix("workflow."), reason)
+            ending = kind.removeprefix("workflow.")
+            self.add("endings", event, ending, reason)
+            human = self.human_time()
+            whole = microseconds(event["at"] - self.events[0]["at"])
+            self.add("machine_times", event, ending, us=whole - human)
+            self.add("human_times", event, ending, us=human)
 
     def _people(self, event: Row) -> None:
         kind, address = event["kind"], event["address"] or ""
@@ -182,6 +246,11 @@ class Walk:
             self.add("interventions", event, kind, tier=event["tier"])
 
 
+def bucket_of(us: int) -> int:
+    """Return the place of the first bound that a time does not pass."""
+    return sum(us > round(bound * 1_000_000) for bound in BOUNDS)
+
+
 def _ending_of(event: Row) -> str | None:
     match event["kind"]:
         case "step.completed" | "effect.succeeded" | "effect.shared":
@@ -198,27 +267,29 @@ def _ending_of(event: Row) -> str | None:
 
 def _judge(completed: Row, verdicts: Sequence[Row], add: Any) -> None:
     """Add what all verdicts on one output come to in the end."""
-    labels = (completed["contract"], completed["team"] or "", "")
+    labels, rest = (completed["contract"], completed["team"] or "", ""), (-1, "", "", -1)
     others = [one for one in verdicts if one["by"] != "judge"]
     final = (others or list(verdicts))[-1]
     lived = 0
     if final["verdict"] == "unusable":
         first = next(one for one in verdicts if one["verdict"] == "unusable")
         lived = microseconds(first["given_at"] - completed["at"])
-    add(completed["at"], ("verdicts", *labels, final["verdict"], final["by"], -1), 1, lived)
-    said = {one["by"]: one["verdict"] for one in verdicts}
-    if {"judge", "person"} <= set(said) and said["judge"] != said["person"]:
-        add(completed["at"], ("disagreements", *labels, "", "", -1), 1, 0)
+    said = final["verdict"], final["by"]
+    add(completed["at"], ("verdicts", *labels, *said, *rest), 1, lived, Decimal(0))
+    add(final["given_at"], ("verdicts_given", *labels, *said, *rest), 1, 0, Decimal(0))
+    words = {one["by"]: one["verdict"] for one in verdicts}
+    if {"judge", "person"} <= set(words) and words["judge"] != words["person"]:
+        add(completed["at"], ("disagreements", *labels, "", "", *rest), 1, 0, Decimal(0))
 
 
 def count(events: Iterable[Row], verdicts: Iterable[Row], decisions: Iterable[Row]) -> Sums:
     """Return every measure by hour and labels; what comes to nothing is left out."""
-    sums: Sums = defaultdict(lambda: (0, 0))
+    sums: Sums = defaultdict(lambda: (0, 0, Decimal(0)))
 
-    def add(at: datetime, labels: Labels, count: int, us: int) -> None:
+    def add(at: datetime, labels: Labels, count: int, us: int, money: Decimal) -> None:
         key = (at.replace(minute=0, second=0, microsecond=0), labels)
         so_far = sums[key]
-        sums[key] = (so_far[0] + count, so_far[1] + us)
+        sums[key] = (so_far[0] + count, so_far[1] + us, so_far[2] + money)
 
     histories: defaultdict[Any, list[Row]] = defaultdict(list)
     for event in events:
@@ -233,4 +304,4 @@ def count(events: Iterable[Row], verdicts: Iterable[Row], decisions: Iterable[Ro
         if words[workflow_id]:
             said = sorted(words[workflow_id], key=lambda one: one["number"])
             _judge(next(one for one in history if one["kind"] == "workflow.completed"), said, add)
-    return {key: value for key, value in sums.items() if value != (0, 0)}
+    return {key: value for key, value in sums.items() if any(value)}

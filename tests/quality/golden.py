@@ -29,6 +29,37 @@ STEPS = ("read", "think", "draft", "check", "send")
 PROMPTS = ("v1", "v2", "v3", None)
 REASONS = ("timeout.attempt", "timeout.stall", "provider.rate_limited", "provider.unavailable", "schema.invalid",
            "check.failed", "tool.error", "other")  # fmt: skip
+SUCCEEDED = (K.STEP_COMPLETED, K.EFFECT_SUCCEEDED)
+TOOK = (
+    0,
+    1,
+    9_999,
+    10_000,
+    10_001,
+    60_000,
+    700_000,
+    4_200_000,
+    59_999_999,
+    60_000_000,
+    7_300_000_000,
+    700_000_000_000,
+)
+"""Microseconds that an attempt takes: on both sides of bounds, and beyond the last one."""
+USAGES: tuple[dict[str, Any], ...] = (
+    {
+        "model": "large",
+        "prompt": "p@1",
+        "input_tokens": 120,
+        "output_tokens": 17,
+        "model_calls": 1,
+        "cost": "0.000000123456789",
+    },
+    {"model": "small", "input_tokens": 40, "model_calls": 2, "unpriced": 2},
+    {"model": "small", "output_tokens": 9, "model_calls": 1, "tool_calls": 3, "cost": "0.1"},
+    {"tool_calls": 1},
+    {"cost": "12.50"},
+)
+"""What attempts report, as the engine writes it; a cost has as many places as it was given."""
 PERSON, OTHER = "user:bo", "user:cy"
 EVENT_COLUMNS = (
     "workflow_id seq at kind step address attempt outcome reason actor contract team tier data hash".split()
@@ -80,6 +111,19 @@ class Life:
             )
         )
 
+    def spend(self, chance: random.Random) -> None:
+        """Have attempts taken some time, and those of two steps used models or tools."""
+        for place, event in enumerate(self.events):
+            kind, step, data = event[3], event[4], json.loads(event[13] or "{}")
+            told = {}
+            if kind in SUCCEEDED:
+                told["us"] = TOOK[len(step) % len(TOOK)] if chance.random() < 0.9 else chance.choice(TOOK)
+            if step in ("think", "draft") and chance.random() < 0.5:
+                told["usage"] = chance.sample(USAGES, chance.randint(1, 2))
+            if told:
+                text = json.dumps({**told, **data}, separators=(",", ":"))
+                self.events[place] = (*event[:13], text, *event[14:])
+
     def begin(self) -> None:
         self.born = self.at
         self.note(K.WORKFLOW_STARTED, actor="user:ana")
@@ -126,7 +170,7 @@ class Life:
 
 
 class Author:
-    """Writes lives from a seed. `plain` is how often nothing goes wrong, beside 38 scenes in which something may."""
+    """Writes lives from a seed. `plain` is how often nothing goes wrong, beside 40 scenes in which something may."""
 
     def __init__(self, seed: int, plain: int = 60) -> None:
         self.random = random.Random(seed)
@@ -150,10 +194,9 @@ class Author:
             choose(PROMPTS),
         )
         life.begin()
-        for _ in range(self.random.randint(6, 10)):
-            if not self._go_on(life):
-                return life
-        self._end(life)
+        if all(self._go_on(life) for _ in range(self.random.randint(6, 10))):
+            self._end(life)
+        life.spend(random.Random(life.workflow_id.int))
         return life
 
     def _seconds(self, most: float = 30.0) -> float:
@@ -165,6 +208,7 @@ class Author:
             (self._plain, self.plain), (9, self.retried), (2, self.crashed_while_retrying), (2, self.paused_while_retrying),
             (9, self.acted), (3, self.doubted), (2, self.expired), (2, self.held), (2, self.owner_changed),
             (1, self.given_up_by_the_body), (1, self.deadline), (1, self.crash_loop), (2, self.rolled_back),
+            (2, self.asked_twice_at_once),
         )  # fmt: skip
         (scene,) = self.random.choices([one for _, one in scenes], [weight for weight, _ in scenes])
         scene(life)
@@ -292,6 +336,22 @@ class Author:
                 K.EFFECT_FAILED, self._seconds(), step="post", address=address, attempt=failures + 1,
                 reason=self.random.choice(REASONS),
             )  # fmt: skip
+
+    def asked_twice_at_once(self, life: Life) -> None:
+        """Two people are waited for at the same time, and a third stops the workflow meanwhile."""
+        approval, question = life.address(), life.address()
+        data = {"approval_id": str(new_id(int(life.at.timestamp() * 1000)))}
+        wait = self._seconds
+        life.note(K.APPROVAL_REQUESTED, wait(), step="post", address=approval, tier=2, data=data)
+        life.note(K.QUESTION_ASKED, wait(), step="which", address=question)
+        life.note(K.WORKFLOW_PAUSED, wait(9_000), reason="operator", actor=PERSON)
+        life.note(K.WORKFLOW_RESUMED, wait(9_000), actor=OTHER)
+        if self.random.random() < 0.5:
+            life.note(K.APPROVAL_WITHDRAWN, wait(9_000), step="post", address=approval, data=data)
+            life.note(K.QUESTION_ANSWERED, wait(9_000), step="which", address=question, actor=PERSON)
+        else:
+            life.note(K.QUESTION_WITHDRAWN, wait(9_000), step="which", address=question)
+            life.note(K.STEP_ABANDONED, wait(9_000), step="post", address=approval)
 
     def expired(self, life: Life) -> None:
         """Nobody decides in time."""

@@ -13,25 +13,33 @@ import counted
 import golden
 import pytest
 
-from actum.client.metrics import BACK, TIMED, write_metrics
+from actum.client.metrics import BACK, TIMED, USED, write_metrics
 from actum.model.quality import FACTS as FACT_NAMES
 from actum.store.quality import Span
+from actum.store.rollups import BOUNDS, SPREAD
 from actum.store.store import Store
 
 FACTS = """
 select date_trunc('hour', f.at, 'UTC') as hour, f.measure, f.contract, coalesce(f.team, '') as team,
-       coalesce(f.step, '') as step, coalesce(f.outcome, '') as outcome, coalesce(f.reason, '') as reason,
-       coalesce(f.tier, -1)::int as tier, sum(f.count)::bigint as count, sum(f.us)::bigint as us
-  from actum.facts f group by 1, 2, 3, 4, 5, 6, 7, 8
+       coalesce(f.outcome, '') as outcome, coalesce(f.reason, '') as reason, coalesce(f.kind, '') as kind,
+       coalesce(f.model, '') as model,
+       case when f.measure = any($1) then width_bucket(f.us - 1, $2::bigint[]) else -1 end as bucket,
+       sum(f.count)::bigint as count, sum(f.us)::bigint as us, sum(f.money) as money
+  from actum.facts f
+ where $1::text[] is not null
+ group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 """
-ROLLUPS = (
-    "select hour, measure, contract, team, step, outcome, reason, tier::int, count, us from actum.rollups"
-)
+ROLLUPS = """
+select hour, measure, contract, team, outcome, reason, kind, model, bucket::int, count, us, money
+  from actum.rollups
+ where $1::text[] is not null
+   and $2::bigint[] is not null
+"""
 
 
-async def summed(connection: Any, query: str) -> counted.Sums:
-    rows = [tuple(row) for row in await connection.fetch(query)]
-    return {(row[0], row[1:8]): (row[8], row[9]) for row in rows if (row[8], row[9]) != (0, 0)}
+async def summed(connection: Any, query: str) -> dict[Any, tuple[Any, ...]]:
+    rows = [tuple(row) for row in await connection.fetch(query, SPREAD, BOUNDS)]
+    return {(row[0], row[1:9]): row[9:] for row in rows if any(row[9:])}
 
 
 async def exported(connection: Any) -> counted.Sums:
@@ -62,8 +70,7 @@ async def check(store: Store, seed: int, workflows: int, pieces: int) -> Counter
     async with store.pool.connection() as connection:
         by_hand = await exported(connection)
         asked, added = await summed(connection, FACTS), await summed(connection, ROLLUPS)
-    assert by_hand == asked
-    assert by_hand == added
+    assert by_the_hour(by_hand) == asked == added
     span = Span.of(golden.START + timedelta(days=9), golden.START + timedelta(days=40), team="garden")
     tallied = await store.quality.tally(span, list(FACT_NAMES))
     assert told(by_hand, span) == {
@@ -73,10 +80,19 @@ async def check(store: Store, seed: int, workflows: int, pieces: int) -> Counter
     return Counter(event[3] for life in lives for event in life.events)
 
 
+def by_the_hour(sums: counted.Sums) -> dict[Any, tuple[int, int, Decimal]]:
+    """Return what the rollup has to hold: without step and tier."""
+    found: defaultdict[Any, Any] = defaultdict(lambda: (0, 0, Decimal(0)))
+    for (hour, (measure, contract, team, _, outcome, reason, _, *rest)), values in sums.items():
+        key = hour, (measure, contract, team, outcome, reason, *rest)
+        found[key] = tuple(one + other for one, other in zip(found[key], values, strict=True))
+    return {key: value for key, value in found.items() if any(value)}
+
+
 def told(sums: counted.Sums, span: Span) -> dict[tuple[str, str | None, str | None], tuple[int, int]]:
     """Return what a tally of a span has to say."""
     found: defaultdict[Any, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for (hour, (measure, _, team, _, outcome, reason, _)), (count, us) in sums.items():
+    for (hour, (measure, _, team, _, outcome, reason, *_)), (count, us, _) in sums.items():
         if span.since <= hour < span.until and team == span.team:
             so_far = found[measure, outcome or None, reason or None]
             found[measure, outcome or None, reason or None] = (so_far[0] + count, so_far[1] + us)
@@ -86,14 +102,24 @@ def told(sums: counted.Sums, span: Span) -> dict[tuple[str, str | None, str | No
 def exposed(sums: counted.Sums) -> dict[tuple[str, frozenset[tuple[str, str]]], Decimal]:
     """Return what the metrics have to say: over all hours and teams."""
     found: defaultdict[Any, Decimal] = defaultdict(Decimal)
-    for (_, (measure, contract, _, step, outcome, reason, tier)), (count, us) in sums.items():
+    for (_, (measure, *names, tier, kind, model, bucket)), (count, us, money) in sums.items():
+        contract, _, step, outcome, reason = names
         end = "" if measure in BACK else "_total"
-        labels = {"contract": contract, "step": step, "outcome": outcome, "reason": reason}
+        labels = {"contract": contract, "step": step, "outcome": outcome, "reason": reason, "kind": kind}
         labels["tier"] = "" if tier < 0 else str(tier)
+        labels["model"] = model or ("other" if measure in USED else "")
         key = frozenset((name, value) for name, value in labels.items() if value)
-        found[f"actum_{measure}{end}", key] += count
+        seconds = Decimal(us) / 1_000_000
+        if measure in SPREAD:
+            bounds = [f"{bound:g}" for bound in counted.BOUNDS] + ["+Inf"]
+            for place, bound in enumerate(bounds):
+                found[f"actum_{measure}_seconds_bucket", key | {("le", bound)}] += count * (bucket <= place)
+            found[f"actum_{measure}_seconds_count", key] += count
+            found[f"actum_{measure}_seconds_sum", key] += seconds
+            continue
+        found[f"actum_{measure}{end}", key] += money if measure == "costs" else count
         if measure in TIMED:
-            found[f"actum_{measure}_seconds{end}", key] += Decimal(us) / 1_000_000
+            found[f"actum_{measure}_seconds{end}", key] += seconds
     return dict(found)
 
 

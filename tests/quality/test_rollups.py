@@ -86,7 +86,7 @@ async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store
     last = [row for row in rows if row.by != "judge"][-1]
     async with store.pool.connection() as connection:
         added = await summed(connection, ROLLUPS)
-    counts = {key[1][4:6]: sums[0] for key, sums in added.items() if key[1][0] == "verdicts" and sums[0]}
+    counts = {key[1][3:5]: sums[0] for key, sums in added.items() if key[1][0] == "verdicts" and sums[0]}
     assert {(last.verdict, last.by): 1} == counts
 
 
@@ -105,7 +105,7 @@ async def test_an_account_that_may_only_read_counts_without_adding(store: Store)
         rows = await reader.quality.tally(span, ["endings"])
     finally:
         await reader.close()
-    ended = sum(count for (_, labels), (count, _) in facts.items() if labels[0] == "endings")
+    ended = sum(count for (_, labels), (count, *_) in facts.items() if labels[0] == "endings")
     assert 30 == ended == sum(row.count for row in rows)
 
 

@@ -85,6 +85,15 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
         "approvals_asked": "Approvals that were asked for.",
         "approvals_ended": "Approvals decided or expired, by how; human time since they were asked for.",
         "interventions": "Times that a person stopped, ended, reopened or settled something.",
+        "verdicts_given": "Completed outputs by the word that counts, at the time at which it was given.",
+        "machine_times": "Workflows that ended, by how; their time without that in which a person was to act.",
+        "human_times": "The same workflows; the time in which a person was to act.",
+        "step_times": "Attempts of steps and effects that succeeded; machine time.",
+        "tokens": "Tokens that attempts reported, by model: what it was told, and what it answered.",
+        "model_calls": "Calls of models that attempts reported.",
+        "tool_calls": "Calls of tools that attempts reported.",
+        "unpriced_calls": "Calls of models of which nobody knows what they cost.",
+        "costs": "What calls cost, where that is known: the currency reported, US dollars where prices were looked up.",
     }
 )
 """Every fact, and what it is."""

@@ -7,17 +7,30 @@ it dies half-way nothing was added; the next one begins where the last committed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
 
 import asyncpg
 
 from actum.errors import DatabaseMismatch
 from actum.store.pool import Pool
 
+SPREAD: Final = ("human_times", "machine_times", "step_times")
+"""The facts whose times are also counted by how long they are."""
+BOUNDS: Final = tuple(
+    round(seconds * 1_000_000)
+    for seconds in (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14_400, 86_400, 604_800)
+)
+"""Up to how many microseconds each bucket of them goes; the last bucket has no end. What is kept is kept by these."""
+
 
 @dataclass(slots=True)
 class TotalRow:
-    """What was added up under one set of labels since the first event; '' and tier -1 where there is none."""
+    """What was added up under one set of labels since the first event; '', tier -1 and bucket -1 where there is none.
+
+    `bucket` is the place in `BOUNDS` of the first bound that the times do not pass, `first_hour` that of the first fact.
+    """
 
     measure: str
     contract: str
@@ -25,8 +38,13 @@ class TotalRow:
     outcome: str
     reason: str
     tier: int
+    kind: str
+    model: str
+    bucket: int
     count: int
     us: int
+    money: Decimal
+    first_hour: datetime
 
 
 @dataclass(slots=True)
@@ -89,13 +107,15 @@ class Rollups:
             place = await read_place(self._pool, connection)
             if int(place.first) >= int(place.oldest):
                 return 0
-            rows = await connection.fetch(add.text, *add.order({"since": place.first, "until": place.oldest}))
+            asked: dict[str, object] = {"timed": SPREAD, "bounds": BOUNDS}
+            asked |= {"since": place.first, "until": place.oldest}
+            rows = await connection.fetch(add.text, *add.order(asked))
             values: dict[str, object] = {"until": place.oldest, "now": self._pool.now()}
             await connection.execute(advance.text, *advance.order(values))
         return int(rows[0]["changed"])
 
     async def totals(self) -> list[TotalRow]:
-        """Return everything that was added up, over all hours."""
+        """Return everything that was added up, over all hours and teams."""
         return [TotalRow(**row) for row in await self._pool.fetch(self._pool.statement("rollups", "totals"))]
 
     async def lag(self) -> LagRow:

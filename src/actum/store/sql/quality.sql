@@ -20,6 +20,8 @@ select f.measure, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us):
  where f.measure = any(:measures::text[])
    and f.xid >= :first::text::xid8
    and f.xid < :last::text::xid8
+   and f.number >= :first::text::bigint
+   and f.number < :last::text::bigint
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
@@ -44,6 +46,8 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
   from actum.facts f
  where f.measure = :measure::text
    and (not f.is_of_end or :measure::text in ('timeouts_ended', 'recoveries', 'retries', 'retry_attempts'))
+   and (not f.is_of_whole or :measure::text in ('machine_times', 'human_times'))
+   and (not f.is_by_block or :measure::text in ('step_times', 'tokens', 'model_calls', 'tool_calls', 'unpriced_calls', 'costs'))
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)

@@ -18,22 +18,50 @@ select s.watermark::text as first, pg_snapshot_xmin(pg_current_snapshot())::text
   from actum.rollup_state s;
 
 -- name: add
--- Adds the facts that were recorded between two transactions to their hours. Called by a refresh, third; returns how many hours changed.
-with added as (
-    insert into actum.rollups (hour, measure, contract, team, step, outcome, reason, tier, count, us)
-    select date_trunc('hour', f.at, 'UTC'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''),
-           coalesce(f.outcome, ''), coalesce(f.reason, ''), coalesce(f.tier, -1), sum(f.count), sum(f.us)
-      from actum.facts f
-     where f.xid >= :since::text::xid8
-       and f.xid < :until::text::xid8
-     group by 1, 2, 3, 4, 5, 6, 7, 8
-        on conflict (measure, hour, contract, team, step, outcome, reason, tier) do update
+-- Adds the facts that were recorded between two transactions to their hours and to the totals. Called by a refresh, third; returns how many hours changed.
+with fresh as materialized (
+    select date_trunc('hour', f.at, 'UTC') as hour, f.measure, f.contract, coalesce(f.team, '') as team,
+           coalesce(f.step, '') as step, coalesce(f.outcome, '') as outcome, coalesce(f.reason, '') as reason,
+           coalesce(f.tier, -1) as tier, coalesce(f.kind, '') as kind, coalesce(f.model, '') as model,
+           case when f.measure = any(:timed::text[]) then width_bucket(f.us - 1, :bounds::bigint[]) else -1 end as bucket,
+           sum(f.count) as count, sum(f.us) as us, sum(f.money) as money
+      from (
+               select m.*
+                 from actum.fresh_facts(:since::text::xid8, :until::text::xid8) m
+                union all
+               select s.*
+                 from actum.fresh_step_facts(:since::text::bigint, :until::text::bigint) s
+           ) f
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+),
+hourly as (
+    insert into actum.rollups (hour, measure, contract, team, outcome, reason, kind, model, bucket, count, us, money)
+    select n.hour, n.measure, n.contract, n.team, n.outcome, n.reason, n.kind, n.model, n.bucket, sum(n.count), sum(n.us),
+           sum(n.money)
+      from fresh n
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        on conflict (measure, hour, contract, team, outcome, reason, kind, model, bucket) do update
        set count = rollups.count + excluded.count,
-           us = rollups.us + excluded.us
+           us = rollups.us + excluded.us,
+           money = rollups.money + excluded.money
+    returning 1
+),
+total as (
+    insert into actum.rollup_totals
+           (measure, contract, step, outcome, reason, tier, kind, model, bucket, count, us, money, first_hour)
+    select n.measure, n.contract, n.step, n.outcome, n.reason, n.tier, n.kind, n.model, n.bucket, sum(n.count), sum(n.us),
+           sum(n.money), min(n.hour)
+      from fresh n
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        on conflict (measure, contract, step, outcome, reason, tier, kind, model, bucket) do update
+       set count = rollup_totals.count + excluded.count,
+           us = rollup_totals.us + excluded.us,
+           money = rollup_totals.money + excluded.money,
+           first_hour = least(rollup_totals.first_hour, excluded.first_hour)
     returning 1
 )
 select count(*)::int as changed
-  from added;
+  from hourly;
 
 -- name: advance
 -- Says up to where facts are added. Called by a refresh, last.
@@ -44,10 +72,9 @@ update actum.rollup_state s
 
 -- name: totals
 -- Everything that was ever added up, over all hours and teams. Called by the client for `/metrics`.
-select r.measure, r.contract, r.step, r.outcome, r.reason, r.tier, sum(r.count)::bigint as count, sum(r.us)::bigint as us
-  from actum.rollups r
- group by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier
- order by r.measure, r.contract, r.step, r.outcome, r.reason, r.tier;
+select t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.model, t.bucket, t.count, t.us, t.money, t.first_hour
+  from actum.rollup_totals t
+ order by t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.model, t.bucket;
 
 -- name: lag
 -- How many facts lie between two transactions, and the age of the oldest in seconds. Called by `Rollups.lag` for `/metrics`.
@@ -55,6 +82,10 @@ select count(*)::bigint as facts,
        coalesce(
            extract(epoch from coalesce(:now::timestamptz, now())
                    - min(f.at) filter (where f.measure not in ('verdicts', 'disagreements'))), 0)::float8 as seconds
-  from actum.facts f
- where f.xid >= :first::text::xid8
-   and f.xid < :last::text::xid8;
+  from (
+           select m.measure, m.at
+             from actum.fresh_facts(:first::text::xid8, :last::text::xid8) m
+            union all
+           select s.measure, s.at
+             from actum.fresh_step_facts(:first::text::bigint, :last::text::bigint) s
+       ) f;

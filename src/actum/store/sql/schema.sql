@@ -110,6 +110,9 @@ create index events_counted on actum.events (kind, xid) where attempt > 1 or kin
     'effect.shared', 'workflow.rescued', 'workflow.blocked', 'workflow.paused', 'workflow.cancel_requested',
     'workflow.rolling_back', 'workflow.rolled_back', 'workflow.completed', 'workflow.failed', 'workflow.cancelled',
     'approval.requested', 'approval.decided', 'approval.expired', 'question.answered');
+-- What every step adds, its time and what it used, is found by blocks: a flush pays next to nothing for this one.
+create index events_blocks on actum.events using brin (at, (xid::text::bigint))
+    with (pages_per_range = 32, autosummarize = on);
 
 create table actum.snapshots (
     workflow_id   uuid not null,
@@ -606,14 +609,34 @@ create table actum.rollups (
     measure  text not null,
     contract text not null,
     team     text not null,
-    step     text not null,
     outcome  text not null,
     reason   text not null,
-    tier     smallint not null,
+    kind     text not null,
+    model    text not null,
+    bucket   smallint not null,
     count    bigint not null,
     us       bigint not null,
-    primary key (measure, hour, contract, team, step, outcome, reason, tier)
+    money    numeric not null,
+    primary key (measure, hour, contract, team, outcome, reason, kind, model, bucket)
 );
+
+-- The same by step and tier, over all hours and teams since the first event: what `/metrics` tells.
+create table actum.rollup_totals (
+    measure    text not null,
+    contract   text not null,
+    step       text not null,
+    outcome    text not null,
+    reason     text not null,
+    tier       smallint not null,
+    kind       text not null,
+    model      text not null,
+    bucket     smallint not null,
+    count      bigint not null,
+    us         bigint not null,
+    money      numeric not null,
+    first_hour timestamptz not null,
+    primary key (measure, contract, step, outcome, reason, tier, kind, model, bucket)
+) with (fillfactor = 60);
 
 create table actum.rollup_state (
     is_only      boolean primary key default true check (is_only),
@@ -2151,6 +2174,57 @@ language sql stable parallel safe as $$
            ) o
 $$;
 
+-- Microseconds from the first event of a workflow to another: those in which a person was to act, because it was paused or
+-- blocked, an approval or a question was open, or a doubt stood that a person settled; and all others.
+create function actum.workflow_times(a_workflow uuid, last integer) returns table (machine bigint, human bigint)
+language sql stable parallel safe as $$
+    select (extract(epoch from o.ended_at - o.began_at) * 1000000)::bigint - p.human, p.human
+      from (
+               select min(e.at) as began_at,
+                      max(e.at) as ended_at,
+                      bool_or(e.kind in ('workflow.paused', 'workflow.blocked', 'approval.requested', 'question.asked',
+                                         'effect.doubted')) as may_have_waited
+                 from actum.events e
+                where e.workflow_id = a_workflow
+                  and e.seq <= last
+           ) o
+     cross join lateral (
+               select coalesce(sum((extract(epoch from upper(s.stretch) - lower(s.stretch)) * 1000000)::bigint), 0)::bigint as human
+                 from (
+                          select range_agg(tstzrange(b.at, greatest(b.at, coalesce(n.at, o.ended_at)))) as stretches
+                            from actum.events b
+                            left join lateral (
+                                     select c.at, c.kind, c.actor
+                                       from actum.events c
+                                      where c.workflow_id = a_workflow
+                                        and c.seq > b.seq
+                                        and c.seq <= last
+                                        and case b.kind
+                                                when 'workflow.paused' then c.kind in ('workflow.resumed', 'workflow.blocked',
+                                                     'workflow.cancel_requested', 'workflow.rolling_back')
+                                                when 'workflow.blocked' then c.kind in ('workflow.unblocked', 'step.reopened',
+                                                     'workflow.rolling_back')
+                                                when 'approval.requested' then c.address = b.address and c.kind in
+                                                     ('approval.decided', 'approval.expired', 'approval.withdrawn',
+                                                      'step.failed', 'step.abandoned')
+                                                when 'question.asked' then c.address = b.address and c.kind in
+                                                     ('question.answered', 'question.withdrawn')
+                                                else c.address = b.address and c.kind in ('effect.started', 'effect.settled')
+                                            end
+                                      order by c.seq
+                                      limit 1
+                                 ) n on true
+                           where o.may_have_waited
+                             and b.workflow_id = a_workflow
+                             and b.seq < last
+                             and b.kind in ('workflow.paused', 'workflow.blocked', 'approval.requested', 'question.asked',
+                                            'effect.doubted')
+                             and (b.kind <> 'effect.doubted' or n.kind = 'effect.settled' and n.actor not like 'worker:%')
+                      ) h,
+                      unnest(h.stretches) s(stretch)
+           ) p
+$$;
+
 -- What went wrong at an address before an event that ends it: since its last end, or since a person reopened it.
 create function actum.episode(a_workflow uuid, an_address text, before integer) returns table (
     failures bigint, starts bigint, retries bigint, first_seq integer, first_reason text,
@@ -2279,7 +2353,7 @@ select w.id as workflow_id, c.contract, w.team, w.finished_at, w.finished_at + s
 
 -- What each verdict changed: the word that counted before it, and the one that counts since.
 create view actum.verdict_changes as
-select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c.sign,
+select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c.sign, c.given_at,
        case when c.verdict = 'unusable' then c.sign * (
            select (extract(epoch from min(u.given_at) - e.at) * 1000000)::bigint
              from actum.verdicts u
@@ -2298,23 +2372,27 @@ select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c
             limit 1
        ) held on true
  cross join lateral (
-           values (v.verdict, v.by, 1, v.number), (held.verdict, held.by, -1, held.number)
-       ) c(verdict, by, sign, number)
+           values (v.verdict, v.by, 1, v.number, v.given_at), (held.verdict, held.by, -1, held.number, held.given_at)
+       ) c(verdict, by, sign, number, given_at)
  where c.verdict is not null
    and (held.by is null or held.by = 'judge' or v.by <> 'judge');
 
--- Every measure, once. `is_of_end` is constant in each part: a query for one measure is not planned over the others.
+-- Every measure, once. `is_of_end`, `is_of_whole` and `is_by_block` are constant in each part: a query for one measure is not
+-- planned over the others. `number` is that of the transaction, as `events_blocks` finds what plain steps add.
 create view actum.facts as
 -- An attempt, or a whole workflow, was not done in time.
 select 'timeouts' as measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null::text as outcome, e.reason,
-       e.tier, 1::bigint as count, 0::bigint as us, false as is_of_end
+       e.tier, 1::bigint as count, 0::bigint as us, false as is_of_end,
+       null::text as kind, null::text as model, 0::numeric as money, e.xid::text::bigint as number,
+       false as is_of_whole, false as is_by_block
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted', 'workflow.cancel_requested')
    and e.reason like 'timeout.%'
    and (e.attempt is not null or e.kind = 'workflow.cancel_requested')
  union all
 -- A workflow whose own time was over lost it.
-select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0, false
+select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind = 'workflow.cancel_requested'
    and e.reason like 'timeout.%'
@@ -2322,7 +2400,8 @@ select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, 
 -- What became of a step at which something had gone wrong: its time-outs, the time to recover from them, its retries and
 -- how many attempts they were. A failure without a number is no attempt, but what was made of those before it.
 select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step, f.outcome, f.reason, c.tier, f.count,
-       coalesce(m.us, 0), true
+       coalesce(m.us, 0), true, null, null, 0,
+       c.xid::text::bigint, false, false
   from actum.closings c
  cross join lateral actum.episode(c.workflow_id, c.address, c.seq) p
  cross join lateral (
@@ -2345,25 +2424,29 @@ select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step,
    and p.failures + own.timeouts > 0
  union all
 -- A try did not succeed, or nobody knows.
-select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
+select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted')
    and e.attempt is not null
  union all
 -- A workflow was taken from a dead worker; the time is since its last record.
 select 'rescues', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1,
-       (extract(epoch from e.at - p.at) * 1000000)::bigint, false
+       (extract(epoch from e.at - p.at) * 1000000)::bigint, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
   join actum.events p on p.workflow_id = e.workflow_id and p.seq = e.seq - 1
  where e.kind = 'workflow.rescued'
  union all
 -- A workflow could not go on by itself.
-select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
+select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind = 'workflow.blocked'
  union all
 -- A rollback began.
-select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
+select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind = 'workflow.rolling_back'
    and not exists (
@@ -2373,7 +2456,8 @@ select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.ste
  union all
 -- A rollback ended, with nothing left standing or with something.
 select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
-       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1, m.us, false
+       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1, m.us, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  cross join lateral (
            select min(b.seq) as seq
@@ -2385,25 +2469,29 @@ select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
  where e.kind = 'workflow.rolled_back'
  union all
 -- An undo certainly did not happen, and is not tried again.
-select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false
+select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind = 'effect.failed'
    and e.address like 'undo.%'
  union all
 -- A workflow ended.
-select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0, false
+select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
  union all
 -- The word on a completed output: the last one, a judge's only where nobody else has spoken; the time is how long a bad
 -- output had lived when it was first called so.
-select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us, false
+select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us, false, null, null, 0,
+       v.xid::text::bigint, false, false
   from actum.verdict_changes v
  union all
 -- Judge and person differ about an output.
 select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, null, null, null, null,
        case when v.verdict <> other.verdict then 1 else 0 end
-       - case when own.verdict <> other.verdict then 1 else 0 end, 0, false
+       - case when own.verdict <> other.verdict then 1 else 0 end, 0, false, null, null, 0,
+       v.xid::text::bigint, false, false
   from actum.verdicts v
   join actum.events e on e.workflow_id = v.workflow_id and e.kind = 'workflow.completed'
  cross join lateral (
@@ -2427,7 +2515,8 @@ select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, n
  where (v.verdict <> other.verdict) is distinct from (own.verdict <> other.verdict and own.verdict is not null)
  union all
 -- A person was asked for an approval.
-select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0, false
+select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind = 'approval.requested'
  union all
@@ -2442,7 +2531,8 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
                        and d.rule like 'grant:%'
                 ) then 'granted'
            else e.outcome
-       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint, false
+       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  cross join lateral (
            select p.at, p.tier
@@ -2457,11 +2547,80 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
  where e.kind in ('approval.decided', 'approval.expired')
  union all
 -- A person stopped a workflow, asked for its end, opened again what had failed, or settled a doubt.
-select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0, false
+select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0, false, null, null, 0,
+       e.xid::text::bigint, false, false
   from actum.events e
  where e.kind in ('workflow.paused', 'workflow.cancel_requested', 'step.reopened', 'effect.settled')
    and e.actor not like 'worker:%'
-   and e.actor not like 'workflow:%';
+   and e.actor not like 'workflow:%'
+ union all
+-- A workflow ended: its time without that in which a person was to act, and that time.
+select t.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, null, substr(e.kind, 10), null, null, 1, t.us,
+       false, null, null, 0, e.xid::text::bigint, true, false
+  from actum.events e
+ cross join lateral actum.workflow_times(e.workflow_id, e.seq) w
+ cross join lateral (
+           values ('machine_times', w.machine), ('human_times', w.human)
+       ) t(measure, us)
+ where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
+ union all
+-- The word on a completed output as in `verdicts`, but at the time at which it was given.
+select 'verdicts_given', v.workflow_id, v.seq, v.given_at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, 0,
+       false, null, null, 0, v.xid::text::bigint, false, false
+  from actum.verdict_changes v
+ union all
+-- An attempt succeeded: how long it took.
+select 'step_times', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, 1,
+       (e.data::json ->> 'us')::bigint, false, case e.kind when 'step.completed' then 'step' else 'effect' end, null, 0,
+       e.xid::text::bigint, false, true
+  from actum.events e
+ where e.kind in ('step.completed', 'effect.succeeded')
+   and e.data like '{"us":%'
+ union all
+-- What an attempt used, as it was reported: tokens, calls, money, and calls of which nobody knows what they cost.
+select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, u.count, 0, false,
+       u.kind, r.model, u.money, e.xid::text::bigint, false, true
+  from actum.events e
+ cross join lateral jsonb_to_recordset(e.data::jsonb -> 'usage') r(
+           model text, input_tokens bigint, output_tokens bigint, model_calls bigint, tool_calls bigint, unpriced bigint, cost numeric
+       )
+ cross join lateral (
+           values ('tokens', 'input', r.input_tokens, 0::numeric), ('tokens', 'output', r.output_tokens, 0),
+                  ('model_calls', null, r.model_calls, 0), ('tool_calls', null, r.tool_calls, 0),
+                  ('unpriced_calls', null, r.unpriced, 0), ('costs', null, case when r.cost is not null then 1 end, r.cost)
+       ) u(measure, kind, count, money)
+ where e.address is not null
+   and e.data like '%"usage":[{%'
+   and jsonb_typeof(e.data::jsonb -> 'usage') = 'array'
+   and u.count > 0;
+
+-- The facts of transactions between two, for a refresh: few rows of few workflows whatever the tables hold, so their plan
+-- is made once for each connection and goes by indexes alone. The second one holds what is found by blocks.
+create function actum.fresh_facts(first xid8, last xid8) returns setof actum.facts
+language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+begin
+    return query
+    select f.*
+      from actum.facts f
+     where not f.is_by_block
+       and f.xid >= first
+       and f.xid < last;
+end
+$$;
+
+create function actum.fresh_step_facts(first bigint, last bigint) returns setof actum.facts
+language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
+set enable_seqscan = off as $$
+begin
+    return query
+    select f.*
+      from actum.facts f
+     where f.is_by_block
+       and f.number >= first
+       and f.number < last;
+end
+$$;
 
 -- A restored dump brings the transaction numbers of another server: gives every fact one of this server's, and adds all
 -- of them up anew. Run by the owner of the schema, once, while nothing is writing.
@@ -2473,6 +2632,7 @@ begin
     update actum.verdicts set xid = pg_current_xact_id();
     alter table actum.verdicts enable trigger append_only;
     delete from actum.rollups;
+    delete from actum.rollup_totals;
     update actum.rollup_state set watermark = '0', refreshed_at = null;
 end
 $$;
@@ -2619,8 +2779,9 @@ begin
 
         -- Anybody who serves or decides may say of what use an output was, and add facts up.
         grant insert on actum.verdicts to actum_worker, actum_console;
-        grant insert, update on actum.rollups, actum.rollup_state to actum_worker, actum_console;
-        grant execute on function actum.machine_time, actum.episode, actum.is_sampled, actum.week_bound
+        grant insert, update on actum.rollups, actum.rollup_totals, actum.rollup_state to actum_worker, actum_console;
+        grant execute on function actum.machine_time, actum.episode, actum.workflow_times, actum.fresh_facts,
+              actum.fresh_step_facts, actum.is_sampled, actum.week_bound
               to actum_worker, actum_console, actum_reader;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
