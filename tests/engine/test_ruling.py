@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 from ruled import DONE, POLICY, pending, write, writes
 
-from actum import Approved, NotNeeded, Rejected, contract, request_approval
+from actum import Approved, NotNeeded, Preview, Rejected, contract, effect, request_approval
 from actum.client.handle import Handle
+from actum.client.reviews import read_review
 from actum.engine.attending import Attendant
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
@@ -195,6 +197,65 @@ async def test_what_sticks_out_of_a_batch_is_decided_alone(actum: Harness) -> No
     assert (6, "parked") == (batch.count, batch.close_reason)
     await actum.reviewer.approve(approvals[odd.workflow_id].id, "it is right")
     assert "900 rows of orders" == await odd.result(10)
+
+
+PAYING = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[facts]
+amount = "decimal"
+
+[approvers.anybody]
+by = ["anybody"]
+
+[[rule]]
+id = "small"
+match = { kind = "money.send", amount = { le = 0.1 } }
+tier = 1
+approvers = "anybody"
+batch = { by = ["contract"], window = "30m", max_sum = { amount = 0.3 } }
+why = "Small sums."
+"""
+
+
+@effect("money.send")
+async def send(number: int) -> int:
+    return number
+
+
+@send.preview
+async def _(number: int) -> Preview:
+    return Preview(f"Send a dime, number {number}", facts={"amount": Decimal("0.10")})
+
+
+@contract(on_failure="fail")
+async def sends(count: int) -> int:
+    calls = [send(number) for number in range(count)]
+    await request_approval(*calls)
+    return sum([await call for call in calls])
+
+
+async def test_three_dimes_are_thirty_cents_on_a_card_and_in_a_grant(actum: Harness) -> None:
+    await actum.activate(PAYING)
+    worker = await actum.worker([sends])
+    handle = await actum.start(sends(4))
+    approvals = await pending(actum)
+    batches = await actum.store.batches.list()
+    assert {(3, '{"amount": 0.30}'), (1, '{"amount": 0.10}')} == {(one.count, one.sums) for one in batches}
+    full = next(one for one in batches if one.count == 3)
+    assert {"amount": Decimal("0.3")} == (await read_review(actum.store, full)).sums
+    for one in approvals:
+        await actum.reviewer.approve(one.id, "fine")
+    assert 6 == await handle.result(10)
+    await actum.reviewer.grants.give(
+        {"kind": "money.send"}, uses=9, lasts="1h", reason="tonight", max_sums={"amount": 0.3}
+    )
+    await worker.policing.refresh_once()
+    await actum.start(sends(4))
+    assert 1 == len(await pending(actum))
 
 
 async def test_one_request_for_several_calls_is_one_card_with_a_row_for_each(actum: Harness) -> None:
