@@ -135,3 +135,39 @@ async def test_a_workflow_stopped_by_a_bug_gives_its_slot_back_and_can_be_cancel
     with pytest.raises(WorkflowFailed) as caught:
         await handle.result(10)
     assert (caught.value.status, worker.failure) == ("cancelled", None)
+
+
+LEFT = asyncio.Event()
+
+
+@step
+async def linger() -> None:
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        LEFT.set()
+
+
+@contract(on_failure="hold")
+async def lingers_and_makes() -> None:
+    async def makes() -> None:
+        await echo("said")
+        await make()
+
+    await asyncio.gather(linger(), makes())
+
+
+async def test_what_executes_beside_a_bug_is_ended_with_its_workflow(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*args: object, **values: object) -> None:
+        raise ZeroDivisionError("a planted bug")
+
+    monkeypatch.setattr(EffectExecution, "_proceed", buggy)
+    LEFT.clear()
+    worker = await actum.worker([lingers_and_makes])
+    handle = await actum.start(lingers_and_makes())
+    await asyncio.wait_for(LEFT.wait(), 10)
+    await actum.run_until_idle()
+    assert (await handle.row()).cause == "refused"
+    assert (worker.held, worker.failure) == ((), None)

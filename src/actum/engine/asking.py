@@ -15,17 +15,14 @@ from uuid import UUID
 
 import orjson
 
-from actum.authoring.attempt import Attempt, refuse_usage
 from actum.authoring.call import Call
 from actum.authoring.effect import Effect
-from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
-from actum.engine.looking import preview_of
+from actum.engine.looking import Look
 from actum.engine.progress import Asked, Progress
 from actum.engine.prompting import Prompting
 from actum.engine.showing import facts_in, preview_body, shown_by
-from actum.engine.steps import Limits
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
 from actum.machine.policy import Operation, Ruling
@@ -82,7 +79,7 @@ class Asking:
         self.address = address
         self._asked_by = asked_by
         self._answers = answers
-        self._try: Try | None = None
+        self._look: Look | None = None
         self.effect: Effect[..., Any] = call.subject  # type: ignore[assignment]  # request_approval takes no others
         self.progress: Progress = runner.history.at(address)
         self.card: str | None = None
@@ -95,7 +92,7 @@ class Asking:
     @property
     def is_active(self) -> bool:
         """Whether the preview executes, or a prompt is being taken."""
-        return self._try is not None or self._is_paying
+        return self._is_paying or (self._look is not None and self._look.is_active)
 
     def begin(self) -> None:
         """Look, have it ruled, then ask. The look waits until everything it stands on is durable."""
@@ -105,7 +102,7 @@ class Asking:
         if "preview" not in self.effect.hooks:
             self._rule_and_ask()
             return
-        self._look(self._previewed)
+        self._look_for(self._previewed)
 
     def look_again(self, done: Callable[[Ruling | None], None]) -> None:
         """Look once more before an approved effect begins, and have what is seen ruled anew.
@@ -117,7 +114,7 @@ class Asking:
         if "preview" not in self.effect.hooks or not shown:
             done(self._stands(shown))
             return
-        self._look(lambda preview: done(self._stands_as_seen(shown_by(preview), shown)))
+        self._look_for(lambda preview: done(self._stands_as_seen(shown_by(preview), shown)))
 
     def rule_again(self) -> Ruling | None:
         """Return the ruling for another attempt of what was approved, by what was seen; None where it is stricter."""
@@ -130,53 +127,14 @@ class Asking:
     def leave(self) -> None:
         """Stop looking, and ask nobody for what was seen."""
         self._is_left = True
-        if self._try is not None:
-            self._try.stop()
+        if self._look is not None:
+            self._look.stop()
 
     # looking
 
-    def _look(self, seen: Callable[[Preview], None]) -> None:
-        runner = self._runner
-
-        def ended(tried: Tried) -> None:
-            runner.guarded(self._looked, tried, seen)
-
-        self._try = Try(runner.loop, ended, None)
-        runner.when_durable(self._begin_look)
-
-    def _begin_look(self) -> None:
-        running, runner = self._try, self._runner
-        if running is None or running.is_stopped or not runner.may_look():
-            self._try = None
-            runner.consider()
-            return
-        hook = self.effect.hooks["preview"]
-        args, kwargs = self.effect.codec.decode_arguments(self._call.arguments)
-        running.start(
-            preview_of(hook, self.effect.transactional, runner.worker.databases),
-            args,
-            kwargs,
-            Attempt(number=1, epoch=runner.epoch, on_usage=refuse_usage),
-            is_async=hook.is_async,
-            limit=Limits.of(self.effect).attempt,
-            limit_name="timeout.attempt",
-            executor=runner.executor,
-        )
-
-    def _looked(self, tried: Tried, seen: Callable[[Preview], None]) -> None:
-        self._try = None
-        runner, name = self._runner, self.effect.name
-        if tried.was_stopped or runner.is_over:
-            runner.consider()
-        elif tried.error is not None or tried.limit is not None:
-            self._answers.failed(tried.error or TimeoutError(f"the preview of {name} took too long"))
-        elif not isinstance(tried.value, Preview):
-            self._answers.failed(
-                InvalidInput(f"{name}.preview returned {tried.value!r}: return a Preview(…)")
-            )
-        else:
-            seen(tried.value)
-            runner.consider()
+    def _look_for(self, seen: Callable[[Preview], None]) -> None:
+        self._look = Look(self._runner, self._call, seen, self._answers.failed)
+        self._look.begin()
 
     def _previewed(self, preview: Preview) -> None:
         try:

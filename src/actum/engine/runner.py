@@ -568,6 +568,9 @@ class Runner:
     def block(self, cause: Cause, why: str, data: str | None = None) -> None:
         """Stop here until a person, or other code, helps; nothing is executed on a guess."""
         doubted = [one for one in self.executions.values() if one.progress.is_started and one.is_active]
+        for execution in self.executions.values():
+            if execution not in doubted:
+                execution.leave()
         self.close_flow()
         self._forget_pending()
         if self.status is not Status.BLOCKED:
