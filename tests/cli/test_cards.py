@@ -28,8 +28,9 @@ ID = UUID("01890000-0000-7000-8000-0000aaaabbbb")
 HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 NO_ROOM = "\u034f\u115f\u1160\u3164\uffa0\u17b4\u180b\ufe0f\U000e0100\U000e0041\u200b\u2060\ufeff"
 LABELS = (
-    "Why asked", "Facts", "Preview", "Effect", "Reach", "Reversible", "Check", "State", "Deciders", "Vote", "Question",
-    "Answer", "Unlike", "Requester", "For", "Kind", "Target", "Key", "Editable", "Arguments",
+    "Why asked", "Facts", "Preview", "Effect", "Reach", "Reversible", "Check", "State", "Deciders", "Round", "Vote",
+    "Earlier vote", "Question",
+    "Answer", "Unlike", "Requester", "Authors", "For", "Kind", "Target", "Key", "Editable", "Arguments",
 )  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def cards(draw: st.DrawFn) -> Card:
     approval = row(
         step=text(), kind=text(), key=text(), rule=text(), contract=text(), requester=text(), ruled_by=text(),
         rationale=text(), approvers=draw(names), tier=draw(st.sampled_from([1, 2])), batch_id=ID,
-        state=draw(st.sampled_from(["pending", "approved", "rejected"])),
+        state=draw(st.sampled_from(["pending", "approved", "rejected"])), authors=draw(names),
+        round=draw(st.sampled_from([1, 2])),
     )  # fmt: skip
     return replace(
         CARD,
@@ -142,6 +144,27 @@ def test_a_card_tells_its_parts_in_the_order_in_which_they_are_weighed() -> None
     places = [text.find(part) for part in parts]
     assert -1 not in places
     assert sorted(places) == places
+
+
+def test_a_card_of_a_later_round_says_whose_votes_no_longer_count() -> None:
+    later = replace(
+        CARD,
+        approval=row(round=2, authors=["user:ada"]),
+        needs=(Need("leads", ("group:leads",), 2, ("user:lea",)),),
+        votes=(*CARD.votes, VoteRow(ID, "user:lea", "user:lea", "approved", ["leads"], NOW, 2)),
+    )
+    text = "\n".join(line.text for line in write_card(later, NOW, 80).lines)
+    for said in (
+        r"Deciders: +1 of 2 so far, of group:leads",
+        r"Round: +2: it was escalated, and earlier votes no longer count",
+        r"Earlier vote: +approved by user:bo",
+        r"\n +Vote: +approved by user:lea",
+        r"Authors: +user:ada: they decide nothing here",
+    ):
+        assert re.search(said, text), said
+    assert [("user:bo", 1), ("user:lea", 2)] == [
+        (one["by"], one["round"]) for one in later.as_data()["votes"]
+    ]
 
 
 def test_a_fold_counts_what_it_hides_and_nothing_is_lost_unfolded() -> None:

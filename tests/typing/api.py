@@ -113,7 +113,9 @@ def summarize_result(task: Task, outcome: Commit | str) -> Summary:
 
 
 @contract(
-    owner=Owner(team="platform", escalation=["#platform-oncall"], runbook="runbooks/change.md"),
+    owner=Owner(
+        team="platform", escalation=["#platform-oncall"], runbook="runbooks/change.md", authors=["user:ada"]
+    ),
     on_failure="rollback",
     deadline="2d",
 )
