@@ -19,6 +19,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from commanding import Actum
+
+from actum.store.embedded import EmbeddedServer
+
 ROOT = Path(__file__).parents[2]
 KILLED = "# killed"
 ENDINGS = {KILLED: -9, "# exits with 0": 0, "# exits with 1": 1, "# exits with 5": 5}
@@ -65,13 +69,14 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 class Reader:
-    """Does in `folder` what a page says, with a database of its own."""
+    """Does in `folder` what a page says, with a database of its own that stays up from one program to the next."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._server: EmbeddedServer | None = None
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")},
-            "ACTUM_HOME": str(folder / "home"),
+            "ACTUM_HOME": str(folder),
             "PYTHONPATH": str(folder),
             "COLUMNS": "80",
         }
@@ -108,8 +113,14 @@ class Reader:
         (self.folder / name).write_text(block.text, encoding="utf-8")
         return name
 
+    def close(self) -> None:
+        """Let the server end."""
+        if self._server is not None:
+            self._server.close()
+
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start Python with a saved program, or with `-m` and a module."""
+        self._keep_up()
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.folder,
@@ -118,6 +129,10 @@ class Reader:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _keep_up(self) -> None:
+        if self._server is None:
+            self._server = EmbeddedServer.open_disposable(Path(self.environment["ACTUM_HOME"]))
 
     def _do(self, block: Block) -> str | None:
         """Run what is to be run of a shell block and return what it printed; None if that is nothing."""
@@ -128,8 +143,20 @@ class Reader:
             if program == "python":
                 printed.append(self._run(block, *arguments, ending=ending or 0))
             elif program == "actum" and ending is not None:
-                printed.append(self._run(block, "-m", "actum.cli", *arguments, ending=ending))
+                printed.append(self._command(block, arguments, ending))
         return "".join(printed) if printed else None
+
+    def _command(self, block: Block, arguments: list[str], ending: int) -> str:
+        """Run a command of Actum, in this process unless it is to be killed."""
+        if ending < 0:
+            return self._run(block, "-m", "actum.cli", *arguments, ending=ending)
+        self._keep_up()
+        settings = {name: self.environment[name] for name in ("ACTUM_HOME", "COLUMNS")}
+        done = Actum(self.folder, **settings)(*arguments)
+        assert ending == done.code, (
+            f"{block.place}: actum {shlex.join(arguments)} ended with {done.code}\n{done.err}"
+        )
+        return done.out
 
     def _run(self, block: Block, *command: str, ending: int = 0) -> str:
         program = self.start(*command)

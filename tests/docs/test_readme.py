@@ -64,7 +64,7 @@ async def test_the_refund_waits_for_somebody_else_and_happens_once(
     refund = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, refund)
     spec.loader.exec_module(refund)
-    settings = Settings.read({"ACTUM_HOME": str(reader.folder / "home")})
+    settings = Settings.read({"ACTUM_HOME": str(reader.folder)})
     async with (
         asyncio.timeout(LONGEST),
         Client.open(actor="user:ana", settings=settings) as ana,

@@ -49,9 +49,10 @@ def _is_roomy(place: Path) -> bool:
 def _remove(folder: Path) -> None:
     from actum.store.embedded_locks import FileLock
 
-    server = FileLock((folder / "postgres").resolve() / "locks" / "server")
+    locks = (folder / "postgres").resolve() / "locks"
+    server = FileLock(locks / "server")
     with suppress(OSError):
-        if _eventually(server.try_exclusive):
+        if not locks.is_dir() or _eventually(server.try_exclusive):
             shutil.rmtree(folder)
     server.release()
 

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from actum.store.connection import Connection
-from actum.store.pool import LOST, Pool, _no_clock
 from actum.store.poison import SAID_BY_SERVER
+from actum.store.pool import LOST, Pool, _no_clock
 from actum.store.store import Store
 from actum.testing.referee import read_sql
 from actum.testing.server import TestServer
