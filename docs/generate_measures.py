@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from actum.client.metrics import BACK, MODELS, TIMED
+from actum.model.latency import LATENCY
 from actum.model.quality import FACTS, MEASURES, PEOPLE, TITLES, Family, Measure, Part, Unit
 from actum.store.rollups import SPREAD
 
@@ -28,7 +31,13 @@ def write_measures() -> list[str]:
     ]
     for family in Family:
         lines += ["", f"## {TITLES[family]}", ""]
-        lines += _people() if family is Family.PEOPLE else _family(family)
+        match family:
+            case Family.PEOPLE:
+                lines += _people()
+            case Family.LATENCY:
+                lines += _latency()
+            case _:
+                lines += _family(family)
     return [*lines, *_facts()]
 
 
@@ -56,12 +65,26 @@ def _part(part: Part) -> str:
 
 def _people() -> list[str]:
     return [
-        "These are measured over approvals, decisions and questions, by team.",
+        "These are measured over approvals, decisions and questions.",
         "",
-        "| measure | means | when it is bad |",
-        "|---|---|---|",
-        *(f"| `{name}` | {about} | {cure} |" for name, (about, cure) in PEOPLE.items()),
+        *_table(PEOPLE),
     ]
+
+
+def _latency() -> list[str]:
+    return [
+        "Not one of the five families, and last: fast and cheap is worth nothing where the output is not.",
+        "By contract, or with `--by prompt` by the tag `prompt`.",
+        "Every time is one that was measured, never a mean of two: the middle is the smallest that half of all stay within.",
+        "It is read from the events of the span, not from the rollup, to the instant and not by the hour.",
+        "",
+        *_table(LATENCY),
+    ]
+
+
+def _table(measures: Mapping[str, tuple[str, str]]) -> list[str]:
+    rows = [f"| `{name}` | {about} | {cure} |" for name, (about, cure) in measures.items()]
+    return ["| measure | means | when it is bad |", "|---|---|---|", *rows]
 
 
 def _facts() -> list[str]:

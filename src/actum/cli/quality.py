@@ -13,13 +13,15 @@ from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import DIM, HEADING, say, say_all, say_json
-from actum.cli.quality_behind import say_by_prompt, say_ids, say_ids_of_people
+from actum.cli.quality_behind import prompt_as_data, say_by_prompt, say_ids, say_ids_of_people
+from actum.cli.quality_latency import tell_latency, tell_latency_ids
 from actum.cli.quality_people import tell_people
 from actum.cli.quality_report import tell_family, tell_ids
 from actum.cli.text import columns, indent, neutral
 from actum.client import Client
 from actum.client.fatigue import Fatigue, read_fatigue
-from actum.client.quality import Report, read_report
+from actum.client.latency import LatencyReport, read_latency
+from actum.client.quality import Report, read_prompts, read_report
 from actum.model.contract import parse_duration
 from actum.model.quality import PEOPLE, Family
 from actum.store.quality import Span
@@ -51,15 +53,28 @@ class Measured:
     report: Report | None
     people: Fatigue | None
     people_before: Fatigue | None
+    latency: LatencyReport | None
+    latency_before: LatencyReport | None
 
     def as_data(self) -> dict[str, Any]:
-        """Return this as JSON values: the families of facts on top, people's below `people`, or alone."""
-        people = None if self.people is None else self.people.as_data()
-        if people is not None and self.people_before is not None:
-            people["before"] = self.people_before.as_data()
+        """Return this as JSON values: the families of facts on top, `people` and `latency` below, or alone."""
+        people = _with_before(self.people, self.people_before)
+        latency = _with_before(self.latency, self.latency_before)
         if self.report is None:
-            return people or {}
-        return self.report.as_data() | ({"people": people} if people else {})
+            return people or latency or {}
+        return (
+            self.report.as_data()
+            | ({"people": people} if people else {})
+            | ({"latency": latency} if latency else {})
+        )
+
+
+def _with_before(
+    now: Fatigue | LatencyReport | None, before: Fatigue | LatencyReport | None
+) -> dict[str, Any] | None:
+    if now is None:
+        return None
+    return now.as_data() | ({} if before is None else {"before": before.as_data()})
 
 
 @click.command()
@@ -104,7 +119,7 @@ def quality(
     limit: int,
     is_json: bool,
 ) -> int:
-    """Measure how well it goes: time-outs, retries, people, rollbacks, outputs.
+    """Measure how well it goes: time-outs, retries, people, rollbacks, outputs; last, how long it took and its cost.
 
     Machine time and people's time are never added up. What the numbers mean and what to do is in the documentation.
 
@@ -126,8 +141,7 @@ async def _quality(asked: Asked) -> int:
         now = await client.store.read_clock()
         span = Span(now - asked.length, now, asked.contract, asked.team, some)
         if asked.by_prompt:
-            _say_span(span, asked)
-            return await say_by_prompt(client, _whole(span), asked.is_json)
+            return await _by_prompt(client, span, asked)
         if asked.ids is not None and asked.ids in PEOPLE:
             people = await _read_people(client, span.since, None, span)
             return say_ids_of_people(people, asked.ids, asked.limit, asked.is_json)
@@ -141,8 +155,8 @@ def _whole(span: Span) -> Span:
 
 
 async def _report(client: Client, span: Span, asked: Asked) -> int:
-    machines = [one for one in asked.families if one is not Family.PEOPLE]
-    report = people = before = None
+    machines = [one for one in asked.families if one not in (Family.PEOPLE, Family.LATENCY)]
+    report = people = people_before = latency = latency_before = None
     if machines:
         report = await read_report(
             client.store,
@@ -157,13 +171,29 @@ async def _report(client: Client, span: Span, asked: Asked) -> int:
     if Family.PEOPLE in asked.families:
         people = await _read_people(client, span.since, None, span)
         if asked.compares:
-            before = await _read_people(client, span.since - asked.length, span.since, span)
-    measured = Measured(span, report, people, before)
+            people_before = await _read_people(client, span.since - asked.length, span.since, span)
+    if Family.LATENCY in asked.families:
+        latency = await read_latency(client.store, span)
+        latency_before = await read_latency(client.store, span.previous()) if asked.compares else None
+    measured = Measured(span, report, people, people_before, latency, latency_before)
     if asked.is_json:
         say_json(measured.as_data())
     else:
         _say_span(report.span if report else span, asked)
         await _tell(client, measured, asked)
+    return Exit.FINE
+
+
+async def _by_prompt(client: Client, span: Span, asked: Asked) -> int:
+    rows = await read_prompts(client.store, _whole(span))
+    latency = await read_latency(client.store, span, "prompt")
+    if asked.is_json:
+        say_json([prompt_as_data(row, latency) for row in rows])
+        return Exit.FINE
+    _say_span(span, asked)
+    say_by_prompt(rows)
+    say()
+    tell_latency(latency, None)
     return Exit.FINE
 
 
@@ -184,6 +214,10 @@ async def _tell(client: Client, measured: Measured, asked: Asked) -> None:
         say()
         if family is Family.PEOPLE and people is not None:
             tell_people(people, measured.people_before, asked.ids is not None)
+        elif family is Family.LATENCY and measured.latency is not None:
+            tell_latency(measured.latency, measured.latency_before)
+            if asked.ids is not None:
+                await tell_latency_ids(client, measured.latency, asked.limit)
         elif report is not None:
             tell_family(report, family)
             if asked.ids is not None:
@@ -195,8 +229,6 @@ async def _tell(client: Client, measured: Measured, asked: Asked) -> None:
 
 
 def _say_span(span: Span, asked: Asked) -> None:
-    if asked.is_json:
-        return
     whose = f" of {neutral(span.contract)}" if span.contract else ""
     whose += f", team {neutral(span.team)}" if span.team else ""
     whose += f", {_count(span.workflows)}" if span.workflows else ""

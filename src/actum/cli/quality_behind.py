@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from actum.cli.exits import Exit
@@ -9,7 +10,8 @@ from actum.cli.printing import DIM, say, say_all, say_json
 from actum.cli.text import columns, duration, local, neutral, table
 from actum.client import Client
 from actum.client.fatigue import Fatigue
-from actum.client.quality import read_ids, read_prompts
+from actum.client.latency import LatencyReport
+from actum.client.quality import read_ids
 from actum.store.quality import BehindRow, PromptRow, Span
 
 
@@ -44,6 +46,7 @@ def say_ids_of_people(people: Fatigue, name: str, limit: int, is_json: bool) -> 
 
 def _what(row: BehindRow) -> str:
     words = " ".join(neutral(one) for one in (row.step, row.outcome, row.reason) if one)
+    words += f" x{row.count}" if row.count != 1 else ""
     return words + (f"  {duration(row.us)}" if row.us else "")
 
 
@@ -74,20 +77,15 @@ def _behind_as_json(row: BehindRow) -> dict[str, Any]:
     }
 
 
-async def say_by_prompt(client: Client, span: Span, is_json: bool) -> int:
+def say_by_prompt(rows: Sequence[PromptRow]) -> None:
     """Print what became of the outputs of each prompt version."""
-    rows = await read_prompts(client.store, span)
-    if is_json:
-        say_json([_prompt_as_json(row) for row in rows])
-        return Exit.FINE
     if not rows:
         say("no outputs in that time")
-        return Exit.FINE
+        return
     cells = [[_prompt_of(row), *_numbers_of(row)] for row in rows]
     say_all(
         table(cells, ["PROMPT", "OUTPUTS", "JUDGED", "USABLE", "UNUSABLE", "CAUGHT BY CHECKS"], columns())
     )
-    return Exit.FINE
 
 
 def _prompt_of(row: PromptRow) -> str:
@@ -100,8 +98,14 @@ def _numbers_of(row: PromptRow) -> list[str]:
     return [str(row.outputs), str(judged), usable, str(row.unusable), str(row.caught)]
 
 
-def _prompt_as_json(row: PromptRow) -> dict[str, Any]:
+def prompt_as_data(row: PromptRow, latency: LatencyReport) -> dict[str, Any]:
+    """Return a prompt version as JSON values, with how long its workflows took and what they used."""
     judged = row.usable + row.unusable
+    told = latency.as_data()
+    times = {
+        name: [one for one in told[name] if one["name"] == row.prompt]
+        for name in ("completions", "steps", "usage")
+    }
     return {
         "prompt": row.prompt,
         "outputs": row.outputs,
@@ -110,4 +114,5 @@ def _prompt_as_json(row: PromptRow) -> dict[str, Any]:
         "unusable": row.unusable,
         "share": row.usable / judged if judged else None,
         "caught": row.caught,
+        **times,
     }

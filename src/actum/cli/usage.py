@@ -14,6 +14,7 @@ from actum.cli.printing import DIM, HEADING, WARN, say, say_all, say_json
 from actum.cli.text import columns, neutral, table
 from actum.client.usage import By, UsageReport, read_usage
 from actum.model.contract import parse_duration
+from actum.store.latency import SpentRow
 from actum.store.usage import UsedRow
 
 
@@ -70,10 +71,11 @@ def _tell(found: UsageReport) -> None:
 
 def _cells(row: UsedRow) -> list[str]:
     counts = [row.workflows, row.attempts, row.model_calls, row.input_tokens, row.output_tokens]
-    return [neutral(row.name or "-"), *map(str, counts), str(row.tool_calls), _cost(row)]
+    return [neutral(row.name or "-"), *map(str, counts), str(row.tool_calls), tell_cost(row)]
 
 
-def _cost(row: UsedRow) -> str:
+def tell_cost(row: UsedRow | SpentRow) -> str:
+    """Return what something cost, with how many calls have no known price."""
     if row.cost is None:
         return "unknown" if row.unpriced else "-"
     return f"{row.cost:.4f}" + (f" + {row.unpriced} unknown" if row.unpriced else "")

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from actum.errors import InvalidInput
+from actum.model.latency import LATENCY
 from actum.model.quality import BY_NAME, MEASURES, PEOPLE, Family, Measure, Part, Reading, facts_of
 from actum.store.quality import BehindRow, PromptRow, Span, TallyRow
 from actum.store.store import Store
@@ -147,7 +148,7 @@ def find_measure(name: str) -> Measure:
     """Return the measure of a name; raises InvalidInput, with the names there are, for any other."""
     if name not in BY_NAME:
         raise InvalidInput(
-            f"{name!r} is no measure: it is one of {', '.join(sorted({*BY_NAME, *PEOPLE, UNJUDGED}))}"
+            f"{name!r} is no measure: it is one of {', '.join(sorted({*BY_NAME, *PEOPLE, *LATENCY, UNJUDGED}))}"
         )
     return BY_NAME[name]
 
@@ -159,6 +160,9 @@ async def read_ids(store: Store, name: str, span: Span, *, count: int) -> list[B
     """
     if name == UNJUDGED:
         return await store.quality.unjudged(span, count=count)
+    if name in LATENCY:
+        outcomes = ("completed",) if name in ("machine_times", "human_times") else None
+        return await store.quality.behind(span, name, outcomes=outcomes, count=count)
     part: Part = find_measure(name).some
     return await store.quality.behind(
         span, part.fact, outcomes=part.outcomes or None, reasons=part.reasons or None, count=count

@@ -15,13 +15,14 @@ from typing import Final, Protocol
 
 
 class Family(StrEnum):
-    """Which question a measure answers."""
+    """Which question a measure answers: five, and last how long it took, which is measured in `actum.model.latency`."""
 
     TIMEOUTS = "timeouts"
     RETRIES = "retries"
     PEOPLE = "people"
     ROLLBACKS = "rollbacks"
     OUTPUTS = "outputs"
+    LATENCY = "latency"
 
 
 class Unit(StrEnum):
@@ -63,6 +64,7 @@ TITLES: Final[Mapping[Family, str]] = MappingProxyType(
         Family.PEOPLE: "People",
         Family.ROLLBACKS: "Rollbacks",
         Family.OUTPUTS: "Outputs",
+        Family.LATENCY: "Latency and cost",
     }
 )
 

@@ -14,6 +14,7 @@ from actum.store.freezes import Freezes
 from actum.store.grants import Grants
 from actum.store.incidents import Incidents
 from actum.store.interventions import Interventions
+from actum.store.latency import Latency
 from actum.store.messages import Messages
 from actum.store.notifications import Notifications
 from actum.store.people import People
@@ -46,6 +47,7 @@ class Store:
         self.cards = Cards(pool)
         self.people = People(pool)
         self.quality = Quality(pool)
+        self.latency = Latency(pool)
         self.rollups = Rollups(pool)
         self.verdicts = Verdicts(pool)
         self.accounts = Accounts(pool)

@@ -55,7 +55,7 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
    and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
    and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
- order by f.us desc, f.at desc, f.workflow_id, f.seq, f.count desc
+ order by f.us desc, case when f.is_by_block then f.count end desc nulls last, f.at desc, f.workflow_id, f.seq, f.count desc
  limit :count::int;
 
 -- name: unjudged

@@ -78,7 +78,7 @@ create index events_measured on actum.events (kind, at) where attempt > 1 or kin
     'attempt.failed', 'step.failed', 'step.abandoned', 'step.reopened', 'effect.failed', 'effect.doubted', 'effect.settled',
     'effect.shared', 'workflow.rescued', 'workflow.blocked', 'workflow.paused', 'workflow.cancel_requested',
     'workflow.rolling_back', 'workflow.rolled_back', 'workflow.completed', 'workflow.failed', 'workflow.cancelled',
-    'approval.requested', 'approval.decided', 'approval.expired', 'question.answered', 'question.asked');
+    'approval.requested', 'approval.decided', 'approval.expired', 'question.answered');
 create index events_counted on actum.events (kind, xid) where attempt > 1 or kind in (
     'attempt.failed', 'step.failed', 'step.abandoned', 'step.reopened', 'effect.failed', 'effect.doubted', 'effect.settled',
     'effect.shared', 'workflow.rescued', 'workflow.blocked', 'workflow.paused', 'workflow.cancel_requested',
@@ -2230,57 +2230,6 @@ language sql stable parallel safe as $$
                            or p.kind = 'effect.settled' and p.outcome <> 'did_not_happen')
                ), 0)
 $$;
-
--- Times in which a workflow waited for people: an approval or a question was open, it was paused or blocked, or a doubt
--- stood that a person settled. They may overlap; what still waits ends nowhere yet and is left out.
-create view actum.people_waits as
-select e.workflow_id, e.seq, e.at as began_at, n.at as ended_at
-  from actum.events e
- cross join lateral (
-           select p.at, p.kind, p.actor
-             from actum.events p
-            where p.workflow_id = e.workflow_id
-              and p.seq > e.seq
-              and (p.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
-                   or case e.kind
-                          when 'approval.requested' then p.address = e.address
-                              and p.kind in ('approval.decided', 'approval.expired', 'approval.withdrawn')
-                          when 'question.asked' then p.address = e.address
-                              and p.kind in ('question.answered', 'question.withdrawn')
-                          when 'effect.doubted' then p.address = e.address and p.kind in ('effect.started', 'effect.settled')
-                          when 'workflow.paused' then p.kind in ('workflow.resumed', 'workflow.blocked',
-                                                                 'workflow.cancel_requested', 'workflow.rolling_back')
-                          else p.kind in ('workflow.unblocked', 'step.reopened', 'workflow.rolling_back')
-                      end)
-            order by p.seq
-            limit 1
-       ) n
- where e.kind in ('approval.requested', 'question.asked', 'effect.doubted', 'workflow.paused', 'workflow.blocked')
-   and (e.kind <> 'effect.doubted' or n.kind = 'effect.settled' and n.actor not like 'worker:%');
-
--- Completed workflows with their time in microseconds: the machine's, and people's beside it, never added up.
-create view actum.completions as
-select e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
-       (extract(epoch from e.at - s.at) * 1000000)::bigint - h.us as us, h.us as people_us
-  from actum.events e
-  join actum.events s on s.workflow_id = e.workflow_id and s.seq = 1
- cross join lateral (
-           select coalesce(sum((extract(epoch from upper(r.span) - lower(r.span)) * 1000000)::bigint), 0)::bigint as us
-             from (
-                      select unnest(range_agg(tstzrange(w.began_at, w.ended_at))) as span
-                        from actum.people_waits w
-                       where w.workflow_id = e.workflow_id
-                  ) r
-       ) h
- where e.kind = 'workflow.completed';
-
--- Attempts that succeeded, of steps and effects (and of undos, whose steps are called so), with their machine time in microseconds.
-create view actum.step_times as
-select e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, (e.data::json ->> 'us')::bigint as us
-  from actum.events e
- where e.kind in ('step.completed', 'effect.succeeded')
-   and e.data like '%"us":%'
-   and json_typeof(e.data::json -> 'us') = 'number';
 
 -- Ends of addresses at which something may have gone wrong before, with how they ended.
 create view actum.closings as
