@@ -48,11 +48,10 @@ def of(group: str, *by: str, quorum: int = 1, never: tuple[str, ...] = ()) -> di
 
 
 async def until_blocked(connection: Any) -> None:
-    """Wait until somebody in this database waits for a lock."""
+    """Wait until somebody waits for a lock that this connection holds."""
     deadline = time.monotonic() + 20
     while not await connection.fetchval(
-        "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
-        " where not l.granted and a.datname = current_database()"
+        "select count(*) from pg_locks l where not l.granted and pg_backend_pid() = any(pg_blocking_pids(l.pid))"
     ):
         assert time.monotonic() < deadline, "nobody waited"
 

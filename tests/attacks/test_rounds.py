@@ -14,7 +14,9 @@ import pytest
 from holding import Held, hash_of, hold
 from people import asked, close_the_door, of, says, stand_in, until_blocked
 
+from actum.client.approvals import raise_undecided
 from actum.client.cards import read_card
+from actum.errors import NotPossible
 from actum.machine.approvals import card_hash
 from actum.store.approvals import Ruled
 from actum.testing.harness import Harness
@@ -139,7 +141,7 @@ async def test_a_vote_that_waited_for_a_lock_while_a_round_ended_counts_for_neit
     blocker = await asyncpg.connect(actum.dsn)
     try:
         async with blocker.transaction():
-            await blocker.execute("select 1 from actum.approvals where id = $1 for update", approval_id)
+            await blocker.execute("select 1 from actum.workflows for update")
             voting = asyncio.create_task(vote())
             await until_blocked(blocker)
             await escalate(blocker)
@@ -148,6 +150,36 @@ async def test_a_vote_that_waited_for_a_lock_while_a_round_ended_counts_for_neit
         await blocker.close()
     assert [] == await actum.store.approvals.list_votes([approval_id])
     assert "voted" == (await vote())[0], "said again, it is of the round that it was said in"
+
+
+@pytest.mark.parametrize("how", ["alone", "with others"])
+async def test_a_vote_that_is_sent_again_after_a_deadlock_is_of_the_round_it_was_cast_in(
+    actum: Harness, how: str
+) -> None:
+    await close_the_door(actum)
+    approval_id = await asked_in_turn(actum)
+    approvals = (await actum.acting("user:ana")).approvals
+
+    async def vote() -> None:
+        if how == "alone":
+            await approvals.approve(approval_id, "fine")
+            return
+        ((_, answer),) = await approvals.decide_many([Ruled(approval_id, "approved", "fine")])
+        raise_undecided(answer, approval_id, "user:ana")
+
+    blocker = await asyncpg.connect(actum.dsn)
+    try:
+        await blocker.execute("set deadlock_timeout = '1min'")  # whoever votes gives way
+        async with blocker.transaction():
+            await blocker.execute("select 1 from actum.approvals for update")
+            voting = asyncio.create_task(vote())
+            await until_blocked(blocker)
+            await escalate(blocker)
+        with pytest.raises(NotPossible, match="is not what you read"):
+            await voting
+    finally:
+        await blocker.close()
+    assert [] == await actum.store.approvals.list_votes([approval_id])
 
 
 async def test_a_late_vote_that_itself_begins_the_next_round_is_no_vote_of_it(actum: Harness) -> None:

@@ -342,8 +342,7 @@ async def test_whoever_takes_the_last_of_a_limit_makes_the_next_wait_and_go_with
 async def until_blocked(connection: Any) -> None:
     deadline = time.monotonic() + 20
     while not await connection.fetchval(
-        "select count(*) from pg_locks l join pg_stat_activity a using (pid)"
-        " where not l.granted and a.datname = current_database()"
+        "select count(*) from pg_locks l where not l.granted and pg_backend_pid() = any(pg_blocking_pids(l.pid))"
     ):
         assert time.monotonic() < deadline, "nobody waited"
 

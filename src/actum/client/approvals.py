@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -43,7 +44,7 @@ class Approvals:
 
         `answer` is `voted` when the vote counts and others are needed. `seen_hash` is the `card_hash` of the card that was
         read: one that is out of date is refused, also where an escalation has begun another round of votes since, in
-        which whoever voted before may vote again. Without it the vote is of the round in which this call begins. `seen` and `seen_ms` say what was looked at, and for how many
+        which whoever voted before may vote again. Without it the card is the one there is when this call begins. `seen` and `seen_ms` say what was looked at, and for how many
         milliseconds. `edited` are the canonical argument bytes to approve instead: the action that was asked for is
         closed as superseded, because the edited one is another, and the workflow is told. Raises NotEntitled for the
         requester, the authors, their delegates and whoever is not named; NotFound; and NotPossible for an approval that
@@ -80,7 +81,7 @@ class Approvals:
             ruling=ruling,
             actor=self._client.actor,
             rationale=rationale,
-            seen_hash=seen_hash,
+            seen_hash=seen_hash or await self._card_now(approval_id),
             edit=edited,
             seen=seen,
             seen_ms=seen_ms,
@@ -101,12 +102,21 @@ class Approvals:
             _require_text(one.rationale, f"the decision on {short(one.approval_id)} needs its reason")
             if one.ruling not in ("approved", "rejected"):
                 raise InvalidInput(f"{one.ruling!r} is no decision: say approved or rejected", path="ruling")
+        bound = [
+            one if one.seen_hash else replace(one, seen_hash=await self._card_now(one.approval_id))
+            for one in verdicts
+        ]
         answers = await self._store.approvals.decide_many(
-            verdicts, actor=self._client.actor, seen=seen, seen_ms=seen_ms
+            bound, actor=self._client.actor, seen=seen, seen_ms=seen_ms
         )
         for workflow_id in {answer.workflow_id for _, answer in answers if answer.answer == "decided"}:
             self._client.hints.send(f"wake:{workflow_id}")
         return answers
+
+    async def _card_now(self, approval_id: UUID) -> bytes | None:
+        """Return what to hold a decision to that names no card: sent again, it is still of the round it was made in."""
+        row = await self._store.approvals.get(approval_id)
+        return None if row is None else row.card_hash
 
     async def show_batch(self, batch_id: UUID) -> list[ApprovalRow]:
         """Return the items of a batch; from the first time on they are fixed, and nothing joins them."""
