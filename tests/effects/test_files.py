@@ -11,7 +11,7 @@ import pytest
 
 from actum import Happened, NotHappened, Unknown
 from actum.authoring.attempt import CURRENT_ATTEMPT, Attempt
-from actum.effects.files import Folder, Unfit, Written
+from actum.effects.files import Folder, Unfit, WriteFacts, Written
 from actum.errors import InvalidContract
 
 
@@ -216,7 +216,7 @@ def test_cards_show_the_change_with_its_bytes(site: Path) -> None:
     card = write["preview"]("a.txt", "one\n2\nthree\n")
     assert f"Write 1 file below {site}: a.txt (8 → 12 bytes)" == card.sentence
     assert {"-two", "+2", "+three", " one"} <= set(card.diff.splitlines())
-    assert {"path": "a.txt", "exists": True, "bytes_before": 8, "bytes_after": 12} == card.facts
+    assert WriteFacts("a.txt", exists=True, bytes_before=8, bytes_after=12) == card.facts
     assert f"Write 1 file below {site}: n.txt (new, 1 bytes)" == write["preview"]("n.txt", "x").sentence
     assert "absent" == write["preview"]("n.txt", "x").relies_on != card.relies_on
     assert "2 bytes that are no text" in write["preview"]("b.bin", "x").diff

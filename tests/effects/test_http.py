@@ -14,7 +14,7 @@ from service_remote import Remote
 from actum import Happened, NotDone, NotHappened, Unknown
 from actum.authoring.attempt import CURRENT_ATTEMPT, Attempt
 from actum.effects.answers import BUSY, NOT_DONE, Said, judge
-from actum.effects.http import Answer, Busy, Declined, NotSent, Service, Unclear
+from actum.effects.http import Answer, Busy, Declined, NotSent, RequestFacts, Service, Unclear
 from actum.errors import InvalidContract, InvalidInput
 
 SECRET = "s3cr3t-of-the-service"
@@ -218,7 +218,7 @@ def test_a_preview_shows_the_request_without_its_secrets() -> None:
         "Send 1 PUT request with 65 bytes of JSON to https://x.example/api/things/1?dry=1" == preview.sentence
     )
     assert "https://x.example/api/things/1" == preview.target
-    assert {"method": "PUT", "host": "x.example", "path": "/things/1?dry=1", "bytes": 65} == preview.facts
+    assert RequestFacts("PUT", "x.example", "/things/1?dry=1", 65) == preview.facts
     assert '"password": "•••"' in preview.diff
     assert '"API-Key": "•••"' in preview.diff
     assert '"t"' in preview.diff

@@ -8,6 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actum import Preview, contract, effect
+from actum.cli.policy_facts import read_effects
+from actum.effects.files import Folder
+from actum.effects.http import Service
 from actum.effects.previews import FileFacts, MessageFacts, MoneyFacts, files, message, money
 from actum.engine.showing import preview_body
 from actum.errors import InvalidInput
@@ -131,3 +135,30 @@ def test_what_is_counted_is_what_a_diff_adds_and_removes(old: list[str], new: li
 )
 def test_facts_are_kept_by_their_names(seen: object) -> None:
     assert b'"facts":{' in preview_body(seen)  # type: ignore[arg-type]
+
+
+def test_policy_can_name_the_facts_of_every_effect_that_comes_ready_made() -> None:
+    folder, service = Folder("/nowhere/site"), Service("https://x.example")
+
+    @effect("money.pay")
+    async def pay(cents: int) -> None: ...
+
+    @pay.preview
+    def _(cents: int) -> Preview[MoneyFacts]:
+        return money(cents, "EUR", to="DE02")
+
+    made = [
+        folder.writing("file.write"),
+        folder.deleting("file.delete"),
+        folder.moving("file.move"),
+        service.effect("order.place", "POST"),
+        pay,
+    ]
+
+    @contract(steps=made, on_failure="hold")
+    async def everything() -> None: ...
+
+    schemas, untyped = read_effects([everything])
+    assert ({one.kind for one in made}, []) == (set(schemas), untyped)
+    assert {"method", "host", "path", "bytes"} == set(schemas["order.place"]["properties"])
+    assert {"path", "exists", "bytes_before", "bytes_after"} == set(schemas["file.write"]["properties"])

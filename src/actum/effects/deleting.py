@@ -76,7 +76,16 @@ def take_back(place: Place, deleted: Deleted) -> None:
     sync_folder(target.parent)
 
 
-def show(place: Place, path: str) -> Preview:
+@dataclass(frozen=True, slots=True)
+class DeleteFacts:
+    """What policy is told: the path below the place, and the file's size in bytes, now and then."""
+
+    path: str
+    bytes_before: int
+    bytes_after: int
+
+
+def show(place: Place, path: str) -> Preview[DeleteFacts]:
     """Return the preview: what goes, and how big it is."""
     now = place.image_at(path)
     if now is None:
@@ -84,6 +93,6 @@ def show(place: Place, path: str) -> Preview:
     return Preview(
         f"Delete 1 file below {place.root}: {path} ({now.size:,} bytes)",
         target=str(place.root / path),
-        facts={"path": path, "bytes_before": now.size, "bytes_after": 0},
+        facts=DeleteFacts(path, bytes_before=now.size, bytes_after=0),
         relies_on=now.digest,
     )

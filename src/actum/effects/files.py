@@ -14,16 +14,26 @@ from pathlib import Path
 
 from actum.authoring.effect import DEFAULT_SETTLE_AFTER, Effect, effect
 from actum.effects import deleting, moving, writing
-from actum.effects.deleting import Deleted
+from actum.effects.deleting import Deleted, DeleteFacts
 from actum.effects.images import Image, Keep, Unfit
-from actum.effects.moving import Moved
+from actum.effects.moving import Moved, MoveFacts
 from actum.effects.place import Place
-from actum.effects.writing import Written
+from actum.effects.writing import WriteFacts, Written
 from actum.errors import InvalidContract
 from actum.model.contract import Duration, Retry
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
 
-__all__ = ["Deleted", "Folder", "Image", "Moved", "Unfit", "Written"]
+__all__ = [
+    "DeleteFacts",
+    "Deleted",
+    "Folder",
+    "Image",
+    "MoveFacts",
+    "Moved",
+    "Unfit",
+    "WriteFacts",
+    "Written",
+]
 
 ONCE = Retry(attempts=1)
 """What a file system refuses, it refuses a second later too: a person looks instead."""
@@ -65,7 +75,7 @@ class Folder:
             return writing.write(place, path, text)
 
         @write.preview
-        def _(path: str, text: str) -> Preview:
+        def _(path: str, text: str) -> Preview[WriteFacts]:
             return writing.show(place, path, text)
 
         @write.probe
@@ -87,7 +97,7 @@ class Folder:
             return deleting.delete(place, path)
 
         @delete.preview
-        def _(path: str) -> Preview:
+        def _(path: str) -> Preview[DeleteFacts]:
             return deleting.show(place, path)
 
         @delete.probe
@@ -109,7 +119,7 @@ class Folder:
             return moving.move(place, source, target)
 
         @move.preview
-        def _(source: str, target: str) -> Preview:
+        def _(source: str, target: str) -> Preview[MoveFacts]:
             return moving.show(place, source, target)
 
         @move.probe

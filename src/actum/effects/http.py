@@ -56,7 +56,7 @@ from actum.outcomes import Happened, NotHappened, Preview, Unknown
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["NOT_DONE", "Answer", "Busy", "Declined", "NotSent", "Service", "Unclear"]
+__all__ = ["NOT_DONE", "Answer", "Busy", "Declined", "NotSent", "RequestFacts", "Service", "Unclear"]
 
 Headers = Mapping[str, str]
 
@@ -80,6 +80,16 @@ class _Exchange:
 
 def _no_headers() -> Headers:
     return {}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What policy is told of a request: its method, the host, the path below the service, and the body's bytes."""
+
+    method: str
+    host: str
+    path: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +162,7 @@ class Service:
             return await self.send(method, path, body)
 
         @send.preview
-        def _(path: str, body: JsonValue) -> Preview:
+        def _(path: str, body: JsonValue) -> Preview[RequestFacts]:
             return self.show(method, path, body)
 
         return send
@@ -204,7 +214,7 @@ class Service:
             if refusal.status_code not in _GONE:
                 raise
 
-    def show(self, method: str, path: str, body: JsonValue = None) -> Preview:
+    def show(self, method: str, path: str, body: JsonValue = None) -> Preview[RequestFacts]:
         """Return the preview of a request: method, address and body, without the fields named like secrets.
 
         Raises InvalidInput for a path that leads out of the service or carries a secret.
@@ -216,7 +226,7 @@ class Service:
         return Preview(
             f"Send 1 {method} request {what} to {address}",
             target=address.partition("?")[0],
-            facts={"method": method, "host": urlsplit(self.url).hostname, "path": path, "bytes": size},
+            facts=RequestFacts(method, urlsplit(self.url).hostname or "", path, size),
             diff=shown,
         )
 

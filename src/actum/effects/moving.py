@@ -87,7 +87,17 @@ def take_back(place: Place, moved: Moved) -> None:
     _carry(new, old)
 
 
-def show(place: Place, source: str, target: str) -> Preview:
+@dataclass(frozen=True, slots=True)
+class MoveFacts:
+    """What policy is told: from where and to where below the place, and the file's size in bytes, now and then."""
+
+    path: str
+    to: str
+    bytes_before: int
+    bytes_after: int
+
+
+def show(place: Place, source: str, target: str) -> Preview[MoveFacts]:
     """Return the preview: from where, to where, and how big."""
     now = place.image_at(source)
     if now is None:
@@ -97,6 +107,6 @@ def show(place: Place, source: str, target: str) -> Preview:
     return Preview(
         f"Move 1 file below {place.root}: {source} → {target} ({now.size:,} bytes)",
         target=str(place.root / target),
-        facts={"path": source, "to": target, "bytes_before": now.size, "bytes_after": now.size},
+        facts=MoveFacts(source, target, bytes_before=now.size, bytes_after=now.size),
         relies_on=now.digest,
     )

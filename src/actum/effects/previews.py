@@ -1,7 +1,7 @@
 """Previews worth reading, ready-made: for money, for messages, and for changes to files.
 
     @pay.preview
-    def _(invoice: Invoice) -> Preview:
+    def _(invoice: Invoice) -> Preview[MoneyFacts]:
         seen = money(invoice.cents, invoice.currency, to=invoice.account, verb="Pay")
         return replace(seen, checks=[...], relies_on=invoice.version)
 
@@ -47,7 +47,7 @@ class MoneyFacts:
     to: str
 
 
-def money(amount_minor: int, currency: str, *, to: str, verb: str = "Pay") -> Preview:
+def money(amount_minor: int, currency: str, *, to: str, verb: str = "Pay") -> Preview[MoneyFacts]:
     """Return the preview of a payment: `money(120_00, "EUR", to="DE02…")` reads `Pay 120.00 EUR to DE02…`.
 
     `amount_minor` is a whole number of the currency's smallest unit (cents, yen, fils). Raises InvalidInput for an
@@ -98,7 +98,7 @@ def message(
     own_domains: Sequence[str],
     subject: str = "",
     verb: str = "Send",
-) -> Preview:
+) -> Preview[MessageFacts]:
     """Return the preview of a message to addresses such as `ana@example.org`.
 
     A recipient is outside unless its domain is one of `own_domains` or below one; what is no address is outside too.
@@ -151,7 +151,7 @@ class FileFacts:
     bytes_removed: int
 
 
-def files(diff: str, *, place: str, verb: str = "Change") -> Preview:
+def files(diff: str, *, place: str, verb: str = "Change") -> Preview[FileFacts]:
     """Return the preview of a change to files, counted from its unified diff (git's included).
 
     `place` says where: a repository, a folder, a machine. Bytes are those of the added and removed lines in UTF-8, line

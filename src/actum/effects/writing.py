@@ -115,7 +115,17 @@ def _left(place: Place, written: Written) -> str:
     return f"{written.path} was changed by somebody else since it was written, and is left as it is{copy}"
 
 
-def show(place: Place, path: str, text: str) -> Preview:
+@dataclass(frozen=True, slots=True)
+class WriteFacts:
+    """What policy is told: the path below the place, whether a file is there, and its size in bytes, now and then."""
+
+    path: str
+    exists: bool
+    bytes_before: int
+    bytes_after: int
+
+
+def show(place: Place, path: str, text: str) -> Preview[WriteFacts]:
     """Return the preview: the byte counts before and after, and a unified diff."""
     found = read_file(place.at(path))
     old, new = found[0] if found else b"", text.encode()
@@ -124,7 +134,7 @@ def show(place: Place, path: str, text: str) -> Preview:
     return Preview(
         f"Write 1 file below {place.root}: {path} ({sizes})",
         target=str(place.root / path),
-        facts={"path": path, "exists": before is not None, "bytes_before": len(old), "bytes_after": len(new)},
+        facts=WriteFacts(path, before is not None, len(old), len(new)),
         diff=_diff(path, old, text),
         relies_on=before.digest if before else "absent",
     )

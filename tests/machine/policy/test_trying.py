@@ -115,7 +115,7 @@ def test_a_policy_does_not_differ_from_itself_in_another_order() -> None:
             "",
             "Rule small: batch changes from contract and table within 0:30:00, 20 items, rows up to 500 to contract and table within 0:30:00, rows up to 500.",
         ),
-        ('why = "Never."', 'why = "Not ever."', "Deny audit: why changes from Never. to Not ever.."),
+        ('why = "Never."', 'why = "Not ever."', "Deny audit: why changes from “Never.” to “Not ever.”."),
     ],
 )
 def test_a_difference_is_a_sentence(old: str, new: str, sentence: str) -> None:

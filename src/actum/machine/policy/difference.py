@@ -119,7 +119,7 @@ def _shown(value: object) -> str:
             return str(value.value)
         case tuple() | frozenset():
             return ", ".join(map(_shown, value if isinstance(value, tuple) else sorted(map(str, value))))
-        case timedelta():
-            return str(value)
+        case str() if value.endswith("."):  # a sentence has a full stop of its own
+            return f"“{value}”"
         case _:
             return str(value)
