@@ -21,7 +21,7 @@ grant select, insert, update on actum.operation_keys to worker;
 A row without `done_at` is a claim: somebody began, and has not committed.
 A row with it says that the operation has happened, and `result` is what it returned, as JSON.
 Never edit a row, and restore the table together with the rows that effects wrote: a key that is forgotten is a key under which the effect may happen again.
-Delete rows only when no workflow can come back to their keys, such as those that were done longer ago than workflows are kept.
+`actum db prune-keys` deletes the rows that nobody can come back to: see [what is kept](../howto/what-is-kept.md).
 """
 
 

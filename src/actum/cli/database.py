@@ -1,6 +1,9 @@
-"""`actum db migrate` and `actum db status`: the database's version."""
+"""`actum db …`: the database's version, and the keys of other databases that nobody comes back to."""
 
 from __future__ import annotations
+
+import os
+from datetime import timedelta
 
 import click
 
@@ -9,20 +12,25 @@ from actum.cli.exits import Exit
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out
 from actum.cli.printing import say, say_json
-from actum.settings import Settings
+from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
+from actum.settings import Settings, check_url
+from actum.store.forgetting import KEPT, forget_keys
+from actum.store.keys import OperationKeys
 from actum.store.migrate import Standing, migrate, read_standing
 from actum.store.opening import open_store
 from actum.store.pool import conceal
 
 PLACES = {
     "migrate": Place("database:migrate_database", "Commands", "Bring the database to this version."),
+    "prune-keys": Place("database:prune_keys", "Commands", "Delete operation keys of another database."),
     "status": Place("database:status", "Commands", "Say what is applied, and what is missing."),
 }
 
 
 @click.group(cls=LazyGroup, places=PLACES)
 def db() -> None:
-    """Bring the database to this version, or see how it stands."""
+    """Bring the database to this version, see how it stands, or delete old keys elsewhere."""
 
 
 @click.command("migrate")
@@ -46,6 +54,44 @@ async def _migrate(dry_run: bool) -> int:
         return Exit.FINE
     for name in before.pending:
         say(f"would apply {name}" if dry_run else f"applied {name}")
+    return Exit.FINE
+
+
+@click.command("prune-keys")
+@click.argument("variable", metavar="VARIABLE")
+@click.option(
+    "--older",
+    default=f"{KEPT.days}d",
+    show_default=True,
+    metavar="DURATION",
+    help="Only what was done, and whose workflows have ended, so long ago; 30d at least.",
+)
+@options.dry_run
+def prune_keys(variable: str, older: str, dry_run: bool) -> int:
+    """Delete operation keys of another database that no workflow can come back to.
+
+    VARIABLE is the environment variable with that database's address, as the effects' `Database(…, env=…)` names it. A key
+    stays while a workflow that used it has not ended, or where the ledger does not know it. Let --older be longer than
+    the oldest backup of Actum's database that you might restore.
+    """
+    return carry_out(_prune_keys(variable, parse_duration(older), is_trial=dry_run))
+
+
+async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int:
+    address = os.environ.get(variable)
+    if not address:
+        raise InvalidInput(
+            f"{variable} is not set: name the environment variable with that database's address"
+        )
+    store, opened = await open_store(Settings.read(), size=1)
+    keys = OperationKeys(check_url(address))
+    try:
+        found = await forget_keys(store, keys, older=older, is_trial=is_trial)
+    finally:
+        await keys.close()
+        await opened.close()
+    said = "could be deleted; nothing was done" if is_trial else "deleted"
+    say(f"{found.old} keys are old enough, {found.forgotten} of them {said}")
     return Exit.FINE
 
 

@@ -34,6 +34,7 @@ from actum.engine.loop import Loop
 from actum.engine.notifier import Notifier, channels_of
 from actum.engine.placing import Placing
 from actum.engine.policing import Policing
+from actum.engine.pruner import Pruner
 from actum.engine.recorder import Recorder
 from actum.engine.replaying import filter_replays
 from actum.engine.rescuer import Rescuer
@@ -195,6 +196,7 @@ class Worker:
             Loop(
                 "watcher", Watcher(self.store, self.actor, self.recorder).watch_in_turn, busy=1.0, idle=30.0
             ),
+            Loop("pruner", Pruner(self.store).prune_once, busy=60.0, idle=3600.0),
             Loop("weeks", self.store.make_weeks, busy=3600.0, idle=3600.0),
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -169,3 +169,10 @@ class Budgets:
         """Return the budgets that let somebody not in since an instant."""
         rows = await self._pool.fetch(self._pool.statement("budgets", "list_refused"), since=since)
         return [RefusedRow(**row) for row in rows]
+
+    async def prune(self, kept: timedelta, count: int) -> int:
+        """Delete what is kept of budgets whose workflows, or days, ended `kept` ago; thirty days at least. Return how many rows."""
+        rows = await self._pool.fetch(
+            self._pool.statement("budgets", "prune"), kept=kept, count=count, now=self._pool.now()
+        )
+        return int(rows[0]["pruned"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from actum.store.pool import Pool
@@ -36,6 +37,19 @@ class Effects:
         """Return the children that these workflows started."""
         rows = await self._pool.fetch(self._pool.statement("effects", "list_children"), ids=list(ids))
         return [ChildRow(**row) for row in rows]
+
+    async def list_forgettable(
+        self, keys: Sequence[tuple[str, str]], older: timedelta
+    ) -> Sequence[tuple[str, str]]:
+        """Return those of some (kind, key), as the outside sees them, that nobody comes back to since `older` ago."""
+        rows = await self._pool.fetch(
+            self._pool.statement("effects", "list_forgettable"),
+            kinds=[one[0] for one in keys],
+            keys=[one[1] for one in keys],
+            older=older,
+            now=self._pool.now(),
+        )
+        return [(row["kind"], row["key"]) for row in rows]
 
     async def find_violations(self) -> list[tuple[UUID, str, str]]:
         """Return every broken promise about effects as (workflow, address, sentence)."""

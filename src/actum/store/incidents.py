@@ -325,3 +325,10 @@ class Incidents:
             last = max(filter(None, (known.last_bad_at, row["last_bad_at"])), default=None)
             found[key] = Outcomes(counts, last)
         return found
+
+    async def prune(self, kept: timedelta, count: int) -> int:
+        """Delete incidents that were resolved `kept` ago; thirty days at least. Return how many rows."""
+        rows = await self._pool.fetch(
+            self._pool.statement("incidents", "prune"), kept=kept, count=count, now=self._pool.now()
+        )
+        return int(rows[0]["pruned"])

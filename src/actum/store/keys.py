@@ -6,7 +6,9 @@ process dies in between, the next claim waits for that row, and finds it done or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +73,40 @@ class OperationKeys:
     async def look(self) -> Transaction:
         """Begin a transaction that no key is claimed for: to be rolled back. Raises the driver's errors."""
         return await self._transactions.begin()
+
+    async def list_done(
+        self, older: timedelta, after: tuple[str, str], count: int
+    ) -> Sequence[tuple[str, str]]:
+        """Return keys as (kind, key) that were done at least `older` ago, the next ones after `after`."""
+        await self._prepare()
+        values = {"older": older, "kind": after[0], "key": after[1], "count": count}
+        rows = await self._run(self.statement("keys", "list_done"), values)
+        return [(row["kind"], row["key"]) for row in rows]
+
+    async def forget(self, keys: Sequence[tuple[str, str]]) -> int:
+        """Delete keys that are done; return how many. Raises DatabaseMismatch where this account may not."""
+        try:
+            rows = await self._run(
+                self.statement("keys", "forget"),
+                {"kinds": [one[0] for one in keys], "keys": [one[1] for one in keys]},
+            )
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise DatabaseMismatch(
+                f"this account may not remove rows of actum.operation_keys in the database at {conceal(self._dsn)} "
+                f"({error}): run it as the table's owner"
+            ) from error
+        return len(rows)
+
+    async def _run(self, statement: Statement, values: dict[str, object]) -> Any:
+        transaction = await self._transactions.begin()
+        try:
+            rows = await transaction.connection.fetch(statement.text, *statement.order(values))
+            await transaction.close_body()
+            await transaction.commit()
+        except BaseException:
+            await transaction.roll_back()
+            raise
+        return rows
 
     def statement(self, topic: str, name: str) -> Statement:
         """Return a named statement: in another database the schema has its usual name."""

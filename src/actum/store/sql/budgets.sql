@@ -44,3 +44,7 @@ select case when b.scope = 'team' then '' else coalesce(w.contract, b.subject) e
  where b.refused_at > :since::timestamptz
  group by 1, 2, 3, 4
  order by 1, 2, 3, 4;
+
+-- name: prune
+-- Deletes some of what is kept of budgets and is too old. Called by the Pruner.
+select actum.prune_budgets(:kept::interval, :count::int, :now::timestamptz) as pruned;

@@ -96,3 +96,20 @@ select w.id, w.parent, w.status, w.finished_at
   join actum.workflows w on w.id = (v.data::jsonb ->> 'child')::uuid
  where v.workflow_id = any(:ids::uuid[])
    and v.kind = 'child.started';
+
+-- name: list_forgettable
+-- Those of some keys, as the outside sees them, for which the ledger answers by itself from now on. Called by what forgets keys.
+-- They happened, or were undone, long ago, and whoever did or holds them has ended as long ago.
+select k.kind, k.key
+  from unnest(:kinds::text[], :keys::text[]) as k(kind, key)
+  join actum.effects e on e.kind = k.kind
+                      and e.key = regexp_replace(k.key, '#[0-9]+$', '')
+                      and e.generation = coalesce(substring(k.key from '#([0-9]+)$')::int, 1)
+ where e.state in ('succeeded', 'undone')
+   and e.ended_at < coalesce(:now::timestamptz, now()) - :older::interval
+   and not exists (
+           select from actum.workflows w
+            where (w.id = e.workflow_id or w.id = any(e.holders))
+              and (w.finished_at is null or w.finished_at >= coalesce(:now::timestamptz, now()) - :older::interval)
+       )
+ order by k.kind, k.key;

@@ -491,3 +491,7 @@ select o.contract, o.objective, s.length, count(*)::int as total, count(*) filte
  cross join unnest(:windows::interval[]) as s(length)
  where o.at > clock.now - s.length
  group by o.contract, o.objective, s.length;
+
+-- name: prune
+-- Deletes some of the incidents that were resolved too long ago. Called by the Pruner.
+select actum.prune_incidents(:kept::interval, :count::int, :now::timestamptz) as pruned;

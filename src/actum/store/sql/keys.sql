@@ -62,3 +62,21 @@ update actum.operation_keys k
  where k.kind = :kind::text
    and k.key = :key::text
 returning k.key;
+
+-- name: list_done
+-- Keys that were done a while ago, page by page. Called by OperationKeys for what may be forgotten.
+select k.kind, k.key
+  from actum.operation_keys k
+ where k.done_at < now() - :older::interval
+   and (k.kind, k.key) > (:kind::text, :key::text)
+ order by k.kind, k.key
+ limit :count::int;
+
+-- name: forget
+-- Deletes keys that are done and that nobody can come back to. Called by OperationKeys.
+delete from actum.operation_keys k
+ using unnest(:kinds::text[], :keys::text[]) as f(kind, key)
+ where k.kind = f.kind
+   and k.key = f.key
+   and k.done_at is not null
+returning k.key;

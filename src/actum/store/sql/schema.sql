@@ -1978,6 +1978,64 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
            ) l
 $$;
 
+-- Whether a workflow may still come back to what is kept for it: it has not ended, or did so after an instant.
+create function actum.is_needed(a_workflow uuid, before timestamptz) returns boolean
+language sql stable as $$
+    select exists (
+               select from actum.workflows w
+                where w.id = a_workflow and (w.finished_at is null or w.finished_at >= before)
+           )
+$$;
+
+-- Deletes some of what is kept of budgets: uses, and what each workflow used, once the workflow has ended so long ago; days
+-- that are so long ago. Nothing goes before thirty days. Returns how many rows.
+create function actum.prune_budgets(a_kept interval, a_count integer, a_now timestamptz) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    before timestamptz := actum.instant_of(a_now) - greatest(a_kept, interval '30 days');
+    uses integer;
+    sums integer;
+begin
+    delete from actum.budget_uses u
+     where u.ctid = any(array(
+               select c.ctid
+                 from actum.budget_uses c
+                where c.workflow_id < actum.week_bound(before) and c.taken_at < before
+                  and not actum.is_needed(c.workflow_id, before)
+                limit a_count));
+    get diagnostics uses = row_count;
+    delete from actum.budgets b
+     where b.ctid = any(array(
+               select c.ctid
+                 from actum.budgets c
+                where c.day < before::date
+                   or c.scope = 'workflow' and c.subject::uuid < actum.week_bound(before)
+                      and not actum.is_needed(c.subject::uuid, before)
+                limit a_count));
+    get diagnostics sums = row_count;
+    return uses + sums;
+end
+$$;
+
+-- Deletes some of the incidents that were resolved so long ago, and not before thirty days. A broken log that is known stays
+-- known, or it would be found anew. Returns how many rows.
+create function actum.prune_incidents(a_kept interval, a_count integer, a_now timestamptz) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    pruned integer;
+begin
+    delete from actum.incidents i
+     where i.id = any(array(
+               select c.id
+                 from actum.incidents c
+                where c.resolved_at < actum.instant_of(a_now) - greatest(a_kept, interval '30 days')
+                  and c.rule <> 'chain_broken'
+                limit a_count));
+    get diagnostics pruned = row_count;
+    return pruned;
+end
+$$;
+
 -- Whether an account, or somebody on a database without accounts, may activate policies; `db:…` has the database's rights,
 -- which somebody has to have who says so: a console may not.
 create function actum.may_activate(an_actor text) returns boolean
@@ -2721,7 +2779,7 @@ begin
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
               actum.settle_reservation, actum.reserve_budgets,
               actum.settle_budgets, actum.settle_left_budgets, actum.reserve_prompt,
-              actum.settle_prompt, actum.notice_about, actum.notice_of_batch,
+              actum.settle_prompt, actum.prune_budgets, actum.prune_incidents, actum.notice_about, actum.notice_of_batch,
               actum.notice_of_end to actum_worker;
         grant insert, update, delete on actum.notifications to actum_worker;
         grant update (state, closed_at, close_reason, decided_at) on actum.batches to actum_worker;
