@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -167,18 +168,29 @@ async def test_a_vote_that_is_sent_again_after_a_deadlock_is_of_the_round_it_was
         ((_, answer),) = await approvals.decide_many([Ruled(approval_id, "approved", "fine")])
         raise_undecided(answer, approval_id, "user:ana")
 
-    blocker = await asyncpg.connect(actum.dsn)
-    try:
+    locked, blocked, go = Event(), Event(), Event()
+
+    async def escalate_elsewhere() -> None:
+        blocker = await asyncpg.connect(actum.dsn)
         await blocker.execute("set deadlock_timeout = '1min'")  # whoever votes gives way
         async with blocker.transaction():
             await blocker.execute("select 1 from actum.approvals for update")
-            voting = asyncio.create_task(vote())
+            locked.set()
             await until_blocked(blocker)
+            blocked.set()
+            assert go.wait(20)
             await escalate(blocker)
-        with pytest.raises(NotPossible, match="is not what you read"):
-            await voting
-    finally:
         await blocker.close()
+
+    elsewhere = Thread(target=lambda: asyncio.run(escalate_elsewhere()))
+    elsewhere.start()
+    assert await asyncio.to_thread(locked.wait, 20)
+    voting = asyncio.create_task(vote())
+    assert await asyncio.to_thread(blocked.wait, 20)
+    go.set()
+    elsewhere.join(20)  # and nothing is heard here of the deadlock before the escalation is durable
+    with pytest.raises(NotPossible, match="is not what you read"):
+        await voting
     assert [] == await actum.store.approvals.list_votes([approval_id])
 
 
