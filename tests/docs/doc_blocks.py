@@ -167,7 +167,7 @@ class Reader:
             program.wait()
         shown = " ".join(command)
         assert ending == program.returncode, (
-            f"{block.place}: {shown} ended with {program.returncode}\n{complaints}"
+            f"{block.place}: {shown} ended with {program.returncode}\n{printed}{complaints}"
         )
         return printed
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from actum.testing.crashing.notes import Boundary
     from actum.testing.crashing.report import Report
     from actum.testing.crashing.world import Question, world_folder
+    from actum.testing.harness import Harness
 
 __all__ = [
     "Boundary",
     "Fault",
     "FaultKind",
+    "Harness",
     "Question",
     "Report",
     "crash_everywhere",
@@ -26,13 +28,14 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "Boundary": "notes",
-    "Fault": "judging",
-    "FaultKind": "judging",
-    "Question": "world",
-    "Report": "report",
-    "crash_everywhere": "everywhere",
-    "world_folder": "world",
+    "Boundary": "crashing.notes",
+    "Fault": "crashing.judging",
+    "FaultKind": "crashing.judging",
+    "Harness": "harness",
+    "Question": "crashing.world",
+    "Report": "crashing.report",
+    "crash_everywhere": "crashing.everywhere",
+    "world_folder": "crashing.world",
 }
 
 
@@ -40,6 +43,6 @@ def __getattr__(name: str) -> object:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'actum.testing' has no attribute {name!r}")
-    value = getattr(import_module(f"actum.testing.crashing.{home}"), name)
+    value = getattr(import_module(f"actum.testing.{home}"), name)
     globals()[name] = value
     return value
