@@ -10,6 +10,7 @@ from people import DBAS, close_the_door, says, stand_in
 
 from actum import Owner, contract, effect
 from actum.authoring.document import describe, document_hash
+from actum.cli.auditing import find_faults
 from actum.errors import InvalidContract, NotEntitled
 from actum.store.rows import ApprovalRow
 from actum.testing.harness import Harness
@@ -71,6 +72,18 @@ async def test_no_grant_of_who_wrote_it_opens_it(actum: Harness) -> None:
     bo = await actum.acting("user:bo")
     other = await bo.grants.give({"kind": "door.open"}, uses=5, lasts="1h", reason="tonight")
     assert "granted" == await actum.store.grants.use(other, row.id, amounts={})
+
+
+async def test_a_worker_that_leaves_the_authors_out_is_found(actum: Harness) -> None:
+    row = await waiting(actum)
+    assert [] == await find_faults(actum.client, row.workflow_id)
+    async with actum.store.pool.connection() as connection, connection.transaction():
+        await connection.execute(
+            "set local session_replication_role = replica"
+        )  # as if it had been written so
+        await connection.execute("update actum.approvals set authors = '{service:bot}'")
+    (fault,) = await find_faults(actum.client, row.workflow_id)
+    assert "leaves out authors whom every document of its contract names" in fault.sentence
 
 
 def test_the_authors_are_part_of_what_a_contract_promises() -> None:

@@ -41,6 +41,12 @@ class Rulings:
         """Return a sentence for each ruling of a workflow that its policy would have made stricter, with its id."""
         approvals = {one.id: one for one in await self._client.store.approvals.list_of([row.id])}
         faults = [said for one in approvals.values() if (said := _find_other_requester(row, events, one))]
+        declared = await self._client.store.contracts.list_authors(row.contract) if approvals else []
+        faults += [
+            f"approval {short(one.id)} leaves out authors whom every document of its contract names"
+            for one in approvals.values()
+            if declared and not any(authors <= set(one.authors) for authors in declared)
+        ]
         changed = {one.approval_id for one in decisions if one.ruling in CHANGING}
         seen = {one.seq: one for one in snapshots}
         asked = set()

@@ -140,6 +140,11 @@ class Contracts:
         )
         return rows[0] if rows else None
 
+    async def list_authors(self, contract: str) -> list[frozenset[str]]:
+        """Return the authors whom each document of a contract names, as registered at any time."""
+        rows = await self._pool.fetch(self._pool.statement("contracts", "list_authors"), contract=contract)
+        return [frozenset(row["authors"]) for row in rows]
+
     async def find_shapes(self) -> Sequence[Row]:
         """Return every contract's shapes, as numbered."""
         return await self._pool.fetch(self._pool.statement("contracts", "find_shapes"))
