@@ -10,10 +10,13 @@ import pytest
 
 from actum import Owner, Sample, contract
 from actum.authoring.registration import register
+from actum.cli.quality_report import tell_family
+from actum.client.quality import read_report
 from actum.client.readiness import read_readiness
 from actum.engine.watching import Watcher
 from actum.errors import InvalidContract
 from actum.model.contract import parse_duration
+from actum.model.quality import Family
 from actum.model.sample import HORIZON
 from actum.store.notifications import NotificationRow
 from actum.store.store import Store
@@ -124,7 +127,7 @@ async def test_what_waits_longer_than_it_may_is_one_thing_to_tell_for_each_contr
 
 
 async def test_silence_is_a_gap_of_readiness_once_it_is_overdue_and_never_counts_as_good(
-    actum: Harness,
+    actum: Harness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = await drafted(actum)
     await actum.reviewer.verdicts.give(chosen[0], "usable", "it was used")
@@ -137,6 +140,17 @@ async def test_silence_is_a_gap_of_readiness_once_it_is_overdue_and_never_counts
     rest = len(chosen) - 1
     assert (True, f"1 of {len(chosen)} judged, {rest} not judged") == await walk()
     actum.clock.advance("3d")
+    now = await actum.store.read_clock()
+    report = await read_report(actum.store, [Family.OUTPUTS], since=now - HORIZON, contract="draft")
+    assert {"sampled": len(chosen), "judged": 1, "not_judged": rest, "overdue": rest} == report.as_data()[
+        "sample"
+    ]
+    tell_family(report, Family.OUTPUTS)
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"1 of {len(chosen)} judged, {rest} not judged, {rest} of them overdue (`actum verdict --due`)"
+        in said
+    )
     assert (False, f"1 of {len(chosen)} judged, {rest} not judged, {rest} of them overdue") == await walk()
     for one in chosen[1:]:
         await actum.reviewer.verdicts.give(one, "unusable", "nobody could read it")

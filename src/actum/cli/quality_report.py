@@ -30,6 +30,9 @@ def tell_family(report: Report, family: Family) -> None:
             say(line, style)
     if family is Family.RETRIES and report.reasons:
         _tell_reasons(report)
+    if family is Family.OUTPUTS and report.sample is not None:
+        said = f"the sample that contracts ask for: {report.sample.describe()} (`actum verdict --due`)"
+        say_all(indent(said, "  ", "  ", columns()), WARN if report.sample.overdue else "")
 
 
 async def tell_ids(client: Client, report: Report, family: Family, limit: int) -> None:

@@ -13,6 +13,7 @@ from actum.model.latency import LATENCY
 from actum.model.quality import BY_NAME, MEASURES, PEOPLE, Family, Measure, Part, Reading, facts_of
 from actum.store.quality import BehindRow, PromptRow, Span, TallyRow
 from actum.store.store import Store
+from actum.store.verdicts import SampleCount
 
 UNJUDGED = "unjudged"
 """What `--ids` calls outputs without a verdict: nothing stands behind silence but its absence."""
@@ -31,7 +32,10 @@ class ReasonRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The readings of some families over a span, and over the one before where that was asked for."""
+    """The readings of some families over a span, and over the one before where that was asked for.
+
+    `sample` is how the outputs stand on which contracts want a word, None where there are none or outputs are left out.
+    """
 
     span: Span
     families: tuple[Family, ...]
@@ -39,6 +43,7 @@ class Report:
     before: tuple[Reading, ...] | None
     reasons: tuple[ReasonRow, ...]
     facts: tuple[TallyRow, ...]
+    sample: SampleCount | None = None
 
     def of(self, family: Family) -> list[tuple[Reading, Reading | None]]:
         """Return the readings of one family, each with the one before."""
@@ -61,6 +66,7 @@ class Report:
             "until": self.span.until.isoformat(),
             "contract": self.span.contract,
             "team": self.span.team,
+            "sample": None if self.sample is None else self.sample.as_data(),
             "measures": {
                 one.measure.name: _as_data(one) | ({} if other is None else {"before": _as_data(other)})
                 for one, other in zip(self.readings, earlier, strict=True)
@@ -114,6 +120,9 @@ async def read_report(
     facts = facts_of(wanted)
     rows = await store.quality.tally(span, facts)
     earlier = await store.quality.tally(span.previous(), facts) if compares else None
+    sample = None
+    if Family.OUTPUTS in wanted:
+        sample = await store.verdicts.count_sample(since=since, contract=contract, team=team)
     return Report(
         span=span,
         families=wanted,
@@ -121,6 +130,7 @@ async def read_report(
         before=None if earlier is None else read_measures(wanted, earlier),
         reasons=list_reasons(rows),
         facts=tuple(rows),
+        sample=sample if sample is not None and sample.sampled else None,
     )
 
 

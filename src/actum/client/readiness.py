@@ -184,11 +184,9 @@ def _outputs(report: Report, sample: SampleCount | None) -> list[Check]:
 
 
 def _sample(sample: SampleCount) -> Check:
-    late = f", {sample.overdue} of them overdue" if sample.overdue else ""
     return Check(
         Stage.OUTPUTS, "the sample is judged in time", sample.overdue == 0 if sample.sampled else None,
-        f"{sample.judged} of {sample.sampled} judged, {sample.sampled - sample.judged} not judged{late}",
-        "say a word on each that `actum verdict --due` lists",
+        sample.describe(), "say a word on each that `actum verdict --due` lists",
     )  # fmt: skip
 
 

@@ -41,6 +41,25 @@ class SampleCount:
     judged: int
     overdue: int
 
+    @property
+    def not_judged(self) -> int:
+        """How many are silent; silence is never counted as good."""
+        return self.sampled - self.judged
+
+    def describe(self) -> str:
+        """Return this in words."""
+        late = f", {self.overdue} of them overdue" if self.overdue else ""
+        return f"{self.judged} of {self.sampled} judged, {self.not_judged} not judged{late}"
+
+    def as_data(self) -> dict[str, int]:
+        """Return this as JSON values."""
+        return {
+            "sampled": self.sampled,
+            "judged": self.judged,
+            "not_judged": self.not_judged,
+            "overdue": self.overdue,
+        }
+
 
 class Verdicts:
     """The verdicts of one database. Each method is the statement of its name."""
