@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from actum.errors import DatabaseMismatch
 from actum.machine.incidents import Trouble
 from actum.machine.slo import PERIOD, Burning, Count, budget_left, is_exhausted, judge_burn
 from actum.model.incident import Rule, Urgency
 from actum.model.slo import Objective
 from actum.store.incidents import Outcomes
 from actum.store.store import Store
+
+logger = logging.getLogger("actum.watcher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,10 @@ class Promise:
 
 
 async def read_promises(store: Store, contract: str | None = None) -> list[Promise]:
-    """Return how each promise stands, by contract; only those that are a share of events, for one contract or all."""
+    """Return how each promise stands, by contract; only those that are a share of events, for one contract or all.
+
+    What is new is added to the rollup first, where this account may. Raises DatabaseMismatch after a dump was restored.
+    """
     rows = [row for row in await store.incidents.list_owners() if contract in (None, row.contract)]
     slos: dict[str, dict[str, Any]] = {row.contract: orjson.loads(row.slo or "null") or {} for row in rows}
     targets = {
@@ -41,7 +48,10 @@ async def read_promises(store: Store, contract: str | None = None) -> list[Promi
         for name, slo in slos.items()
         if _shares(slo)
     }
-    outcomes = await store.incidents.count_outcomes(targets) if targets else {}
+    outcomes = {}
+    if targets:
+        await store.rollups.refresh()
+        outcomes = await store.incidents.count_outcomes(targets)
     return [
         _judge(row.contract, row.team, objective, share, slos[row.contract], outcomes)
         for row in rows
@@ -86,9 +96,17 @@ def _judge(
 
 
 async def list_burns(store: Store, now: datetime) -> list[Trouble]:
-    """Return a trouble for each promise that burns, and for each whose budget is used up."""
+    """Return a trouble for each promise that burns, and for each whose budget is used up.
+
+    After a dump was restored nothing can be counted until its facts are added up anew: then there is none.
+    """
+    try:
+        promises = await read_promises(store)
+    except DatabaseMismatch as error:
+        logger.error("promises cannot be judged: %s", error)
+        return []
     troubles = []
-    for one in await read_promises(store):
+    for one in promises:
         at = one.last_bad_at or now
         if one.burning is not None:
             hours = one.burning.alarm.long / timedelta(hours=1)

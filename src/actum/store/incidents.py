@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from actum.machine.incidents import Trouble, summarize, urgency_of
-from actum.machine.slo import PERIOD, WINDOWS, Count
+from actum.machine.slo import WINDOWS, Count
 from actum.model.ids import new_id
 from actum.model.incident import IncidentState, Rule
 from actum.store.pool import Pool
+from actum.store.rollups import read_place
 
 
 @dataclass(slots=True)
@@ -308,15 +309,22 @@ class Incidents:
     async def count_outcomes(
         self, targets: Mapping[str, timedelta | None]
     ) -> dict[tuple[str, str], Outcomes]:
-        """Return the outcomes of these contracts by (contract, objective); each has its target for decisions."""
-        rows = await self._pool.fetch(
-            self._pool.statement("incidents", "count_outcomes"),
-            contracts=list(targets),
-            targets=list(targets.values()),
-            windows=list(WINDOWS),
-            period=PERIOD,
-            now=self._pool.now(),
-        )
+        """Return the outcomes of these contracts by (contract, objective); each has its target for decisions.
+
+        Each window is exact to the microsecond: whole hours are read from the rollup, what it does not hold and the
+        part of an hour with which a window begins from the events, all as they were at one instant.
+        Raises DatabaseMismatch after a dump was restored.
+        """
+        statement = self._pool.statement("incidents", "count_outcomes")
+        values: dict[str, object] = {"contracts": list(targets), "targets": list(targets.values())}
+        values |= {"windows": list(WINDOWS), "now": self._pool.now()}
+        async with (
+            self._pool.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            place = await read_place(self._pool, connection)
+            values |= {"first": place.first, "last": place.last}
+            rows = await connection.fetch(statement.text, *statement.order(values))
         found: dict[tuple[str, str], Outcomes] = {}
         for row in rows:
             key = row["contract"], row["objective"]

@@ -451,46 +451,9 @@ select distinct on (c.contract) c.contract, c.team, (c.document::jsonb -> 'owner
 
 -- name: count_outcomes
 -- How many good and bad events each promise of these contracts has had in each window. Called by the Watcher and the client.
-with clock as (
-    select coalesce(:now::timestamptz, now()) as now
-),
-promised as (
-    select *
-      from unnest(:contracts::text[], :targets::interval[]) as p(contract, target)
-),
-outcomes as (
-    select e.contract, 'completion' as objective, e.at, e.kind <> 'workflow.completed' as is_bad
-      from actum.events e
-      join promised p on p.contract = e.contract
-     cross join clock
-     where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.rolled_back')
-       and e.at > clock.now - :period::interval
-     union all
-    select w.contract, 'usability', v.given_at, v.verdict = 'unusable'
-      from (
-               select distinct on (v.workflow_id) v.workflow_id, v.verdict, v.given_at
-                 from actum.verdicts v, clock
-                where v.given_at > clock.now - :period::interval
-                order by v.workflow_id, v.by <> 'judge' desc, v.number desc
-           ) v
-      join actum.workflows w on w.id = v.workflow_id
-      join promised p on p.contract = w.contract
-     union all
-    select a.contract, 'decision', coalesce(a.ruled_at, a.closed_at), coalesce(a.ruled_at, a.closed_at) - a.asked_at > p.target
-      from actum.approvals a
-      join promised p on p.contract = a.contract and p.target is not null
-     cross join clock
-     where (a.ruling is not null or a.closed = 'expired')
-       and not exists (select from actum.decisions d where d.approval_id = a.id and d.rule like 'grant:%')
-       and coalesce(a.ruled_at, a.closed_at) > clock.now - :period::interval
-)
-select o.contract, o.objective, s.length, count(*)::int as total, count(*) filter (where o.is_bad)::int as bad,
-       max(o.at) filter (where o.is_bad) as last_bad_at
-  from outcomes o
- cross join clock
- cross join unnest(:windows::interval[]) as s(length)
- where o.at > clock.now - s.length
- group by o.contract, o.objective, s.length;
+select c.contract, c.objective, c.length, c.total, c.bad, c.last_bad_at
+  from actum.count_outcomes(:contracts::text[], :targets::interval[], :windows::interval[],
+                            coalesce(:now::timestamptz, now()), :first::text::xid8, :last::text::xid8) c;
 
 -- name: prune
 -- Deletes some of the incidents that were resolved too long ago. Called by the Pruner.

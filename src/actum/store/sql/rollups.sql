@@ -18,13 +18,13 @@ select s.watermark::text as first, pg_snapshot_xmin(pg_current_snapshot())::text
   from actum.rollup_state s;
 
 -- name: add
--- Adds the facts that were recorded between two transactions to their hours and to the totals. Called by a refresh, third; returns how many hours changed.
+-- Adds the facts that were recorded between two transactions to their hours, to the totals and to the outcomes. Called by a refresh, third; returns how many hours changed.
 with fresh as materialized (
     select date_trunc('hour', f.at, 'UTC') as hour, f.measure, f.contract, coalesce(f.team, '') as team,
            coalesce(f.step, '') as step, coalesce(f.outcome, '') as outcome, coalesce(f.reason, '') as reason,
            coalesce(f.tier, -1) as tier, coalesce(f.kind, '') as kind, coalesce(f.model, '') as model,
            case when f.measure = any(:timed::text[]) then width_bucket(f.us - 1, :bounds::bigint[]) else -1 end as bucket,
-           sum(f.count) as count, sum(f.us) as us, sum(f.money) as money
+           sum(f.count) as count, sum(f.us) as us, sum(f.money) as money, max(f.at) as last_at
       from (
                select m.*
                  from actum.fresh_facts(:since::text::xid8, :until::text::xid8) m
@@ -58,6 +58,21 @@ total as (
            us = rollup_totals.us + excluded.us,
            money = rollup_totals.money + excluded.money,
            first_hour = least(rollup_totals.first_hour, excluded.first_hour)
+    returning 1
+),
+outcome as (
+    insert into actum.rollup_outcomes (hour, contract, objective, total, bad, last_bad_at)
+    select n.hour, n.contract, case n.measure when 'endings' then 'completion' else 'usability' end, sum(n.count),
+           coalesce(sum(n.count) filter (where n.outcome not in ('completed', 'usable')), 0),
+           max(n.last_at) filter (where n.outcome not in ('completed', 'usable') and n.count > 0)
+      from fresh n
+     where n.measure = 'endings' and n.outcome <> 'cancelled'
+        or n.measure = 'verdicts_given'
+     group by 1, 2, 3
+        on conflict (hour, contract, objective) do update
+       set total = rollup_outcomes.total + excluded.total,
+           bad = rollup_outcomes.bad + excluded.bad,
+           last_bad_at = greatest(rollup_outcomes.last_bad_at, excluded.last_bad_at)
     returning 1
 )
 select count(*)::int as changed

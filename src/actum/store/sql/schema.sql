@@ -206,6 +206,8 @@ create index approvals_workflow on actum.approvals (workflow_id);
 create index approvals_batch on actum.approvals (batch_id) where batch_id is not null;
 create index approvals_unplaced on actum.approvals (asked_at) where placement is not null and ruling is null and closed is null;
 create index approvals_kind on actum.approvals (kind, id);
+create index approvals_ended on actum.approvals (contract, (coalesce(ruled_at, closed_at)))
+    where ruling is not null or closed = 'expired';
 
 -- One vote for each person and round: neither cast twice, nor counted twice through a delegate.
 create table actum.votes (
@@ -281,6 +283,7 @@ create table actum.decisions (
     hash        bytea not null,
     unique (workflow_id, seq)
 );
+create index decisions_granted on actum.decisions (approval_id) where rule like 'grant:%';
 
 create table actum.decision_heads (
     workflow_id uuid primary key,
@@ -602,6 +605,7 @@ create table actum.verdicts (
     primary key (workflow_id, number)
 );
 create index verdicts_counted on actum.verdicts (xid);
+create index verdicts_given on actum.verdicts (given_at);
 
 -- Facts added up by the hour: everything that transactions below the watermark recorded, and nothing else.
 create table actum.rollups (
@@ -637,6 +641,17 @@ create table actum.rollup_totals (
     first_hour timestamptz not null,
     primary key (measure, contract, step, outcome, reason, tier, kind, model, bucket)
 ) with (fillfactor = 60);
+
+-- What promises are judged by, by the hour: ended workflows, and words on outputs at the hour in which they were given.
+create table actum.rollup_outcomes (
+    hour        timestamptz not null,
+    contract    text not null,
+    objective   text not null,
+    total       bigint not null,
+    bad         bigint not null,
+    last_bad_at timestamptz,
+    primary key (hour, contract, objective)
+);
 
 create table actum.rollup_state (
     is_only      boolean primary key default true check (is_only),
@@ -2629,6 +2644,89 @@ begin
 end
 $$;
 
+-- How many events, and how many bad ones, the promises of contracts have had in each of some windows that end now, and when
+-- the last bad one was. Whole hours come from the rollup, which holds transactions before `first`; the part of an hour with
+-- which a window begins, and what came since, are counted one by one, so each window is exact. (Not from `facts`, but as
+-- it counts them: a plan over all measures takes long to make.)
+create function actum.count_outcomes(
+    contracts text[], targets interval[], windows interval[], instant timestamptz, first xid8, last xid8
+) returns table (contract text, objective text, length interval, total bigint, bad bigint, last_bad_at timestamptz)
+language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+#variable_conflict use_column
+begin
+    return query
+    with spans as materialized (
+        select w.length, instant - w.length as since, date_trunc('hour', instant - w.length, 'UTC') + interval '1 hour' as whole
+          from unnest(windows) w(length)
+    ),
+    found as (
+        select o.contract, o.objective, s.length, o.total, o.bad, o.last_bad_at
+          from spans s
+          join actum.rollup_outcomes o on o.hour >= s.whole
+         where o.contract = any(contracts)
+         union all
+        select e.contract, 'completion', s.length, 1, case when e.kind <> 'workflow.completed' then 1 else 0 end,
+               case when e.kind <> 'workflow.completed' then e.at end
+          from actum.events e
+          join spans s on e.at >= s.whole
+         where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.rolled_back')
+           and e.xid >= first
+           and e.xid < last
+           and e.contract = any(contracts)
+         union all
+        select c.contract, 'usability', s.length, c.sign, case when c.verdict = 'unusable' then c.sign else 0 end,
+               case when c.verdict = 'unusable' and c.sign > 0 then c.given_at end
+          from actum.verdict_changes c
+          join spans s on c.given_at >= s.whole
+         where c.xid >= first
+           and c.xid < last
+           and c.contract = any(contracts)
+         union all
+        select e.contract, 'completion', s.length, 1, case when e.kind <> 'workflow.completed' then 1 else 0 end,
+               case when e.kind <> 'workflow.completed' then e.at end
+          from spans s
+          join actum.events e on e.at > s.since and e.at < s.whole
+         where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.rolled_back')
+           and e.contract = any(contracts)
+         union all
+        select e.contract, 'usability', s.length, 1, case when v.verdict = 'unusable' then 1 else 0 end,
+               case when v.verdict = 'unusable' then v.given_at end
+          from spans s
+          join actum.verdicts v on v.given_at > s.since and v.given_at < s.whole
+         cross join lateral (
+                   select c.contract
+                     from actum.events c
+                    where c.workflow_id = v.workflow_id
+                      and c.kind = 'workflow.completed'
+                    order by c.seq desc
+                    limit 1
+               ) e
+         where e.contract = any(contracts)
+           and not exists (
+                   select from actum.verdicts p
+                    where p.workflow_id = v.workflow_id
+                      and (p.by <> 'judge' and v.by = 'judge'
+                           or (p.by <> 'judge') = (v.by <> 'judge') and p.number > v.number)
+               )
+         union all
+        select a.contract, 'decision', s.length, 1, case when d.ended_at - a.asked_at > p.target then 1 else 0 end,
+               case when d.ended_at - a.asked_at > p.target then d.ended_at end
+          from unnest(contracts, targets) p(contract, target)
+          join actum.approvals a on a.contract = p.contract
+           and coalesce(a.ruled_at, a.closed_at) > (select min(s.since) from spans s)
+         cross join lateral (select coalesce(a.ruled_at, a.closed_at) as ended_at) d
+          join spans s on d.ended_at > s.since
+         where p.target is not null
+           and (a.ruling is not null or a.closed = 'expired')
+           and not exists (select from actum.decisions g where g.approval_id = a.id and g.rule like 'grant:%')
+    )
+    select n.contract, n.objective, n.length, sum(n.total)::bigint, sum(n.bad)::bigint, max(n.last_bad_at)
+      from found n
+     group by n.contract, n.objective, n.length;
+end
+$$;
+
 -- A restored dump brings the transaction numbers of another server: gives every fact one of this server's, and adds all
 -- of them up anew. Run by the owner of the schema, once, while nothing is writing.
 create function actum.restart_rollup() returns void
@@ -2640,6 +2738,7 @@ begin
     alter table actum.verdicts enable trigger append_only;
     delete from actum.rollups;
     delete from actum.rollup_totals;
+    delete from actum.rollup_outcomes;
     update actum.rollup_state set watermark = '0', refreshed_at = null;
 end
 $$;
@@ -2786,9 +2885,10 @@ begin
 
         -- Anybody who serves or decides may say of what use an output was, and add facts up.
         grant insert on actum.verdicts to actum_worker, actum_console;
-        grant insert, update on actum.rollups, actum.rollup_totals, actum.rollup_state to actum_worker, actum_console;
+        grant insert, update on actum.rollups, actum.rollup_totals, actum.rollup_outcomes, actum.rollup_state
+              to actum_worker, actum_console;
         grant execute on function actum.machine_time, actum.episode, actum.workflow_times, actum.fresh_facts,
-              actum.fresh_step_facts, actum.is_sampled, actum.week_bound
+              actum.fresh_step_facts, actum.count_outcomes, actum.is_sampled, actum.week_bound
               to actum_worker, actum_console, actum_reader;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
