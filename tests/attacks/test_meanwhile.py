@@ -126,6 +126,27 @@ async def test_a_value_that_changes_after_it_was_approved_changes_nothing_of_wha
     assert 50 == await handle.result(10)
 
 
+@pytest.mark.parametrize(
+    ("scope", "subject"), [("everything", None), ("kind", "db.write"), ("contract", "writes")]
+)
+async def test_a_freeze_that_has_a_person_decide_is_opened_by_no_grant(
+    actum: Harness, scope: str, subject: str | None
+) -> None:
+    await actum.reviewer.grants.give({"kind": "db.write"}, uses=9, lasts="1h", reason="tonight")
+    freeze_id, _ = await actum.reviewer.freezes.freeze(
+        scope, subject, mode="force_tier_2", reason="a hard week"
+    )
+    await actum.activate(POLICY)
+    await actum.worker([writes])
+    for rows in (5, 50, 500):
+        await actum.start(writes("orders", rows))
+    assert {"few, freeze": 2, "some": 1, "many": 2} == {one.rule: one.tier for one in await pending(actum)}
+    assert [] == DONE
+    await actum.reviewer.freezes.unfreeze(freeze_id)
+    other = await actum.start(writes("bills", 500))
+    assert "500 rows of bills" == await other.result(10)
+
+
 async def test_an_approved_action_runs_once_and_the_same_again_is_asked_again(actum: Harness) -> None:
     @contract(on_failure="fail")
     async def twice() -> list[str]:

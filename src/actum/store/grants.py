@@ -98,7 +98,7 @@ class Grants:
     async def use(
         self, grant_id: UUID, approval_id: UUID, *, attempt: int = 1, amounts: Mapping[str, Amount]
     ) -> str:
-        """Approve an open approval by a grant: granted, repeated, spent, ended, not_covered, self_approval, not_found …
+        """Approve an open approval by a grant: granted, repeated, spent, ended, not_covered, frozen, not_found …
 
         Taken and approved in one transaction, exact however many race; a retry finds its own use (`repeated`).
         """

@@ -1702,7 +1702,8 @@ end
 $$;
 
 -- Approves an open approval by a grant, as a decision of the one who gave it, and takes one of its uses:
--- granted | repeated | spent | ended | not_found | not_pending | expired | self_approval | not_covered.
+-- granted | repeated | spent | ended | not_found | not_pending | expired | self_approval | not_covered | frozen (a freeze has
+-- a person decide each).
 -- Kind, contract and team are compared here; the facts of the matcher are the engine's to compare.
 create function actum.use_grant(
     a_grant uuid, an_approval uuid, an_attempt integer, some_amounts jsonb, a_now timestamptz
@@ -1738,6 +1739,14 @@ begin
                                and v.round = approval.round
                                and lower(actum.identity(given.given_by)) in (v.voter, v.counts_for)
                         ) then 'not_covered'
+                when exists (
+                         select from actum.freezes f
+                          where f.ended_at is null
+                            and f.mode = 'force_tier_2'
+                            and (f.scope = 'everything' or f.scope = 'kind' and f.subject = approval.kind
+                                 or f.scope = 'contract' and f.subject = approval.contract
+                                 or f.scope = 'environment' and f.subject = approval.placement ->> 'environment')
+                     ) then 'frozen'
                 else actum.reserve(a_grant, approval.workflow_id, approval.address, an_attempt, an_approval, some_amounts,
                                    given.max_uses, given.max_sums, instant)
             end;
