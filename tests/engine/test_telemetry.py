@@ -67,9 +67,13 @@ async def work() -> str:
 async def test_each_attempt_is_one_span_in_the_trace_of_its_workflow_and_a_replay_makes_none(
     actum: Harness, exporter: InMemorySpanExporter
 ) -> None:
-    await actum.worker([work, child])
+    worker = await actum.worker([work, child])
     handle = await actum.start(work())
-    await actum.run_until_idle()  # parked at the approval: the next holder replays what came before
+    await (
+        actum.run_until_idle()
+    )  # parked at the approval: the next holder, another worker, replays what came before
+    await worker.stop()
+    await actum.worker([work, child])
     await actum.approve(handle)
     assert await handle.result(10) == "thought"
     spans = exporter.get_finished_spans()
@@ -89,7 +93,15 @@ async def test_each_attempt_is_one_span_in_the_trace_of_its_workflow_and_a_repla
         "completed",
     ]
     assert [span.status.is_ok for span in (first, second)] == [False, True]
-    assert [link.context.span_id for link in second.links] == [first.context.span_id]
+    (sent,) = (span for span in spans if span.name == "send")
+    assert [[link.context.span_id for link in span.links] for span in (first, second, sent)] == [
+        [],
+        [first.context.span_id],
+        [second.context.span_id],  # the last of a holder two before: the one between made none
+    ]
+    assert {link.context.trace_id for span in (second, sent) for link in span.links} == {
+        handle.workflow_id.int
+    }
     assert attribute(second, telemetry.REQUEST_MODEL) == "gpt-4o"
     assert (attribute(second, telemetry.INPUT_TOKENS), attribute(second, telemetry.OUTPUT_TOKENS)) == (10, 2)
     models = [span.parent.span_id for span in spans if span.name == "call a model"]

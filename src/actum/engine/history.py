@@ -58,6 +58,8 @@ class History:
     undone: set[str] = field(default_factory=set)
     ended_at: dict[str, datetime] = field(default_factory=dict)
     last_at: int = 0
+    last_span: str | None = None
+    """The last span that an earlier holder made before it gave the workflow up, in hexadecimal digits."""
 
     def note_rejection(self, asked: Asked) -> None:
         """Remember what a person said no to: the same action is not asked for again."""
@@ -151,6 +153,8 @@ def _read_one(history: History, record: RecordRow) -> None:
             history.plan_reason, history.plan_why = record.reason, data.get("why") or ""
     elif kind is K.WORKFLOW_UNBLOCKED:
         history.rescues_since_unblock = 0
+    elif kind is K.WORKFLOW_PARKED or kind is K.WORKFLOW_BLOCKED:
+        history.last_span = data.get("span", history.last_span)
     elif address:
         _progress(history, history.at(address), record, kind, at, data)
 

@@ -64,11 +64,13 @@ class Parking:
         self.disarm()
         waits = [execution.waits() for execution in runner.executions.values()]
         waits += [{"address": None, "step": name, "for": "signal"} for name in runner.awaited_signals]
+        span = None if runner.telemetry is None else runner.telemetry.last_span
         needs_person = any(execution.needs_person for execution in runner.executions.values())
         if needs_person and runner.status is not Status.BLOCKED:
-            runner.queue_block(Cause.IN_DOUBT, as_data(waits=waits))
+            runner.queue_block(Cause.IN_DOUBT, as_data(waits=waits, span=span))
         elif runner.status in (Status.PENDING, Status.RUNNING):
-            runner.record(Record(EventKind.WORKFLOW_PARKED, runner.now(), data=as_data(waits=waits)))
+            data = as_data(waits=waits, span=span)
+            runner.record(Record(EventKind.WORKFLOW_PARKED, runner.now(), data=data))
         if due is not None:
             runner.worker.alarm.set(due)
         run_at = to_datetime(NEVER if due is None else min(due, NEVER))

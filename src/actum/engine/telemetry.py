@@ -2,8 +2,9 @@
 
 The trace of a workflow is its id, so all its attempts are in one trace, whichever process makes them; their common
 parent is made of the id too and is itself never sent. A span links to the attempt before it, where the same holder made
-that one, and to the workflow that started this one. Where no SDK is configured nothing is made. A span ends in the
-process that began it: one whose process is killed is never sent, and the next attempt has its own.
+that one, and to the workflow that started this one. A holder that parks a workflow records its last span, and the first
+span of the next holder, in whichever process, links to that. Where no SDK is configured nothing is made. A span ends in
+the process that began it: one whose process is killed is never sent, and the next attempt has its own.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ GOOD = frozenset({"completed", "abandoned", "left"})
 """Outcomes of an attempt that are no error of it."""
 
 
-def context_of(workflow_id: UUID) -> SpanContext:
-    """Return the place in a trace that all attempts of a workflow are below: made of its id, the same everywhere."""
-    span_id = workflow_id.int & (2**64 - 1) or 1
+def context_of(workflow_id: UUID, span: str | None = None) -> SpanContext:
+    """Return where a span of a workflow's trace is; without one, the place that all its attempts are below.
+
+    That place is made of the workflow's id, the same everywhere.
+    """
+    span_id = int(span, 16) if span is not None else workflow_id.int & (2**64 - 1) or 1
     return SpanContext(workflow_id.int, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
@@ -62,6 +66,13 @@ class Telemetry:
         self._tracer = trace.get_tracer("actum", VERSION)
         self._parent = trace.set_span_in_context(NonRecordingSpan(context_of(runner.workflow_id)))
         self._last: dict[str, SpanContext] = {}
+        self._latest: SpanContext | None = None
+
+    @property
+    def last_span(self) -> str | None:
+        """The last span of this workflow, by this holder or one before it, in hexadecimal digits; None before any."""
+        latest = self._latest
+        return self._runner.history.last_span if latest is None else f"{latest.span_id:016x}"
 
     @classmethod
     def of(cls, runner: Runner) -> Telemetry | None:
@@ -72,10 +83,6 @@ class Telemetry:
     def begin(self, execution: StepExecution) -> Span:
         """Begin the span of an attempt."""
         runner, row = self._runner, self._runner.row
-        links = [Link(context_of(row.parent))] if row.parent is not None else []
-        before = self._last.get(execution.address)
-        if before is not None:
-            links.append(Link(before))
         attributes: dict[str, str | int] = {
             WORKFLOW: str(row.id),
             CONTRACT: row.contract,
@@ -88,9 +95,20 @@ class Telemetry:
             attributes[TEAM] = row.team
         if execution.is_effect:
             attributes[KIND] = execution.step.kind  # type: ignore[attr-defined]  # an effect's
+        links = self._links(execution.address)
         span = self._tracer.start_span(execution.name, self._parent, attributes=attributes, links=links)
-        self._last[execution.address] = span.get_span_context()
+        self._last[execution.address] = self._latest = span.get_span_context()
         return span
+
+    def _links(self, address: str) -> list[Link]:
+        """Return what a span at an address comes after: the workflow's parent, an attempt before it, an earlier holder's last."""
+        row, before, earlier = self._runner.row, self._last.get(address), self._runner.history.last_span
+        links = [Link(context_of(row.parent))] if row.parent is not None else []
+        if before is not None:
+            links.append(Link(before))
+        if self._latest is None and earlier is not None:
+            links.append(Link(context_of(row.id, earlier)))
+        return links
 
 
 def end_span(span: Span, outcome: str, usages: Sequence[Usage]) -> None:
