@@ -1,4 +1,4 @@
-"""A worker process for test_crash_budgets: a step that kills its process once, and an effect that waits to be let go."""
+"""A worker process for test_crash_budgets: a step that kills its process once, an effect that waits, and a question."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from actum import Budget, Preview, Spending, Worker, contract, effect, report_usage, step
+from actum import Budget, Preview, Spending, Worker, ask, contract, effect, report_usage, step
 
 WORLD = Path(os.environ.get("CRASH_BUDGETS_WORLD", "."))
 
@@ -49,5 +49,10 @@ async def sends() -> str:
     return await send()
 
 
+@contract(budget=Budget(prompts=1, over="fail"))
+async def wonders() -> str:
+    return await ask("Which?", str)
+
+
 if __name__ == "__main__":
-    asyncio.run(Worker([thinks, sends], lease=2.0).run())
+    asyncio.run(Worker([thinks, sends, wonders], lease=2.0).run())

@@ -123,3 +123,34 @@ async def test_an_effect_whose_worker_was_killed_before_its_intent_gives_its_res
     begin()
     assert await handle.result(60) == "sent"
     assert await uses(actum, handle.workflow_id, "tool_calls") == [("released", "1"), ("charged", "1")]
+
+
+async def test_a_prompt_whose_worker_was_killed_before_it_asked_is_there_for_the_next_who_asks_once(
+    actum: Harness, begin: Begin
+) -> None:
+    async with actum.store.pool.connection() as holder, actum.store.pool.connection() as other:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("lock table actum.questions in share mode")
+        handle = await actum.start(CONTRACTS.wonders())
+        first = begin()
+
+        async def is_paid_and_blocked() -> Any:
+            reserved = await other.fetch(USES, handle.workflow_id, "prompts")
+            return reserved and await other.fetch(BLOCKED)
+
+        blocked = await until(is_paid_and_blocked, "the question waits behind its prompt")
+        first.send_signal(signal.SIGKILL)
+        first.wait(timeout=20)
+        for row in blocked:
+            await other.execute("select pg_terminate_backend($1)", row["pid"])
+        await transaction.rollback()
+    begin()
+
+    async def asked() -> Any:
+        return (await actum.inbox())[1]
+
+    assert 1 == len(await until(asked, "the next worker asks"))
+    await actum.client.answer(handle.workflow_id, "1", "this one")
+    assert await handle.result(60) == "this one"
+    assert await uses(actum, handle.workflow_id, "prompts") == [("released", "1"), ("charged", "1")]
