@@ -6,8 +6,9 @@ It follows the definitions of `docs/reference/measures.md`, not the statements.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from typing import Any
 Row = Mapping[str, Any]
 Labels = tuple[str, str, str, str, str, str, int, str, str, int]
 """Measure, contract, team, step, outcome, reason, tier, kind, model, bucket."""
+Add = Callable[[datetime, Labels, int, int, Decimal], None]
 Sums = dict[tuple[datetime, Labels], tuple[int, int, Decimal]]
 """Counts, microseconds and money."""
 
@@ -23,6 +25,7 @@ FAILING = {"attempt.failed", "step.failed", "effect.failed", "effect.doubted"}
 SPREAD = {"machine_times", "human_times", "step_times"}
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14_400, 86_400, 604_800)
 """Up to how many seconds each bucket of these goes."""
+LAST = [round(bound * 1_000_000) for bound in BOUNDS]
 ENDINGS = {"workflow.completed", "workflow.failed", "workflow.cancelled", "workflow.rolled_back"}
 
 
@@ -248,7 +251,7 @@ class Walk:
 
 def bucket_of(us: int) -> int:
     """Return the place of the first bound that a time does not pass."""
-    return sum(us > round(bound * 1_000_000) for bound in BOUNDS)
+    return bisect_left(LAST, us)
 
 
 def _ending_of(event: Row) -> str | None:
@@ -291,6 +294,12 @@ def count(events: Iterable[Row], verdicts: Iterable[Row], decisions: Iterable[Ro
         so_far = sums[key]
         sums[key] = (so_far[0] + count, so_far[1] + us, so_far[2] + money)
 
+    walk_all(events, verdicts, decisions, add)
+    return {key: value for key, value in sums.items() if any(value)}
+
+
+def walk_all(events: Iterable[Row], verdicts: Iterable[Row], decisions: Iterable[Row], add: Add) -> None:
+    """Tell `add` every fact: when, its labels, how many, microseconds and money."""
     histories: defaultdict[Any, list[Row]] = defaultdict(list)
     for event in events:
         histories[event["workflow_id"]].append(event)
@@ -304,4 +313,37 @@ def count(events: Iterable[Row], verdicts: Iterable[Row], decisions: Iterable[Ro
         if words[workflow_id]:
             said = sorted(words[workflow_id], key=lambda one: one["number"])
             _judge(next(one for one in history if one["kind"] == "workflow.completed"), said, add)
-    return {key: value for key, value in sums.items() if any(value)}
+
+
+def count_regret(events: Iterable[Row], verdicts: Iterable[Row]) -> tuple[int, int]:
+    """Return how many approvals were used, and how many of those were regretted.
+
+    Regretted is what was done by it and failed for good, or was done in a workflow that failed, was rolled back, or gave
+    an output whose last word is unusable, a judge's where no one else has spoken.
+    """
+    words: dict[Any, tuple[bool, int, str]] = {}
+    for one in verdicts:
+        word = one["by"] != "judge", one["number"], one["verdict"]
+        words[one["workflow_id"]] = max(word, words.get(one["workflow_id"], word))
+    approved: dict[Any, str] = {}
+    used: dict[str, Any] = {}
+    failed: set[str] = set()
+    endings: dict[Any, str] = {}
+    for event in sorted(events, key=lambda one: (one["workflow_id"], one["seq"])):
+        kind, place = event["kind"], (event["workflow_id"], event["address"])
+        if kind == "approval.decided" and event["outcome"] == "approved":
+            approved[place] = json.loads(event["data"])["approval_id"]
+        if kind == "effect.started" and place in approved:
+            used[approved[place]] = event["workflow_id"]
+        if kind == "effect.failed" and place in approved:
+            failed.add(approved[place])
+        if kind in ENDINGS:
+            endings[event["workflow_id"]] = kind
+    bad = [
+        approval
+        for approval, workflow in used.items()
+        if approval in failed
+        or endings[workflow] in ("workflow.failed", "workflow.rolled_back")
+        or words.get(workflow, (False, 0, ""))[2] == "unusable"
+    ]
+    return len(used), len(bad)

@@ -7,13 +7,14 @@ owner who changes in between.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from actum.machine.transitions import next_status
 from actum.model.events import EventKind
@@ -22,6 +23,8 @@ from actum.model.workflow import Status
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WEEKS = 12
+GATHERED = timedelta(hours=56)
+"""How far apart the hours are in which lives begin."""
 K = EventKind
 TEAMS = ("shop", "garden", "harbour")
 CONTRACTS = ("answer_letter", "fill_shelf", "move_boat", "write_report")
@@ -68,6 +71,14 @@ WORKFLOW_COLUMNS = "id contract shape_hash document_hash team origin tags create
 VERDICT_COLUMNS = "workflow_id number verdict by actor why given_at".split()
 DECISION_COLUMNS = "workflow_id seq address approval_id kind contract tier ruling rule actor decided_at previous hash".split()
 
+APPROVAL_COLUMNS = (
+    "id workflow_id address step kind key action_hash arguments tier rule contract team approvers asked_at ruling ruled_at "
+    "closed used_at"
+).split()
+EFFECT_COLUMNS = (
+    "kind key origin workflow_id address step argument_hash arguments state tier approval_id started_at"
+).split()
+
 
 @dataclass(slots=True)
 class Life:
@@ -84,6 +95,8 @@ class Life:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     verdicts: list[tuple[Any, ...]] = field(default_factory=list)
     decisions: list[tuple[Any, ...]] = field(default_factory=list)
+    approvals: list[dict[str, Any]] = field(default_factory=list)
+    effects: list[tuple[Any, ...]] = field(default_factory=list)
     addresses: int = 0
 
     def note(self, kind: EventKind, after: float = 0.0, **columns: Any) -> None:
@@ -106,7 +119,7 @@ class Life:
                 self.contract,
                 self.team,
                 columns.get("tier"),
-                None if data is None else json.dumps(data),
+                None if data is None else orjson.dumps(data).decode(),
                 b"\x00",
             )
         )
@@ -114,14 +127,14 @@ class Life:
     def spend(self, chance: random.Random) -> None:
         """Have attempts taken some time, and those of two steps used models or tools."""
         for place, event in enumerate(self.events):
-            kind, step, data = event[3], event[4], json.loads(event[13] or "{}")
-            told = {}
+            kind, step = event[3], event[4]
+            told: dict[str, Any] = {}
             if kind in SUCCEEDED:
                 told["us"] = TOOK[len(step) % len(TOOK)] if chance.random() < 0.9 else chance.choice(TOOK)
             if step in ("think", "draft") and chance.random() < 0.5:
                 told["usage"] = chance.sample(USAGES, chance.randint(1, 2))
             if told:
-                text = json.dumps({**told, **data}, separators=(",", ":"))
+                text = orjson.dumps({**told, **orjson.loads(event[13] or b"{}")}).decode()
                 self.events[place] = (*event[:13], text, *event[14:])
 
     def begin(self) -> None:
@@ -157,11 +170,34 @@ class Life:
             )
         )
 
+    def approve(self, approval: UUID, address: str, way: str) -> None:
+        """Keep the row of an approval that ends in some way."""
+        is_ruled = way in ("approved", "rejected")
+        self.approvals.append(
+            {
+                "id": approval, "workflow_id": self.workflow_id, "address": address, "step": "post", "kind": "post",
+                "key": f"{self.workflow_id}/{address}", "action_hash": b"\x00", "arguments": b"", "tier": 2, "rule": "all",
+                "contract": self.contract, "team": self.team, "approvers": [], "asked_at": self.born,
+                "ruling": way if is_ruled else None, "ruled_at": self.at if is_ruled else None,
+                "closed": None if is_ruled else "expired", "used_at": None,
+            }
+        )  # fmt: skip
+
+    def act(self, state: str) -> None:
+        """Keep the row of the effect that the last approval was for, as it ended."""
+        one = self.approvals[-1]
+        self.effects.append(
+            (
+                "post", one["key"], self.workflow_id, self.workflow_id, one["address"], "post", b"\x00", b"", state, 2,
+                one["id"], self.at,
+            )
+        )  # fmt: skip
+
     @property
     def row(self) -> tuple[Any, ...]:
         """The row of `workflows`."""
         ended = self.at if self.status is not None and self.status.is_final else None
-        tags = json.dumps({"prompt": self.prompt} if self.prompt else {})
+        tags = orjson.dumps({"prompt": self.prompt} if self.prompt else {}).decode()
         status = self.status.value if self.status else "pending"
         return (
             self.workflow_id, self.contract, b"\x00", b"\x00", self.team, self.workflow_id, tags, self.born,
@@ -177,10 +213,11 @@ class Author:
         self._plain = plain
 
     def lives(self, count: int) -> Iterator[Life]:
-        """Yield `count` lives, spread over the weeks."""
+        """Yield `count` lives, spread over the weeks; they begin in a few hours, so that there is much to add up."""
         span = timedelta(weeks=WEEKS) / max(count, 1)
         for number in range(count):
-            yield self.life(START + span * number)
+            at = span * number
+            yield self.life(START + at // GATHERED * GATHERED + at % timedelta(minutes=30))
 
     def life(self, at: datetime) -> Life:
         """Return one life, with a few scenes and an end."""
@@ -202,6 +239,10 @@ class Author:
     def _seconds(self, most: float = 30.0) -> float:
         return self.random.randrange(1, int(most * 1e6)) / 1e6
 
+    def _wait(self) -> float:
+        """Return how long a person takes: some minutes, or until the next time at which lives begin, or the one after."""
+        return self._seconds(3_000) + self.random.choice((0, 1, 2)) * GATHERED.total_seconds()
+
     def _go_on(self, life: Life) -> bool:
         """Live one scene; False once the life is over."""
         scenes: Sequence[tuple[int, Callable[[Life], None]]] = (
@@ -221,7 +262,7 @@ class Author:
         life.note(K.WORKFLOW_COMPLETED, self._seconds())
         for _ in range(self.random.choice((0, 0, 0, 1, 1, 2, 3))):
             late = self.random.choice(
-                (60.0, 86_400.0, 90 * 86_400.0)
+                (60.0, GATHERED.total_seconds(), 39 * GATHERED.total_seconds())
             )  # three months late, and months' ends with it
             previous = (life.verdicts[-1][6] - life.at).total_seconds() if life.verdicts else 0.0
             by = self.random.choice(("judge", "judge", "person", "downstream"))
@@ -278,7 +319,7 @@ class Author:
         address, step = life.address(), self.random.choice(STEPS)
         self._fail(life, address, step, 2)
         life.note(K.WORKFLOW_PAUSED, self._seconds(), reason="operator", actor=PERSON)
-        life.note(K.WORKFLOW_RESUMED, self._seconds(90_000), actor=OTHER)
+        life.note(K.WORKFLOW_RESUMED, self._wait(), actor=OTHER)
         life.note(K.STEP_COMPLETED, self._seconds(), step=step, address=address, attempt=3)
 
     def given_up_by_the_body(self, life: Life) -> None:
@@ -295,13 +336,15 @@ class Author:
         )  # fmt: skip
         data = {"approval_id": str(approval)}
         if way == "expired":
-            life.note(K.APPROVAL_EXPIRED, self._seconds(90_000), step="post", address=address, data=data)
+            life.note(K.APPROVAL_EXPIRED, self._wait(), step="post", address=address, data=data)
+            life.approve(approval, address, way)
             return
         if self.random.random() < 0.2:
             life.decide(approval, address, f"grant:{approval}")
         life.note(
-            K.APPROVAL_DECIDED, self._seconds(90_000), step="post", address=address, outcome=way, actor=PERSON, data=data
+            K.APPROVAL_DECIDED, self._wait(), step="post", address=address, outcome=way, actor=PERSON, data=data
         )  # fmt: skip
+        life.approve(approval, address, way)
 
     def acted(self, life: Life) -> None:
         """An effect that is approved and happens, is rejected, or fails before it happens."""
@@ -318,6 +361,7 @@ class Author:
             life.note(
                 K.EFFECT_STARTED, self._seconds(), step="post", address=address, attempt=attempt, tier=2
             )
+            life.approvals[-1]["used_at"] = life.at
             life.note(
                 K.ATTEMPT_FAILED, self._seconds(), step="post", address=address, attempt=attempt,
                 reason=self.random.choice(REASONS),
@@ -329,9 +373,12 @@ class Author:
         life.note(
             K.EFFECT_STARTED, self._seconds(), step="post", address=address, attempt=failures + 1, tier=2
         )
+        life.approvals[-1]["used_at"] = life.at
         if self.random.random() < 0.8:
             life.note(K.EFFECT_SUCCEEDED, self._seconds(), step="post", address=address, attempt=failures + 1)
+            life.act("succeeded")
         else:
+            life.act("failed")
             life.note(
                 K.EFFECT_FAILED, self._seconds(), step="post", address=address, attempt=failures + 1,
                 reason=self.random.choice(REASONS),
@@ -344,14 +391,14 @@ class Author:
         wait = self._seconds
         life.note(K.APPROVAL_REQUESTED, wait(), step="post", address=approval, tier=2, data=data)
         life.note(K.QUESTION_ASKED, wait(), step="which", address=question)
-        life.note(K.WORKFLOW_PAUSED, wait(9_000), reason="operator", actor=PERSON)
-        life.note(K.WORKFLOW_RESUMED, wait(9_000), actor=OTHER)
+        life.note(K.WORKFLOW_PAUSED, wait(900), reason="operator", actor=PERSON)
+        life.note(K.WORKFLOW_RESUMED, wait(900), actor=OTHER)
         if self.random.random() < 0.5:
-            life.note(K.APPROVAL_WITHDRAWN, wait(9_000), step="post", address=approval, data=data)
-            life.note(K.QUESTION_ANSWERED, wait(9_000), step="which", address=question, actor=PERSON)
+            life.note(K.APPROVAL_WITHDRAWN, wait(900), step="post", address=approval, data=data)
+            life.note(K.QUESTION_ANSWERED, wait(900), step="which", address=question, actor=PERSON)
         else:
-            life.note(K.QUESTION_WITHDRAWN, wait(9_000), step="which", address=question)
-            life.note(K.STEP_ABANDONED, wait(9_000), step="post", address=approval)
+            life.note(K.QUESTION_WITHDRAWN, wait(900), step="which", address=question)
+            life.note(K.STEP_ABANDONED, wait(900), step="post", address=approval)
 
     def expired(self, life: Life) -> None:
         """Nobody decides in time."""
@@ -372,7 +419,7 @@ class Author:
                 ("repeat", "probe", "person", "happened", "abandoned", "given_up", "shared")
             )
             by = PERSON if way in ("person", "abandoned") else life.worker
-            wait = self._seconds(90_000 if by == PERSON else 30)
+            wait = self._wait() if by == PERSON else self._seconds()
             if way in ("happened", "abandoned"):
                 life.note(
                     K.EFFECT_SETTLED,
@@ -409,9 +456,7 @@ class Author:
             K.STEP_FAILED, self._seconds(), step=step, address=address, attempt=failures + 1, reason="timeout.attempt"
         )  # fmt: skip
         life.note(K.WORKFLOW_BLOCKED, self._seconds(), reason="held")
-        life.note(
-            K.STEP_REOPENED, self._seconds(90_000), step=step, address=address, outcome="retry", actor=PERSON
-        )
+        life.note(K.STEP_REOPENED, self._wait(), step=step, address=address, outcome="retry", actor=PERSON)
         attempt = failures + 2
         if self.random.random() < 0.5:
             life.note(
@@ -438,7 +483,7 @@ class Author:
         for crash in (1, 2, 3):
             life.note(K.WORKFLOW_RESCUED, self._seconds(), reason="worker.lost", data={"crash": crash})
         life.note(K.WORKFLOW_BLOCKED, self._seconds(), reason="crash_loop")
-        life.note(K.WORKFLOW_CANCEL_REQUESTED, self._seconds(90_000), reason="operator", actor=PERSON)
+        life.note(K.WORKFLOW_CANCEL_REQUESTED, self._wait(), reason="operator", actor=PERSON)
         life.note(K.WORKFLOW_CANCELLED, 0, reason="operator", actor=PERSON)
 
     def rolled_back(self, life: Life) -> None:
@@ -462,7 +507,7 @@ class Author:
                 reason=self.random.choice(REASONS),
             )  # fmt: skip
             life.note(K.WORKFLOW_BLOCKED, self._seconds(), reason="undo_failed")
-            life.note(K.WORKFLOW_ROLLING_BACK, self._seconds(90_000), actor=PERSON)
+            life.note(K.WORKFLOW_ROLLING_BACK, self._wait(), actor=PERSON)
             life.note(K.EFFECT_STARTED, self._seconds(), step="post.undo", address=address, attempt=2, tier=0)
             attempt = 2
         if way == "doubted":
@@ -470,7 +515,7 @@ class Author:
                 K.EFFECT_DOUBTED, self._seconds(), step="post.undo", address=address, attempt=1, reason="worker.lost"
             )  # fmt: skip
             life.note(
-                K.EFFECT_SETTLED, self._seconds(90_000), step="post.undo", address=address, attempt=1,
+                K.EFFECT_SETTLED, self._wait(), step="post.undo", address=address, attempt=1,
                 outcome="happened", actor=PERSON,
             )  # fmt: skip
             return
@@ -489,6 +534,8 @@ async def write(connection: Any, lives: Sequence[Life]) -> None:
         ("events", EVENT_COLUMNS, [event for life in lives for event in life.events]),
         ("decisions", DECISION_COLUMNS, [one for life in lives for one in life.decisions]),
         ("verdicts", VERDICT_COLUMNS, [one for life in lives for one in life.verdicts]),
+        ("approvals", APPROVAL_COLUMNS, [tuple(one.values()) for life in lives for one in life.approvals]),
+        ("effects", EFFECT_COLUMNS, [one for life in lives for one in life.effects]),
     )
     for table, columns, records in tables:
         await connection.copy_records_to_table(
