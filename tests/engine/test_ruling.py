@@ -258,6 +258,21 @@ async def test_three_dimes_are_thirty_cents_on_a_card_and_in_a_grant(actum: Harn
     assert 1 == len(await pending(actum))
 
 
+@pytest.mark.parametrize("plan", ["{}", "[]", '{"environment": null, "batch": {"key": "x"}}', '{"batch": 7}'])
+async def test_a_plan_that_cannot_be_read_leaves_the_approval_alone_and_the_others_placed(
+    actum: Harness, plan: str
+) -> None:
+    await actum.activate(POLICY)
+    worker = await actum.worker([writes])
+    await actum.start(writes("orders", 500))
+    (asked,) = await pending(actum)
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.approvals set placement = $1::jsonb", plan)
+    actum.clock.advance("3s")
+    assert [1, 0] == [await worker.placing.place_left_once(), await worker.placing.place_left_once()]
+    assert [(asked.id, None)] == [(one.id, one.batch_id) for one in await pending(actum)]
+
+
 async def test_one_request_for_several_calls_is_one_card_with_a_row_for_each(actum: Harness) -> None:
     without_batch = POLICY.replace('batch = { by = ["table"], window = "30m", max_items = 3 }\n', "")
     await actum.activate(without_batch)

@@ -94,19 +94,26 @@ class Placing:
 
         return place
 
-    async def place_left_once(self) -> int:
-        """Place what was asked for a while ago and is not placed: whoever asked has died. Return how many there were."""
-        left = await self._worker.store.approvals.list_unplaced(LEFT_AFTER)
+    async def place_left_once(self, older: timedelta | None = LEFT_AFTER) -> int:
+        """Place what was asked for a while ago and is not placed: whoever asked has died. Return how many there were.
+
+        With None as `older` it is whatever is not placed yet, which may be done twice and is the same then.
+        """
+        left = await self._worker.store.approvals.list_unplaced(older)
         for row in left:
             await self._place(row)
         return len(left)
 
     async def _place(self, row: UnplacedRow) -> None:
-        planned: dict[str, Any] = orjson.loads(row.placement)
         try:
-            if await self._use_grant(row, planned["environment"]):
+            environment, batch = _read_plan(row.placement)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            logger.warning("approval %s stands alone: where it belongs cannot be read: %r", row.id, error)
+            environment, batch = None, None
+        try:
+            if await self._use_grant(row, environment):
                 return
-            if planned["batch"] is None or not await self._join_batch(row, planned["batch"]):
+            if batch is None or not await self._join_batch(row, batch):
                 await self._worker.store.approvals.place_alone(row.id)
         except (DatabaseUnavailable, SAID_BY_SERVER) as error:
             logger.warning("an approval stands alone until the database places it: %s", error)
@@ -135,13 +142,26 @@ class Placing:
             batch_id=new_id(worker.clock.now() // 1000),
             rule=row.rule,
             policy_hash=row.policy_hash,
-            key=batch["key"],
-            window=timedelta(seconds=batch["window"]),
-            max_items=batch["max_items"],
-            max_sums=read_amounts(batch.get("max_sums", "{}")),
-            amounts=read_amounts(batch.get("amounts", "{}")),
+            **batch,
         )
         return joined is not None
+
+
+def _read_plan(text: str) -> tuple[str | None, dict[str, Any] | None]:
+    """Return the environment for which an approval was planned, and how to join its batch, None without one.
+
+    Raises KeyError, TypeError, ValueError and OverflowError for what another version may have written.
+    """
+    planned: dict[str, Any] = orjson.loads(text)
+    batch = planned["batch"]
+    joining = batch and {
+        "key": str(batch["key"]),
+        "window": timedelta(seconds=batch["window"]),
+        "max_items": int(batch["max_items"]),
+        "max_sums": read_amounts(batch.get("max_sums", "{}")),
+        "amounts": read_amounts(batch.get("amounts", "{}")),
+    }
+    return planned["environment"], joining
 
 
 def batch_key(parts: Iterable[str]) -> str:

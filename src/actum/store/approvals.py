@@ -182,8 +182,8 @@ class Approvals:
         rows = await self._pool.fetch(self._pool.statement("approvals", "remind"), now=self._pool.now())
         return [(row["id"], row["workflow_id"], row["expires_at"]) for row in rows]
 
-    async def list_unplaced(self, older: timedelta, count: int = 100) -> list[UnplacedRow]:
-        """Return open approvals that were asked for at least `older` ago and are not placed, oldest first."""
+    async def list_unplaced(self, older: timedelta | None, count: int = 100) -> list[UnplacedRow]:
+        """Return open approvals that were asked for at least `older` ago (None: ever) and are not placed, oldest first."""
         rows = await self._pool.fetch(
             self._pool.statement("approvals", "list_unplaced"), older=older, count=count, now=self._pool.now()
         )

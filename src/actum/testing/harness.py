@@ -131,7 +131,12 @@ class Harness:
         """
         # The last look: a worker's own wake-up may come between the first one and the look for sleepers.
         deadline = time.monotonic() + timeout
-        while busy := await self._list_busy() or await self._wake_sleepers() or await self._list_busy():
+        while (
+            busy := await self._list_busy()
+            or await self._wake_sleepers()
+            or await self._place_asked()
+            or await self._list_busy()
+        ):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"after {timeout} s still {'; '.join(busy)}")
             await asyncio.sleep(LOOK_EVERY)
@@ -143,6 +148,11 @@ class Harness:
             async for row in every_workflow(self.store)
             if row.finished_at is None and (row.instance is not None or row.run_at <= now)
         ]
+
+    async def _place_asked(self) -> list[str]:
+        """Have approvals placed now, under their grant or in their batch: a worker does it once it has parked."""
+        count = await self._workers[-1].placing.place_left_once(older=None) if self._workers else 0
+        return [f"{count} approvals are being placed"] if count else []
 
     async def _wake_sleepers(self) -> list[str]:
         """Do the Waker's work without its pause, once for each message: some stay unread, as in a blocked workflow."""

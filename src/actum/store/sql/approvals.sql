@@ -111,7 +111,7 @@ select a.id, a.kind, a.contract, a.team, a.rule, a.policy_hash, a.preview, a.pla
  where a.placement is not null
    and a.ruling is null
    and a.closed is null
-   and a.asked_at <= coalesce(:now::timestamptz, now()) - :older::interval
+   and (:older::interval is null or a.asked_at <= coalesce(:now::timestamptz, now()) - :older::interval)
  order by a.asked_at
  limit :count::int;
 
