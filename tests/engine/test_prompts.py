@@ -97,6 +97,12 @@ async def asks_at_once(*tables: str) -> str:
     return type(answer).__name__ if isinstance(answer, Approved) else "not"
 
 
+@contract(on_failure="fail", budget=Budget(prompts=1, per="day", team="risk"))
+async def asks_in_time(*tables: str) -> str:
+    answer = await request_approval(*(send(table) for table in tables))
+    return type(answer).__name__
+
+
 async def used(actum: Harness, scope: str, subject: str | None = None) -> Decimal:
     """Return the prompts that the one budget of a scope has used, once everything is settled."""
     async with asyncio.timeout(10):
@@ -218,6 +224,20 @@ async def test_a_request_above_the_budget_withdraws_what_it_asked_and_fails(actu
     await actum.run_until_idle()
     assert "failed" == await handle.status()
     assert [] == (await actum.inbox())[0]
+
+
+async def test_a_request_above_the_days_budget_asks_for_the_rest_when_the_day_is_over(actum: Harness) -> None:
+    await actum.worker([asks_in_time])
+    handle = await actum.start(asks_in_time("ana", "ben"))
+    await actum.run_until_idle()
+    assert (1, "waiting") == (len((await actum.inbox())[0]), await handle.status())
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    assert ["budget"] == [reason for reason, _ in await waits_of(actum, handle)]
+    actum.clock.advance("1d")
+    await actum.approve(handle)
+    assert "Approved" == await handle.result(10)
+    assert 2 == (await actum.kinds(handle)).count("approval.requested")
 
 
 async def test_a_prompt_that_a_dead_worker_took_is_given_back_unless_somebody_was_asked(
