@@ -12,31 +12,28 @@ from typing import Any
 
 import orjson
 
+from actum.authoring.attempt import Attempt
 from actum.authoring.effect import Effect
 from actum.authoring.failures import encode_failure
-from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
-from actum.engine.log import Ended, Record, to_datetime, to_microseconds
-from actum.engine.steps import Limits, StepExecution, reason_of, retry_after_of
-from actum.errors import Fatal, InvalidInput
+from actum.engine.log import Ended, Record
+from actum.engine.settling import Settling
+from actum.engine.steps import StepExecution
+from actum.errors import InvalidInput
 from actum.machine import doubt
-from actum.machine.retry import Again, decide
+from actum.machine.retry import Again
 from actum.model.events import EventKind, Reason
-from actum.outcomes import Happened, NotHappened, Unknown
+from actum.outcomes import Happened
 from actum.store.rows import MessageRow
 
 K = EventKind
 
 
-class DoubtfulExecution(StepExecution):
+class DoubtfulExecution(Settling, StepExecution):
     """What an effect in flight does when nobody knows whether it happened."""
 
     _is_busy = False
     mode = "first"
-    _then: Callable[[], None] | None = None
-    _probed: doubt.Probed | None = None
-    _probe_failures = 0
-    _returned_at: int | None = None
     _answer: Any = None
 
     @property
@@ -47,10 +44,6 @@ class DoubtfulExecution(StepExecution):
 
     def decided(self) -> None:
         """Go on from what is known about the approval."""
-        raise NotImplementedError(type(self).__name__)
-
-    def intend(self) -> None:
-        """Queue the intent."""
         raise NotImplementedError(type(self).__name__)
 
     def wait(self, microseconds: int, needs: str, then: Callable[[], None]) -> None:
@@ -97,69 +90,13 @@ class DoubtfulExecution(StepExecution):
             ended=self._ended("succeeded", body),
         )
 
-    def _not_done(self, error: BaseException) -> None:
-        """The author says that it certainly did not happen: try again, or give up."""
-        runner, now = self.runner, self.runner.now()
-        reason = reason_of(error)
-        usage = self.close_attempt(reason.value)
-        first = self.progress.first_started_at or self._started_at
-        verdict = decide(
-            retry=self.effect.retry,
-            attempt=self.tries,
-            elapsed=timedelta(microseconds=max(now - first, 0)),
-            reason=reason,
-            is_final=isinstance(error, (Fatal, *self.effect.retry.never)),
-            retry_after=retry_after_of(error),
-            jitter=runner.jitter(),
-        )
-        body = encode_failure(self.name, reason.value, error, self.attempts)
-        self.progress.is_started = False
-        record = Record(
-            K.EFFECT_FAILED,
-            now,
-            attempt=self.attempts,
-            reason=reason.value,
-            data=None if usage is None else as_data(usage=usage),
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended("failed"),
-        )
-        if isinstance(verdict, Again):
-            again_at = now + int(verdict.after / timedelta(microseconds=1))
-            record.kind = K.ATTEMPT_FAILED
-            record.data = as_data(again_at=again_at, started=first, usage=usage)
-            self.progress.first_started_at, self.progress.failure = first, body
-            self.due, self._then = again_at, self.intend
-            self.record(record)
-            runner.consider()
-        else:
-            self.deliver(record, "failed", body)
+    def _give_up(self, record: Record, error: BaseException) -> None:
+        self.deliver(record, "failed", record.body)
+
+    def _usage_of(self, outcome: str) -> list[dict[str, Any]] | None:
+        return self.close_attempt(outcome)
 
     # doubt
-
-    def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
-        """Record that nobody knows whether it happened, then take the declared way out."""
-        self._note_doubt(reason, error, why)
-        self._resolve_doubt()
-        self.runner.consider()
-
-    def _note_doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
-        body = encode_failure(self.name, reason.value, error or RuntimeError(why), max(self.attempts, 1))
-        record = Record(
-            K.EFFECT_DOUBTED,
-            self.runner.now(),
-            attempt=self.attempts,
-            reason=reason.value,
-            data=as_data(why=why, way=self.effect.way_out, usage=self.close_attempt(reason.value)),
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=self._ended("in_doubt"),
-        )
-        self.progress.is_in_doubt, self.progress.doubted_at = True, record.at
-        self.progress.failure_reason = reason.value
-        self.record(record)
 
     def resume(self) -> None:
         if self.is_active or self.due is not None:
@@ -175,99 +112,32 @@ class DoubtfulExecution(StepExecution):
         self.leave()
 
     def _resolve_doubt(self) -> None:
-        if self.runner.is_stopped:
-            return
-        limit = Limits.of(self.effect).attempt
-        way = doubt.decide(
-            way=doubt.Way(self.effect.way_out),
-            started_at=to_datetime(self.progress.started_at),
-            attempt_timeout=None if limit is None else timedelta(seconds=limit),
-            settle_after=self.effect.settle_after,
-            now=to_datetime(self.runner.now()),
-            probed=self._probed,
-        )
-        match way:
-            case doubt.RepeatNow():
-                self.mode = "again"
-                self._again("its contract says to repeat it")
-            case doubt.ProbeNow():
-                self._is_busy = True
-                self.runner.when_durable(self._probe)
-            case doubt.ProbeAgainAt(instant):
-                self._probed = (
-                    None
-                    if self._probed and self._probed.answer is doubt.Answer.NOT_HAPPENED
-                    else self._probed
-                )
-                wait = int((instant - to_datetime(self.runner.now())) / timedelta(microseconds=1))
-                self.wait(max(wait, 0), "probe", self._probe_again)
-            case doubt.SettleHappened():
-                self._happened(self._answer, K.EFFECT_SETTLED, "happened")
-            case doubt.SettleNotHappened():
-                self._settle_not_happened("probe", None)
-            case doubt.AskPerson(why):
-                self.needs, self.needs_person = why, True
+        if not self.runner.is_stopped:
+            super()._resolve_doubt()
 
-    def _probe_again(self) -> None:
-        self._is_busy = True
-        self.runner.when_durable(self._probe)
+    def _repeat(self) -> None:
+        self.mode = "again"
+        self._again("its contract says to repeat it")
 
-    def _probe(self) -> None:
-        if not self.progress.is_in_doubt:
-            self._is_busy = False
-            return
-        if not self.runner.may_begin(self):
-            return
-        hook = self.effect.hooks["probe"]
-        args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
-        self._started_at = self.runner.now()
+    def _probe_attempt(self) -> Attempt:
+        return self._attempt(None)
 
-        def ended(tried: Tried) -> None:
-            if self._try is look:
-                self.runner.guarded(self._probe_ended, tried)
+    def _read_answer(self, found: object) -> doubt.Answer:
+        if isinstance(found, Happened):
+            self._answer = found.result
+        return super()._read_answer(found)
 
-        look = self._try = Try(self.runner.loop, ended, None)
-        look.start(
-            hook.function,
-            args,
-            kwargs,
-            self._attempt(None),
-            is_async=hook.is_async,
-            limit=Limits.of(self.effect).attempt,
-            limit_name="timeout.attempt",
-            executor=self.runner.executor,
-        )
+    def _found_happened(self) -> None:
+        self._happened(self._answer, K.EFFECT_SETTLED, "happened")
 
-    def _probe_ended(self, tried: Tried) -> None:
-        self._try = None
-        self._is_busy = False
-        if tried.was_stopped or self.runner.is_over:
-            self.runner.consider()
-            return
-        begun = to_datetime(self._started_at)
-        returned = None if self._returned_at is None else to_datetime(self._returned_at)
-        match tried.value if tried.error is None and tried.limit is None else None:
-            case Happened(result):
-                self._answer = result
-                self._probed = doubt.Probed(doubt.Answer.HAPPENED, begun, returned)
-            case NotHappened():
-                self._probed = doubt.Probed(doubt.Answer.NOT_HAPPENED, begun, returned)
-            case Unknown():
-                self._probed = doubt.Probed(doubt.Answer.UNKNOWN, begun, returned)
-            case _:
-                self._probe_failures += 1
-                self._probed = doubt.Probed(doubt.Answer.FAILED, begun, returned, self._probe_failures)
-        self._resolve_doubt()
-        self.runner.consider()
-
-    def _settle_not_happened(self, actor: str, message: MessageRow | None) -> None:
+    def _settle_not_happened(self, message: MessageRow | None) -> None:
         """It did not happen and no longer can: note it, and do it under the approval it has."""
         record = Record(
             K.EFFECT_SETTLED,
             self.runner.now(),
             attempt=self.attempts,
             outcome="did_not_happen",
-            actor=actor,
+            actor=message.actor if message else "probe",
             data=as_data(why=message.reason if message else None, usage=self.close_attempt("did_not_happen")),
             ended=self._ended("failed"),
             received=message.id if message else None,
@@ -283,16 +153,7 @@ class DoubtfulExecution(StepExecution):
 
     def _again(self, why: str) -> None:
         """Do it again, as often and as patiently as its retry allows; then a person is asked."""
-        runner = self.runner
-        first = self.progress.first_started_at = self.progress.first_started_at or self.progress.started_at
-        verdict = decide(
-            retry=self.effect.retry,
-            attempt=max(self.tries, 1),
-            elapsed=timedelta(microseconds=max(runner.now() - first, 0)),
-            reason=Reason(self.progress.failure_reason or Reason.OTHER.value),
-            is_final=False,
-            jitter=runner.jitter(),
-        )
+        runner, verdict = self.runner, self._decide()
         if isinstance(verdict, Again):
             since = max(runner.now() - self.progress.doubted_at, 0)
             left = int(verdict.after / timedelta(microseconds=1)) - since
@@ -315,26 +176,8 @@ class DoubtfulExecution(StepExecution):
             )
             self.deliver(record, "failed", body)
 
-    def receive(self, message: MessageRow) -> bool:
-        """A person settles the doubt; a probe under way is not listened to any more."""
-        if message.kind != "settle" or not self.progress.is_in_doubt:
-            return False
-        if to_microseconds(message.sent_at) < self.progress.started_at:
-            return False  # it was said of an earlier attempt
-        if self._try is not None:
-            self._try.stop()
-            self._try = None
-        self._is_busy = False
-        self.runner.unblock(message.actor)
-        self.needs, self.needs_person, self.due, self._then = None, False, None, None
-        match message.outcome:
-            case "did_not_happen":
-                self._settle_not_happened(message.actor, message)
-            case "abandon":
-                self._settle_abandoned(message)
-            case _:
-                self._settle_happened(message)
-        return True
+    def _unblock(self, actor: str) -> None:
+        self.runner.unblock(actor)
 
     def _settle_happened(self, message: MessageRow) -> None:
         body = message.body if message.body is not None else b"null"

@@ -104,12 +104,6 @@ class EffectExecution(DoubtfulExecution):
         """Go on from an intent that an earlier process left without an outcome."""
         self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it executed")
 
-    def act(self) -> None:
-        self.due = None
-        then, self._then = self._then, None
-        if then is not None:
-            then()
-
     def stop(self) -> None:
         self.leave()
         self._give_back()

@@ -7,20 +7,17 @@ still there, the undo did not. Where the other side honours keys it is simply re
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from actum.authoring.failures import encode_failure
-from actum.engine.attempts import Tried
+from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
-from actum.engine.log import Ended, Intent, Record
-from actum.engine.steps import reason_of
+from actum.engine.log import Intent, Record
+from actum.engine.steps import Limits, reason_of
 from actum.engine.undo_asking import ask_for_undo
 from actum.engine.undo_doubting import DoubtfulUndo
 from actum.engine.withdrawing import withdraw
 from actum.errors import NotDone
 from actum.machine.policy import STRICTEST
-from actum.machine.retry import Again
 from actum.model.events import EventKind, Reason
 
 if TYPE_CHECKING:
@@ -37,11 +34,11 @@ class UndoExecution(DoubtfulUndo):
     def start(self) -> None:
         self.attempts = self.progress.attempts
         if self.progress.is_in_doubt:
-            self._resolve()
+            self._resolve_doubt()
         elif self.progress.is_started:
             self.found_started()
         elif self.progress.again_at is not None and self.progress.again_at > self.runner.now():
-            self.due, self._then = self.progress.again_at, self._intend
+            self.due, self._then = self.progress.again_at, self.intend
         else:
             asked = self.progress.asked
             if asked is not None and asked.ruling in (
@@ -49,17 +46,11 @@ class UndoExecution(DoubtfulUndo):
                 "expired",
             ):  # since then somebody resumed it
                 self.progress.asked = None
-            self._intend()
+            self.intend()
 
     def found_started(self) -> None:
         """Go on from an intent that an earlier process left without an outcome."""
         self._doubt(Reason.WORKER_LOST, None, "the worker was lost while it was undone")
-
-    def act(self) -> None:
-        self.due = None
-        then, self._then = self._then, None
-        if then is not None:
-            then()
 
     def leave(self) -> None:
         if self._try is not None:
@@ -70,7 +61,7 @@ class UndoExecution(DoubtfulUndo):
 
     # intent
 
-    def _intend(self) -> None:
+    def intend(self) -> None:
         request: UndoRequest = self.request
         asked = self.progress.asked
         let = asked if asked is not None and asked.ruling == "approved" and not asked.is_closed else None
@@ -118,7 +109,7 @@ class UndoExecution(DoubtfulUndo):
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started, self.progress.is_in_doubt = True, False
         self.progress.started_at = record.at
-        self._probed, self._failures, self._returned_at = None, 0, None
+        self._probed, self._probe_failures, self._returned_at = None, 0, None
         self._begin()
 
     def refused(self, why: str) -> None:
@@ -139,7 +130,7 @@ class UndoExecution(DoubtfulUndo):
 
     def _wait_for(self, what: str) -> None:
         """Try again in a while, or when somebody decides."""
-        self.needs, self._then = what, self._intend
+        self.needs, self._then = what, self.intend
         self.due = self.runner.now() + LOOK_AGAIN
         self.runner.consider()
 
@@ -152,7 +143,7 @@ class UndoExecution(DoubtfulUndo):
         if asked.ruling is None:
             self._wait_for("approval")
         elif asked.ruling == "approved":
-            self._intend()
+            self.intend()
         else:
             self.on_failed(
                 f"{self.name} at {self.address} was {asked.ruling}: {asked.rationale or 'no reason'}"
@@ -170,8 +161,23 @@ class UndoExecution(DoubtfulUndo):
         hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
         result = self.effect.codec.decode_result(self.request.result)
-        body = self.body(hook.function)
-        self._run(body, (result, *args), kwargs, key="/undo", is_async=hook.is_async, done=self._tried)
+        self.is_active = True
+
+        def ended(tried: Tried) -> None:
+            if self._try is running:  # else a person has settled the doubt, and nobody listens any more
+                self.runner.guarded(self._tried, tried)
+
+        running = self._try = Try(self.runner.loop, ended, None)
+        running.start(
+            self.body(hook.function),
+            (result, *args),
+            kwargs,
+            self._attempt("/undo"),
+            is_async=hook.is_async,
+            limit=Limits.of(self.effect).attempt,
+            limit_name="timeout.attempt",
+            executor=self.runner.executor,
+        )
 
     def body(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return what an attempt runs."""
@@ -193,30 +199,3 @@ class UndoExecution(DoubtfulUndo):
         else:
             reason = Reason(tried.limit) if tried.limit is not None else reason_of(tried.error)
             self._doubt(reason, tried.error, str(tried.error) or type(tried.error).__name__)
-
-    def _not_done(self, error: BaseException) -> None:
-        now, reason = self.runner.now(), reason_of(error)
-        verdict = self._decide(reason, error)
-        body = encode_failure(self.name, reason.value, error, self.attempts)
-        self.progress.is_started = False
-        record = Record(
-            K.EFFECT_FAILED,
-            now,
-            attempt=self.attempts,
-            reason=reason.value,
-            snapshot="error",
-            argument_hash=self.request.argument_hash,
-            body=body,
-            ended=Ended(self.request.kind, self.request.key, self.request.generation, "failed"),
-        )
-        if isinstance(verdict, Again):
-            again_at = now + int(verdict.after / timedelta(microseconds=1))
-            record.kind = K.ATTEMPT_FAILED
-            record.data = as_data(again_at=again_at, started=self.progress.first_started_at)
-            self.record(record)
-            self.due, self._then = again_at, self._intend
-            self.runner.consider()
-        else:
-            record.also_ended = self._original("undo_failed")
-            self.record(record)
-            self.on_failed(f"{self.name} at {self.address} failed: {error}")
