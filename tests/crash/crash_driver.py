@@ -27,7 +27,7 @@ from crash_contracts import BILLS, CONTRACTS, FOLDER, append, place
 from actum import Client, Worker
 from actum.settings import Settings
 from actum.store.messages import Messages
-from actum.store.records import _HEAD, Records
+from actum.store.records import FIELDS, Records
 from actum.store.transactions import Transaction
 from actum.store.workers import Workers
 from actum.store.workflows import Workflows
@@ -112,7 +112,7 @@ def confess() -> None:
 
 
 def _parks(given: Any) -> bool:
-    return any(head[_HEAD.index("seen_wakes")] is not None for head in given[2].heads)
+    return any(head[FIELDS["heads"].index("seen_wake")] is not None for head in given[2].heads)
 
 
 # work

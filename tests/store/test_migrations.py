@@ -12,6 +12,7 @@ from catalog import execute, fetch, read_catalog
 from actum.errors import DatabaseMismatch
 from actum.store.migrate import Standing, migrate, migrations, read_standing, require_current
 from actum.store.pool import Pool
+from actum.store.records import FIELDS
 from actum.testing.server import TestServer
 
 EVERY = tuple(f"{one.number:04d}_{one.name}" for one in migrations())
@@ -98,6 +99,15 @@ async def test_schema_sql_is_what_the_migrations_make(empty_dsn: str, actum_serv
     assert {} == {
         name: (made.get(name), read.get(name)) for name in made | read if made.get(name) != read.get(name)
     }
+
+
+async def test_what_a_flush_holds_stands_in_the_order_of_its_types(actum_dsn: str) -> None:
+    rows = await fetch(
+        actum_dsn,
+        "select c.relname, array_agg(a.attname::text order by a.attnum) as fields from pg_class c join pg_attribute a"
+        " on a.attrelid = c.oid where c.relname like 'flushed_%' group by c.relname",
+    )
+    assert FIELDS == {f"{row['relname'].removeprefix('flushed_')}s": row["fields"] for row in rows}
 
 
 def test_a_migration_says_whether_it_runs_before_or_after_deployment() -> None:

@@ -128,7 +128,7 @@ def _add(flush: Flush, log: Log, record: Record, seq: int, head: bytes) -> bytes
         _add_intent(flush, log, record)
     for ended in (record.ended, record.also_ended):
         if ended is not None:
-            flush.ended.append(
+            flush.endings.append(
                 (log.workflow_id, ended.kind, ended.key, ended.generation, ended.state, ended.result)
             )
     for name, row in record.extras:

@@ -18,30 +18,32 @@ from actum.model.events import Event, EventKind
 from actum.store.pool import Pool, Row
 from actum.store.rows import Answer, RecordRow, SnapshotRow
 
-_HEAD = (
-    "ids epochs expected next_seqs chain_heads statuses causes current_steps attempt_counts seen_wakes run_ats finals"
-    " contracts teams"
-).split()
-_RECORD = (
-    "record_ids seqs ats kinds steps addresses attempts outcomes reasons actors tiers steps_now attempts_now"
-    " payload_hashes data hashes snapshots argument_hashes bodies"
-).split()
-_INTENT = (
-    "intent_ids intent_modes intent_kinds intent_keys intent_generations intent_origins intent_addresses intent_steps"
-    " intent_argument_hashes intent_arguments intent_tiers intent_approvals intent_action_hashes intent_policies"
-    " intent_attempts intent_families"
-).split()
-_ENDED = ["ended_ids", "ended_kinds", "ended_keys", "ended_generations", "ended_states", "ended_results"]
+FIELDS = {
+    "heads": (
+        "id epoch expected next_seq chain_head status cause current_step attempt_count seen_wake run_at is_final contract"
+        " team"
+    ).split(),
+    "records": (
+        "id seq at kind step address attempt outcome reason actor tier current_step attempt_count payload_hash data hash"
+        " snapshot argument_hash body"
+    ).split(),
+    "intents": (
+        "id mode kind key generation origin address step argument_hash arguments tier approval_id action_hash policy_hash"
+        " attempt family"
+    ).split(),
+    "endings": "id kind key generation state result".split(),
+}
+"""What the tuples of a flush hold, in the order of the schema's types `flushed_…`."""
 
 
 @dataclass(slots=True)
 class Flush:
-    """Rows for one statement. Each list holds tuples in the order of the statement's arrays."""
+    """Rows for one statement. Each list holds tuples, in the order of `FIELDS`."""
 
     heads: list[tuple[Any, ...]] = field(default_factory=list)
     records: list[tuple[Any, ...]] = field(default_factory=list)
     intents: list[tuple[Any, ...]] = field(default_factory=list)
-    ended: list[tuple[Any, ...]] = field(default_factory=list)
+    endings: list[tuple[Any, ...]] = field(default_factory=list)
     extras: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     received: list[int] = field(default_factory=list)
     environment: str | None = None
@@ -49,17 +51,7 @@ class Flush:
     @property
     def moves_ledger(self) -> bool:
         """Whether anything but plain records stands in this flush."""
-        return bool(self.intents or self.ended or self.extras or self.received)
-
-
-def _columns(names: Sequence[str], rows: list[tuple[Any, ...]]) -> dict[str, object]:
-    """Return the columns of rows. One without a value is sent empty: `unnest` fills it up with nulls, for nothing."""
-    if not rows:
-        return {name: [] for name in names}
-    return {
-        name: list(column) if any(value is not None for value in column) else []
-        for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
+        return bool(self.intents or self.endings or self.extras or self.received)
 
 
 class Records:
@@ -73,15 +65,20 @@ class Records:
 
         All or nothing for each workflow. Raises the driver's errors: the Recorder knows which mean what.
         """
-        values: dict[str, object] = {"instance": instance, "now": self._pool.now()}
         # Rows are locked in the order of the heads; by ascending id, like everywhere, nobody waits in a circle.
-        values.update(_columns(_HEAD, sorted(flush.heads, key=lambda head: head[0].bytes)))
-        values.update(_columns(_RECORD, flush.records))
+        heads = sorted(flush.heads, key=lambda head: head[0].bytes)
+        values: dict[str, object] = {
+            "instance": instance,
+            "now": self._pool.now(),
+            "ids": [head[0] for head in heads],
+            "heads": heads,
+            "records": flush.records,
+        }
         name = "append"
         if flush.moves_ledger:
             name = "append_with_intents"
-            values.update(_columns(_INTENT, flush.intents))
-            values.update(_columns(_ENDED, flush.ended))
+            values["intents"] = flush.intents
+            values["endings"] = flush.endings
             values["extras"] = orjson.dumps(flush.extras).decode()
             values["received"] = flush.received
             values["environment"] = flush.environment

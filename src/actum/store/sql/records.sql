@@ -47,23 +47,10 @@ select s.seq, s.kind, s.argument_hash, s.body
 -- Writes one flush of plain records, fenced workflow by workflow. Called by the Recorder.
 -- `= any` and the `case` keep the plan an index scan without statistics; equalities alone became 200 times slower.
 with heads as materialized (
-    select *
-      from unnest(
-          :ids::uuid[], :epochs::int[], :expected::int[], :next_seqs::int[], :chain_heads::bytea[], :statuses::text[],
-          :causes::text[], :current_steps::text[], :attempt_counts::int[], :seen_wakes::int[],
-          :run_ats::timestamptz[], :finals::bool[], :contracts::text[], :teams::text[]
-      ) as h(id, epoch, expected, next_seq, chain_head, status, cause, current_step, attempt_count, seen_wake,
-             run_at, is_final, contract, team)
+    select * from unnest(:heads::actum.flushed_head[])
 ),
 rows as materialized (
-    select *
-      from unnest(
-          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
-          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :tiers::int[], :steps_now::text[],
-          :attempts_now::int[], :payload_hashes::bytea[], :data::text[], :hashes::bytea[], :snapshots::text[],
-          :argument_hashes::bytea[], :bodies::bytea[]
-      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, tier, current_step, attempt_count,
-             payload_hash, data, hash, snapshot, argument_hash, body)
+    select * from unnest(:records::actum.flushed_record[])
 ),
 accepted as (
     update actum.workflows w
@@ -107,23 +94,10 @@ select a.id, a.wake, a.released, null::text as refusal
 -- Writes one flush that also moves the ledger, approvals, questions, children or messages. Called by the Recorder.
 -- Locks in order: workflow, approval, effect. At most one intent a workflow stands in a flush, as its last record.
 with heads as materialized (
-    select *
-      from unnest(
-          :ids::uuid[], :epochs::int[], :expected::int[], :next_seqs::int[], :chain_heads::bytea[], :statuses::text[],
-          :causes::text[], :current_steps::text[], :attempt_counts::int[], :seen_wakes::int[],
-          :run_ats::timestamptz[], :finals::bool[], :contracts::text[], :teams::text[]
-      ) as h(id, epoch, expected, next_seq, chain_head, status, cause, current_step, attempt_count, seen_wake,
-             run_at, is_final, contract, team)
+    select * from unnest(:heads::actum.flushed_head[])
 ),
 rows as materialized (
-    select *
-      from unnest(
-          :record_ids::uuid[], :seqs::int[], :ats::timestamptz[], :kinds::text[], :steps::text[], :addresses::text[],
-          :attempts::int[], :outcomes::text[], :reasons::text[], :actors::text[], :tiers::int[], :steps_now::text[],
-          :attempts_now::int[], :payload_hashes::bytea[], :data::text[], :hashes::bytea[], :snapshots::text[],
-          :argument_hashes::bytea[], :bodies::bytea[]
-      ) as r(id, seq, at, kind, step, address, attempt, outcome, reason, actor, tier, current_step, attempt_count,
-             payload_hash, data, hash, snapshot, argument_hash, body)
+    select * from unnest(:records::actum.flushed_record[])
 ),
 held as materialized (
     select w.id
@@ -136,21 +110,13 @@ held as materialized (
        for update of w
 ),
 intents as materialized (
-    select *
-      from unnest(
-          :intent_ids::uuid[], :intent_modes::text[], :intent_kinds::text[], :intent_keys::text[],
-          :intent_generations::int[], :intent_origins::uuid[], :intent_addresses::text[], :intent_steps::text[],
-          :intent_argument_hashes::bytea[], :intent_arguments::bytea[], :intent_tiers::int[],
-          :intent_approvals::uuid[], :intent_action_hashes::bytea[], :intent_policies::bytea[],
-          :intent_attempts::int[], :intent_families::text[]
-      ) as i(id, mode, kind, key, generation, origin, address, step, argument_hash, arguments, tier, approval_id,
-             action_hash, policy_hash, attempt, family)
+    select * from unnest(:intents::actum.flushed_intent[]) i
      where i.id in (select id from held)
 ),
 approved as materialized (
     select a.id, a.state, a.action_hash, a.expires_at, a.used_at
       from actum.approvals a
-     where a.id = any(:intent_approvals::uuid[])
+     where a.id = any(array(select i.approval_id from intents i))
        and a.workflow_id in (select id from held)
      order by a.id
        for update
@@ -313,10 +279,7 @@ ended as (
        set state = o.state,
            ended_at = case when o.state in ('started', 'in_doubt') then null else coalesce(:now::timestamptz, now()) end,
            result = o.result
-      from unnest(
-          :ended_ids::uuid[], :ended_kinds::text[], :ended_keys::text[], :ended_generations::int[],
-          :ended_states::text[], :ended_results::bytea[]
-      ) as o(id, kind, key, generation, state, result)
+      from unnest(:endings::actum.flushed_ending[]) o
      where e.kind = o.kind
        and e.key = o.key
        and e.generation = o.generation

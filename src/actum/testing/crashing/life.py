@@ -28,7 +28,7 @@ from actum.engine.worker import Worker
 from actum.errors import InvalidInput
 from actum.outcomes import Happened, NotHappened
 from actum.settings import Settings
-from actum.store.records import _RECORD, Records
+from actum.store.records import FIELDS, Records
 from actum.store.store import Store
 from actum.testing.crashing.notes import Boundary, Moment, Note, write_boundary, write_note
 from actum.testing.crashing.offset import SharedClock
@@ -37,7 +37,7 @@ from actum.testing.crashing.world import FOLDER
 LONG_LEASE = 10 * 365 * 86_400.0
 """Seconds: moving the clock must not look like the death of a worker; the dead are found by their pids."""
 LOG, CLOCK, WORLD = "log", "clock", "world"
-_PLACES = [_RECORD.index(name) for name in ("kinds", "steps", "addresses", "outcomes")]
+_PLACES = [FIELDS["records"].index(name) for name in ("kind", "step", "address", "outcome")]
 
 
 @dataclass(frozen=True, slots=True)
