@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from golden import OTHER, PERSON, START, Life
 from test_golden import fill
 
+from actum.client.latency import read_latency
 from actum.client.quality import ReasonRow, read_ids, read_prompts, read_report
 from actum.model.events import EventKind as K
 from actum.model.quality import Family
-from actum.store.quality import PromptRow
+from actum.store.latency import CompletionRow, SpentRow, StepRow
+from actum.store.quality import PromptRow, Span
 from actum.store.store import Store
 
 MACHINES = (Family.TIMEOUTS, Family.RETRIES, Family.ROLLBACKS, Family.OUTPUTS)
@@ -38,7 +41,8 @@ def recovered() -> Life:
     made.note(K.ATTEMPT_FAILED, 5, attempt=1, reason="timeout.attempt", **step)
     made.worker = "worker:two"
     made.note(K.WORKFLOW_RESCUED, 20, reason="worker.lost")
-    made.note(K.STEP_COMPLETED, 10, attempt=2, **step)
+    used = [{"model": "large", "input_tokens": 100, "output_tokens": 7, "model_calls": 1, "cost": "0.10"}]
+    made.note(K.STEP_COMPLETED, 10, attempt=2, data={"us": 9_000_000, "usage": used}, **step)
     made.note(K.WORKFLOW_COMPLETED, 1)
     made.judge("usable", "judge", 60, "service:judge")
     made.judge("unusable", "person", 90 * 86_400)  # three months late, and the person's word counts
@@ -74,12 +78,15 @@ def partly_undone() -> Life:
     return made
 
 
+USED = {"model": "small", "input_tokens": 20, "tool_calls": 3, "model_calls": 2, "unpriced": 2}
+
+
 def caught_and_expired() -> Life:
     """A check refuses one output; then nobody decides in time. Another team is the owner when it completes."""
     made = life(4, "v2")
     step = {"step": "check", "address": "1"}
     made.note(K.ATTEMPT_FAILED, 1, attempt=1, reason="check.failed", **step)
-    made.note(K.STEP_COMPLETED, 8, attempt=2, **step)
+    made.note(K.STEP_COMPLETED, 8, attempt=2, data={"us": 2_000_000, "usage": [USED]}, **step)
     data = {"approval_id": str(UUID(int=9))}
     made.note(K.APPROVAL_REQUESTED, 0, step="post", address="2", tier=2, data=data)
     made.note(K.APPROVAL_EXPIRED, 7200, step="post", address="2", data=data)
@@ -153,6 +160,7 @@ async def test_each_number_is_the_one_on_paper_and_names_what_stands_behind_it(s
     for name, (some, _, _) in EXPECTED.items():
         assert some == sum(row.count for row in behind[name]), name
 
+    await check_latency(store, report.span)
     garden = await read_report(store, MACHINES, since=START, until=END, team="garden")
     assert (1, 0) == (
         garden.reading("outputs").some,
@@ -161,3 +169,25 @@ async def test_each_number_is_the_one_on_paper_and_names_what_stands_behind_it(s
     assert [PromptRow("v1", 1, 0, 1, 0), PromptRow("v2", 1, 0, 0, 1)] == await read_prompts(
         store, report.span
     )
+
+
+async def check_latency(store: Store, span: Span) -> None:
+    """36 s and 10 s of machine time; in the second, people were waited for two hours, which are nobody's machine time."""
+    second, hours = 1_000_000, 7_200_000_000
+    found = await read_latency(store, span)
+    assert (CompletionRow("letters", 2, 10 * second, 36 * second, 0, hours),) == found.completions
+    assert (
+        StepRow("letters", "think", 1, 9 * second, 9 * second, 9 * second),
+        StepRow("letters", "check", 1, 2 * second, 2 * second, 2 * second),
+    ) == found.steps
+    assert (SpentRow("letters", 120, 7, 3, 3, 2, Decimal("0.10")),) == found.usage
+    by_prompt = await read_latency(store, span, "prompt")
+    assert [("v1", 36 * second, 0), ("v2", 10 * second, hours)] == [
+        (one.name, one.median, one.people_median) for one in by_prompt.completions
+    ]
+    assert [("v1", Decimal("0.10")), ("v2", None)] == [(one.name, one.cost) for one in by_prompt.usage]
+    assert () == (await read_latency(store, span.previous())).completions
+    for name, tops in {"machine_times": 36 * second, "human_times": hours, "step_times": 9 * second}.items():
+        assert tops == (await read_ids(store, name, span, count=1))[0].us
+    tokens = await read_ids(store, "tokens", span, count=9)
+    assert [100, 20, 7] == [row.count for row in tokens]

@@ -19,6 +19,8 @@ from commanding import Actum, Begin, Running, until  # noqa: E402
 from golden import Author  # noqa: E402
 from test_golden import fill, parsed  # noqa: E402
 
+from actum.model.latency import LATENCY  # noqa: E402
+from actum.model.quality import PEOPLE  # noqa: E402
 from actum.store.store import Store  # noqa: E402
 from actum.testing.server import TestServer  # noqa: E402
 
@@ -57,12 +59,13 @@ START = ("start", "flows:greet", "--input", '{"name": "Ana"}')
 
 def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum) -> None:
     out = told.fine("quality", *LONG, "--compare", "previous").out
-    for title in ("Time-outs and recovery", "Retries", "People", "Rollbacks", "Outputs"):
+    for title in ("Time-outs and recovery", "Retries", "People", "Rollbacks", "Outputs", "Latency and cost"):
         assert f"\n{title}" in out
     assert max(map(len, out.splitlines())) <= 80
     numbers = told.fine("quality", *LONG, "--json").json["measures"]
     lost = numbers["timeouts_lost"]["value"]
     assert lost > 0
+    check_names(told)
     behind = told.fine("quality", *LONG, "--ids", "timeouts_lost", "--limit", "10000", "--json").json
     assert lost == sum(row["count"] for row in behind)
     first = behind[0]
@@ -77,6 +80,33 @@ def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum)
         told.fine("quality", *LONG, "--team", team, "--json").json for team in ("shop", "garden", "harbour")
     ]
     assert lost == sum(one["measures"]["timeouts_lost"]["value"] for one in teams)
+
+
+def check_names(told: Actum) -> None:
+    """Every measure is named by `--ids` alone, and each name is understood; each section can be asked for."""
+    named = told.fine("quality", *LONG, "--ids", "--limit", "3").out
+    for name in (
+        "timeouts_lost",
+        "undo_failures",
+        "bad_output_lived",
+        "machine_times",
+        "step_times",
+        "tokens",
+    ):
+        assert f"  {name}: " in named
+    for name in ("regret", "touchless", "costs"):
+        assert name in {*PEOPLE, *LATENCY}
+        assert isinstance(told.fine("quality", *LONG, "--ids", name, "--json").json, list)
+    one = told.fine("quality", *LONG, "--ids", "machine_times", "--json", "--limit", "1").json[0][
+        "workflow_id"
+    ]
+    alone = told.fine("quality", *LONG, "--workflow", one, "--json").json
+    assert 1 == alone["measures"]["outputs"]["some"] == alone["latency"]["completions"][0]["count"]
+    people = told.fine("quality", *LONG, "--family", "people", "--compare", "previous", "--json").json
+    assert people["before"]["until"] == people["since"]
+    latency = told.fine("quality", *LONG, "--family", "latency", "--compare", "previous").out
+    assert "(was" not in latency
+    assert "Time-outs" not in latency
 
 
 def test_what_cannot_be_meant_is_one_sentence(told: Actum) -> None:

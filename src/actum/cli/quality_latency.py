@@ -17,7 +17,7 @@ from actum.model.quality import TITLES, Family
 from actum.store.latency import CompletionRow, StepRow
 
 R = TypeVar("R")
-MOST_STEPS = 10
+MOST_STEPS = 6
 
 
 def tell_latency(found: LatencyReport, before: LatencyReport | None) -> None:
@@ -55,15 +55,18 @@ def _tell_steps(found: LatencyReport, before: LatencyReport | None) -> None:
     if not found.steps:
         return
     past = {(row.name, row.step): row for row in before.steps} if before else {}
-    are_many = len({row.name for row in found.steps}) > 1
-    rows = []
-    for row in found.steps[:MOST_STEPS]:
-        whose = f" of {row.name or 'no prompt'}" if are_many else ""
-        times = _times(_of_step, row, past.get((row.name, row.step)))
-        rows.append([f"  {neutral((row.step or '-') + whose)}", str(row.count), *times, duration(row.us)])
+    rows: list[list[str]] = []
+    left_out = 0
+    for name in dict.fromkeys(row.name for row in found.steps):
+        steps = [row for row in found.steps if row.name == name]
+        rows.append([f"  {neutral(name or '-')}", "", "", "", ""])
+        for row in steps[:MOST_STEPS]:
+            times = _times(_of_step, row, past.get((name, row.step)))
+            rows.append([f"    {neutral(row.step or '-')}", str(row.count), *times, duration(row.us)])
+        left_out += len(steps[MOST_STEPS:])
     _say_table(rows, ["  STEP", "SUCCEEDED", "MACHINE P50", "P95", "IN ALL"])
-    if len(found.steps) > MOST_STEPS:
-        say(f"  … {MOST_STEPS} of {len(found.steps)} steps, those that took most; --json has all", DIM)
+    if left_out:
+        say(f"  … and {left_out} steps that took less in all: --json has them", DIM)
 
 
 def _tell_usage(found: LatencyReport) -> None:
