@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -107,6 +107,29 @@ async def test_whoever_was_told_of_an_incident_is_told_once_that_it_is_over_by_i
     assert f"It is over: {first['subject']}" == last["subject"]
     assert (["team:platform"], "resolved by worker:test: recovered") == (last["recipients"], last["body"])
     assert f"actum incident show {short(row.id)}" == last["command"]
+
+
+async def test_that_something_is_over_wakes_nobody_and_an_alert_ends_at_once(actum: Harness) -> None:
+    row = await open_one(actum, Rule.RETRIES_EXHAUSTED)
+    noon = datetime.combine(row.opened_at.date() + timedelta(days=2), time(12), UTC)
+    actum.clock.advance_to(noon + timedelta(hours=11))
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.incidents set quiet_hours = '22:00-07:00'")
+    await actum.client.incidents.resolve(row.id, cause="provider")
+    async with receiving() as alerts, receiving() as hook:
+        notifier = Notifier(actum.store, [Alertmanager(alerts.url_of("")), hook.channel()])
+        await notifier.notify_once()
+        assert ([], 1) == (hook.keys, len(alerts.received))
+        actum.clock.advance_to(noon + timedelta(hours=18, minutes=59))
+        assert 0 == await notifier.notify_once()
+        standing = await actum.store.notifications.read_standing(timedelta(0))
+        assert 0 == standing.failing, "it waits, and nothing has failed"
+        actum.clock.advance_to(noon + timedelta(hours=19, seconds=1))
+        assert 1 == await notifier.notify_once()
+        assert (["incident_end"], 1) == (
+            [json.loads(body)["kind"] for _, body in hook.received],
+            len(alerts.received),
+        )
 
 
 async def test_what_becomes_urgent_is_an_urgent_alert_and_ends_the_earlier_one(actum: Harness) -> None:

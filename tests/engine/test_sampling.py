@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import pytest
+from notified import receiving
 
 from actum import Owner, Sample, contract
 from actum.authoring.registration import register
 from actum.cli.quality_report import tell_family
 from actum.client.quality import read_report
 from actum.client.readiness import read_readiness
+from actum.engine.notifier import Notifier
 from actum.engine.watching import Watcher
 from actum.errors import InvalidContract
 from actum.model.contract import parse_duration
@@ -142,6 +145,26 @@ async def test_what_waits_longer_than_it_may_is_one_thing_to_tell_for_each_contr
     await actum.reviewer.verdicts.give(chosen[0], "usable", "it was used")
     actum.clock.advance("1d")
     assert 2 == len(await told(actum))
+
+
+async def test_verdicts_are_asked_for_outside_the_owners_quiet_hours(actum: Harness) -> None:
+    @contract(owner=Owner("night", quiet_hours="22:00-07:00"), verdicts=Sample(1, within="1h"))
+    async def nightly() -> str:
+        return "written"
+
+    worker = await actum.worker([nightly])
+    await (await actum.start(nightly())).result(10)
+    await worker.stop()
+    night = datetime.combine(actum.clock.read().date() + timedelta(days=2), time(1), UTC)
+    actum.clock.advance_to(night)
+    (row,) = await told(actum)
+    async with receiving() as receiver:
+        notifier = Notifier(actum.store, [receiver.channel()])
+        await notifier.notify_once()
+        assert [] == receiver.keys
+        actum.clock.advance_to(night + timedelta(hours=6, seconds=1))
+        await notifier.notify_once()
+        assert [row.key] == receiver.keys
 
 
 async def test_silence_is_a_gap_of_readiness_once_it_is_overdue_and_never_counts_as_good(

@@ -16,8 +16,8 @@ from actum.machine.neutral import neutral
 from actum.model.ids import short
 from actum.store.notifications import NotificationRow
 
-INCIDENT, INCIDENT_END = "incident", "incident_end"
-"""The kinds of what is told about incidents: that one needs somebody, and that it is over."""
+INCIDENT, INCIDENT_END, VERDICTS = "incident", "incident_end", "verdicts"
+"""Kinds of what is told: that an incident needs somebody, that it is over, and that outputs wait for a verdict."""
 LONGEST = 500
 """Characters of a sentence in a message; how many are left out is said."""
 COMMANDS = {

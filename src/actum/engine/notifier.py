@@ -16,12 +16,17 @@ from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
+import orjson
+
 from actum.engine.alertmanager import Alertmanager, alerts_of
 from actum.engine.apprise import Apprise
-from actum.engine.notices import INCIDENT, INCIDENT_END, Message, compose, link_to
+from actum.engine.notices import INCIDENT, INCIDENT_END, VERDICTS, Message, compose, link_to
 from actum.engine.webhook import Webhook
 from actum.errors import InvalidSettings
+from actum.model.incident import Urgency
+from actum.model.quiet import QuietHours
 from actum.settings import Settings
+from actum.store.incidents import IncidentRow
 from actum.store.notifications import Conclusion, NotificationRow
 from actum.store.store import Store
 
@@ -113,29 +118,44 @@ class Notifier:
     def _link(self, incident_id: UUID) -> str:
         return link_to(f"incidents/{incident_id}", self._console_url)
 
-    async def _compose(self, row: NotificationRow) -> Message:
-        message = compose(row, self._console_url)
-        if row.kind not in (INCIDENT, INCIDENT_END) or row.about is None:
-            return message
-        incident = await self._store.incidents.get(row.about)
-        if incident is None:
-            return message
-        now = await self._store.read_clock()
-        return replace(message, alerts=alerts_of(incident, now, self._link(incident.id)))
-
     async def _send(self, row: NotificationRow) -> Conclusion:
-        message = await self._compose(row)
+        now = await self._store.read_clock()
+        incident = await self._incident_of(row)
+        message = compose(row, self._console_url)
+        if incident is not None:
+            message = replace(message, alerts=alerts_of(incident, now, self._link(incident.id)))
+        quiet = await self._quiet_hours(row, incident)
+        waits = quiet.end_after(now) - now if quiet is not None else timedelta()
         left = [
             channel
             for channel in self._channels
-            if channel.name not in row.channels and (channel.kinds is None or row.kind in channel.kinds)
+            if channel.name not in row.channels
+            and (not waits if channel.kinds is None else row.kind in channel.kinds)
         ]
         failures = await asyncio.gather(*(self._try(one.name, one.send(message)) for one in left))
         taken = [channel.name for channel, failure in zip(left, failures, strict=True) if failure is None]
         conclusion = conclude(row, [*row.channels, *taken], [one for one in failures if one is not None])
+        if waits:  # people are told later, whatever became of it elsewhere
+            pause = min(conclusion.pause or waits, waits)
+            return Conclusion(row.key, "unsent", conclusion.channels, conclusion.error, pause)
         if conclusion.state == "abandoned":
             logger.error("%s was not sent after %d attempts: %s", row.key, row.attempts, conclusion.error)
         return conclusion
+
+    async def _incident_of(self, row: NotificationRow) -> IncidentRow | None:
+        is_about_one = row.kind in (INCIDENT, INCIDENT_END) and row.about is not None
+        return await self._store.incidents.get(row.about) if is_about_one and row.about else None
+
+    async def _quiet_hours(self, row: NotificationRow, incident: IncidentRow | None) -> QuietHours | None:
+        """Return the hours in which people are not told this; what opens an incident has waited for them already."""
+        text: str | None = None
+        if row.kind == INCIDENT_END and incident is not None and incident.urgency == Urgency.WAKING_HOURS:
+            text = incident.quiet_hours
+        elif row.kind == VERDICTS:
+            owners = await self._store.incidents.list_owners()
+            found = [one.owner for one in owners if row.key.split("/")[1] == one.contract]
+            text = (orjson.loads(found[0]) or {}).get("quiet_hours") if found and found[0] else None
+        return QuietHours.parse(text) if text else None
 
     async def _try(self, name: str, sending: Coroutine[Any, Any, str | None]) -> str | None:
         try:

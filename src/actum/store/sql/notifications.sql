@@ -133,7 +133,7 @@ select n.key, n.kind, n.about, n.recipients, n.subject, n.body, n.link, n.create
 -- How much waits unattended, failed so far, or was given up, and the newest reason. Called by doctor.
 select count(*) filter (where n.state = 'unsent' and n.attempts = 0
                           and n.created_at < coalesce(:now::timestamptz, now()) - :late::interval)::int as unattended,
-       count(*) filter (where n.state = 'unsent' and n.attempts > 0)::int as failing,
+       count(*) filter (where n.state = 'unsent' and n.error is not null)::int as failing,
        count(*) filter (where n.state = 'abandoned')::int as abandoned,
        (array_agg(n.error order by n.created_at desc) filter (where n.error is not null and n.state <> 'sent'))[1] as error
   from actum.notifications n;
