@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -51,7 +53,7 @@ id = "few"
 match = { kind = "shelf.fill", rows = { le = 100 } }
 tier = 1
 approvers = "anybody"
-batch = { by = ["contract"], window = "30m", max_items = 40 }
+batch = { by = ["kind"], window = "30m", max_items = 40 }
 why = "A few rows."
 """
 
@@ -76,6 +78,20 @@ async def stock(shelf: str, rows: int) -> str:
     return await fill(shelf, rows)
 
 
+GATE = asyncio.Event()
+
+
+@a.step
+async def linger() -> None:
+    await GATE.wait()
+
+
+@a.contract(on_failure="fail")
+async def stock_slowly(shelf: str, rows: int) -> None:
+    """Ask without being put away: as long as it executes, nobody closes the batch it is in."""
+    await asyncio.gather(fill(shelf, rows), linger())
+
+
 async def ask(actum: Harness, rows: int, shelf: str = "north", requester: str = "user:ana") -> Card:
     handle = await actum.start(stock(shelf, rows), requester=requester)
     await actum.run_until_idle()
@@ -85,7 +101,7 @@ async def ask(actum: Harness, rows: int, shelf: str = "north", requester: str = 
 
 async def serve(actum: Harness) -> None:
     await actum.activate(POLICY)
-    await actum.worker([stock])
+    await actum.worker([stock, stock_slowly])
 
 
 async def test_a_card_names_the_rule_its_reason_and_the_fact_that_answered_it(actum: Harness) -> None:
@@ -139,11 +155,16 @@ async def test_what_is_unlike_the_last_of_its_kind_is_said(actum: Harness) -> No
 
 
 async def test_a_review_fixes_its_items_and_names_what_sticks_out(actum: Harness) -> None:
+    GATE.clear()
     started = [
-        await actum.start(stock("north", rows), requester="user:ana") for rows in (4, 5, 6, 5, 4, 6, 99)
+        await actum.start(stock_slowly("north", rows), requester="user:ana")
+        for rows in (4, 5, 6, 5, 4, 6, 99)
     ]
     await serve(actum)
-    await actum.run_until_idle()
+    deadline = time.monotonic() + 20
+    while [7] != [one.count for one in await actum.store.batches.list()]:
+        assert time.monotonic() < deadline, "they were not all asked for"
+        await asyncio.sleep(0.01)
     asked = await actum.store.approvals.list_of([one.workflow_id for one in started])
     cards = [await read_card(actum.store, row) for row in asked]
     (much,) = (card for card in cards if "99 rows" in card.sentence)
@@ -154,6 +175,7 @@ async def test_a_review_fixes_its_items_and_names_what_sticks_out(actum: Harness
     assert {"rows": 129} == found.sums
     assert 2 == len(found.sample)
     assert found.sample == (await read_review(actum.store, batch)).sample
+    GATE.set()
     last = await ask(actum, 5)
     assert last.approval.id not in {
         card.approval.id for card in (await read_review(actum.store, batch)).cards
