@@ -163,6 +163,9 @@ def test_a_worker_serves_the_metrics_that_the_command_prints(
     assert why in actum.fine("verdict", name).out
     assert ["unusable"] == [one["verdict"] for one in actum.fine("verdict", name, "--json").json]
     assert 'actum_verdicts{contract="greet",outcome="unusable",reason="person"} 1\n' in scrape(port)
+    never = "No contract other was ever registered"
+    assert never in actum.fine("quality", "--contract", "other").out
+    assert never not in actum.fine("quality", "--contract", "greet").out
     (prompt,) = actum.fine("quality", "--by", "prompt", "--workflow", name, "--json").json
     assert ("v2", 1, 1) == (prompt["prompt"], prompt["outputs"], prompt["unusable"])
     assert [] == actum.fine("quality", "--by", "prompt", "--contract", "other", "--json").json

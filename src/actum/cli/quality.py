@@ -12,7 +12,7 @@ import click
 from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import DIM, HEADING, say, say_all, say_json
+from actum.cli.printing import DIM, HEADING, WARN, say, say_all, say_json
 from actum.cli.quality_behind import prompt_as_data, say_by_prompt, say_ids, say_ids_of_people
 from actum.cli.quality_latency import tell_latency, tell_latency_ids
 from actum.cli.quality_people import tell_people
@@ -180,6 +180,7 @@ async def _report(client: Client, span: Span, asked: Asked) -> int:
         say_json(measured.as_data())
     else:
         _say_span(report.span if report else span, asked)
+        await _say_unknown(client, asked.contract)
         await _tell(client, measured, asked)
     return Exit.FINE
 
@@ -233,6 +234,13 @@ def _say_span(span: Span, asked: Asked) -> None:
     whose += f", team {neutral(span.team)}" if span.team else ""
     whose += f", {_count(span.workflows)}" if span.workflows else ""
     say(f"Quality{whose}, since {span.since.astimezone():%Y-%m-%d %H:%M}", HEADING)
+
+
+async def _say_unknown(client: Client, contract: str | None) -> None:
+    """Say so where a contract was never seen, for zeros alone look as if it did nothing."""
+    if contract is not None and await client.store.quality.newest_document(contract) is None:
+        way = f"No contract {neutral(contract)} was ever registered: `actum list` shows those that were started."
+        say_all(indent(way, "", "", columns()), WARN)
 
 
 def _count(workflows: tuple[UUID, ...]) -> str:

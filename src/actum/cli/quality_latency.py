@@ -14,7 +14,7 @@ from actum.client.quality import read_ids
 from actum.model.ids import short
 from actum.model.latency import LATENCY
 from actum.model.quality import TITLES, Family
-from actum.store.latency import CompletionRow, StepRow
+from actum.store.latency import CompletionRow, SpentRow, StepRow
 
 R = TypeVar("R")
 MOST_STEPS = 6
@@ -44,7 +44,7 @@ def _tell_completions(found: LatencyReport, before: LatencyReport | None) -> Non
         return
     past = {row.name: row for row in before.completions} if before else {}
     rows = [
-        [f"  {neutral(row.name or '-')}", str(row.count), *_times(_of_completion, row, past.get(row.name))]
+        [f"  {_name(row)}", str(row.count), *_times(_of_completion, row, past.get(row.name))]
         for row in found.completions
     ]
     heads = [f"  {found.by.upper()}", "COMPLETED", "MACHINE P50", "P95", "PEOPLE P50", "P95"]
@@ -59,7 +59,7 @@ def _tell_steps(found: LatencyReport, before: LatencyReport | None) -> None:
     left_out = 0
     for name in dict.fromkeys(row.name for row in found.steps):
         steps = [row for row in found.steps if row.name == name]
-        rows.append([f"  {neutral(name or '-')}", "", "", "", ""])
+        rows.append([f"  {_name(steps[0])}", "", "", "", ""])
         for row in steps[:MOST_STEPS]:
             times = _times(_of_step, row, past.get((name, row.step)))
             rows.append([f"    {neutral(row.step or '-')}", str(row.count), *times, duration(row.us)])
@@ -75,7 +75,7 @@ def _tell_usage(found: LatencyReport) -> None:
         return
     rows = [
         [
-            f"  {neutral(row.name or '-')}",
+            f"  {_name(row)}",
             str(row.input_tokens),
             str(row.output_tokens),
             str(row.model_calls),
@@ -88,6 +88,10 @@ def _tell_usage(found: LatencyReport) -> None:
     unpriced = sum(row.unpriced for row in found.usage)
     if unpriced:
         say(f"  {unpriced} model calls have no known cost", WARN)
+
+
+def _name(row: CompletionRow | StepRow | SpentRow) -> str:
+    return "none named" if row.name is None else neutral(row.name)
 
 
 def _say_table(rows: list[list[str]], heads: list[str]) -> None:

@@ -7,6 +7,15 @@ from actum.cli.text import columns, duration, indent, neutral, table
 from actum.client.fatigue import ENOUGH, READING_SPEED, Fatigue, is_always_approved, share
 from actum.model.quality import TITLES, Family
 
+NAMES = {
+    "Time to decide": "time_to_decide",
+    "Too fast to read": "haste",
+    "Never opened": "unopened",
+    "Regret": "regret",
+    "Touchless": "touchless",
+}
+"""What `--ids` calls the measures that stand here under words."""
+
 
 def tell_people(found: Fatigue, before: Fatigue | None, shows_ids: bool) -> None:
     """Print the measures of people, what they were before, and what might be asked less.
@@ -21,7 +30,8 @@ def tell_people(found: Fatigue, before: Fatigue | None, shows_ids: bool) -> None
         if earlier:
             say_all(indent(earlier[number][1], " " * 19 + "before: ", " " * 21, columns()))
         say_all(indent(about, " " * 19, " " * 19, columns()), DIM)
-        if shows_ids:
+        if shows_ids and ids:
+            say(" " * 19 + NAMES[name] + ":", DIM)
             _tell_ids(ids)
     _tell_rules(found, shows_ids)
     owner = neutral(found.owner) if found.owner else "whoever writes the policy"
