@@ -279,7 +279,6 @@ def _judge(completed: Row, verdicts: Sequence[Row], add: Any) -> None:
         lived = microseconds(first["given_at"] - completed["at"])
     said = final["verdict"], final["by"]
     add(completed["at"], ("verdicts", *labels, *said, *rest), 1, lived, Decimal(0))
-    add(final["given_at"], ("verdicts_given", *labels, *said, *rest), 1, 0, Decimal(0))
     words = {one["by"]: one["verdict"] for one in verdicts}
     if {"judge", "person"} <= set(words) and words["judge"] != words["person"]:
         add(completed["at"], ("disagreements", *labels, "", "", *rest), 1, 0, Decimal(0))

@@ -26,26 +26,6 @@ INSTANTS = (
 async def write(connection: Any, lives: list[golden.Life]) -> None:
     await connection.execute("set local session_replication_role = replica")
     await golden.write(connection, lives)
-    await connection.executemany(APPROVAL, approvals(lives))
-
-
-APPROVAL = """
-insert into actum.approvals (id, workflow_id, address, step, kind, key, action_hash, arguments, tier, rule, contract,
-                             approvers, asked_at, ruling, ruled_at)
-values ($1, $2, '1', 'post', 'post', 'k', '', '', 2, 'r', $3, '{}', $4, 'approved', $5)
-"""
-
-
-def approvals(lives: Iterable[golden.Life]) -> list[tuple[Any, ...]]:
-    """Return rows as the log tells of them; those decided by a grant are in the table of decisions."""
-    rows = []
-    for life in lives:
-        asked = {one[5]: one[2] for one in life.events if one[3] == "approval.requested"}
-        for event in life.events:
-            if event[3] == "approval.decided":
-                approval = golden.json.loads(event[13])["approval_id"]
-                rows.append((approval, life.workflow_id, life.contract, asked[event[5]], event[2]))
-    return rows
 
 
 def by_hand(lives: Iterable[golden.Life], now: datetime) -> dict[tuple[str, str, timedelta], tuple[int, int]]:
@@ -60,9 +40,9 @@ def by_hand(lives: Iterable[golden.Life], now: datetime) -> dict[tuple[str, str,
 
     for life in lives:
         granted = {str(one[3]) for one in life.decisions if one[8].startswith("grant:")}
-        for approval, _, contract, asked_at, ended_at in approvals([life]):
-            if approval not in granted:
-                add(contract, "decision", ended_at, ended_at - asked_at > LATE)
+        for one in life.approvals:
+            if one["ruled_at"] is not None and str(one["id"]) not in granted:
+                add(life.contract, "decision", one["ruled_at"], one["ruled_at"] - one["asked_at"] > LATE)
         last = life.events[-1]
         if last[3] in ("workflow.completed", "workflow.failed", "workflow.rolled_back"):
             add(life.contract, "completion", last[2], last[3] != "workflow.completed")

@@ -21,7 +21,7 @@ from actum.store.store import Store
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TIMED = frozenset({"recoveries", "retries", "rescues", "rollbacks_ended", "verdicts", "approvals_ended"})
 """The facts that have a time; that of approvals is human, all others machine's, but for how long bad output lived."""
-BACK = frozenset({"verdicts", "verdicts_given", "disagreements"})
+BACK = frozenset({"verdicts", "disagreements"})
 """The facts that may be taken back: a later word counts instead. They go down, so they are gauges."""
 USED = frozenset({"tokens", "model_calls", "tool_calls", "unpriced_calls", "costs"})
 """The facts of models; those of a model that nobody named are told as `other`."""

@@ -87,7 +87,6 @@ FACTS: Final[Mapping[str, str]] = MappingProxyType(
         "approvals_asked": "Approvals that were asked for.",
         "approvals_ended": "Approvals decided or expired, by how; human time since they were asked for.",
         "interventions": "Times that a person stopped, ended, reopened or settled something.",
-        "verdicts_given": "Completed outputs by the word that counts, at the time at which it was given.",
         "machine_times": "Workflows that ended, by how; their time without that in which a person was to act.",
         "human_times": "The same workflows; the time in which a person was to act.",
         "step_times": "Attempts of steps and effects that succeeded; machine time.",

@@ -107,7 +107,7 @@ class Rollups:
             place = await read_place(self._pool, connection)
             if int(place.first) >= int(place.oldest):
                 return 0
-            asked: dict[str, object] = {"timed": SPREAD, "bounds": BOUNDS}
+            asked: dict[str, object] = {"spread": SPREAD, "bounds": BOUNDS}
             asked |= {"since": place.first, "until": place.oldest}
             rows = await connection.fetch(add.text, *add.order(asked))
             values: dict[str, object] = {"until": place.oldest, "now": self._pool.now()}

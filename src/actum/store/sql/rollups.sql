@@ -20,25 +20,18 @@ select s.watermark::text as first, pg_snapshot_xmin(pg_current_snapshot())::text
 -- name: add
 -- Adds the facts that were recorded between two transactions to their hours, to the totals and to the outcomes. Called by a refresh, third; returns how many hours changed.
 with fresh as materialized (
-    select date_trunc('hour', f.at, 'UTC') as hour, f.measure, f.contract, coalesce(f.team, '') as team,
-           coalesce(f.step, '') as step, coalesce(f.outcome, '') as outcome, coalesce(f.reason, '') as reason,
-           coalesce(f.tier, -1) as tier, coalesce(f.kind, '') as kind, coalesce(f.model, '') as model,
-           case when f.measure = any(:timed::text[]) then width_bucket(f.us - 1, :bounds::bigint[]) else -1 end as bucket,
-           sum(f.count) as count, sum(f.us) as us, sum(f.money) as money, max(f.at) as last_at
-      from (
-               select m.*
-                 from actum.fresh_facts(:since::text::xid8, :until::text::xid8) m
-                union all
-               select s.*
-                 from actum.fresh_step_facts(:since::text::bigint, :until::text::bigint) s
-           ) f
-     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    select m.*
+      from actum.fresh_facts(:since::text::xid8, :until::text::xid8, :spread::text[], :bounds::bigint[]) m
+     union all
+    select s.*
+      from actum.fresh_step_facts(:since::text::bigint, :until::text::bigint, :spread::text[], :bounds::bigint[]) s
 ),
 hourly as (
     insert into actum.rollups (hour, measure, contract, team, outcome, reason, kind, model, bucket, count, us, money)
     select n.hour, n.measure, n.contract, n.team, n.outcome, n.reason, n.kind, n.model, n.bucket, sum(n.count), sum(n.us),
            sum(n.money)
       from fresh n
+     where n.measure <> 'verdicts_given'
      group by 1, 2, 3, 4, 5, 6, 7, 8, 9
         on conflict (measure, hour, contract, team, outcome, reason, kind, model, bucket) do update
        set count = rollups.count + excluded.count,
@@ -52,6 +45,7 @@ total as (
     select n.measure, n.contract, n.step, n.outcome, n.reason, n.tier, n.kind, n.model, n.bucket, sum(n.count), sum(n.us),
            sum(n.money), min(n.hour)
       from fresh n
+     where n.measure <> 'verdicts_given'
      group by 1, 2, 3, 4, 5, 6, 7, 8, 9
         on conflict (measure, contract, step, outcome, reason, tier, kind, model, bucket) do update
        set count = rollup_totals.count + excluded.count,
@@ -93,14 +87,15 @@ select t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.mod
 
 -- name: lag
 -- How many facts lie between two transactions, and the age of the oldest in seconds. Called by `Rollups.lag` for `/metrics`.
-select count(*)::bigint as facts,
+select coalesce(sum(f.facts), 0)::bigint as facts,
        coalesce(
            extract(epoch from coalesce(:now::timestamptz, now())
-                   - min(f.at) filter (where f.measure not in ('verdicts', 'disagreements'))), 0)::float8 as seconds
+                   - min(f.first_at) filter (where f.measure not in ('verdicts', 'verdicts_given', 'disagreements'))),
+           0)::float8 as seconds
   from (
-           select m.measure, m.at
-             from actum.fresh_facts(:first::text::xid8, :last::text::xid8) m
+           select m.measure, m.facts, m.first_at
+             from actum.fresh_facts(:first::text::xid8, :last::text::xid8, '{}', '{}') m
             union all
-           select s.measure, s.at
-             from actum.fresh_step_facts(:first::text::bigint, :last::text::bigint) s
+           select s.measure, s.facts, s.first_at
+             from actum.fresh_step_facts(:first::text::bigint, :last::text::bigint, '{}', '{}') s
        ) f;

@@ -2637,7 +2637,7 @@ select t.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, null, s
        ) t(measure, us)
  where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
  union all
--- The word on a completed output as in `verdicts`, but at the time at which it was given.
+-- The word on a completed output as in `verdicts`, but at the time at which it was given: for promises alone, no measure.
 select 'verdicts_given', v.workflow_id, v.seq, v.given_at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, 0,
        false, null, null, 0, v.xid::text::bigint, false, false
   from actum.verdict_changes v
@@ -2654,7 +2654,7 @@ select 'step_times', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.st
 select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, u.count, 0, false,
        u.kind, r.model, u.money, e.xid::text::bigint, false, true
   from actum.events e
- cross join lateral jsonb_to_recordset(e.data::jsonb -> 'usage') r(
+ cross join lateral json_to_recordset(e.data::json -> 'usage') r(
            model text, input_tokens bigint, output_tokens bigint, model_calls bigint, tool_calls bigint, unpriced bigint, cost numeric
        )
  cross join lateral (
@@ -2664,34 +2664,52 @@ select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
        ) u(measure, kind, count, money)
  where e.address is not null
    and e.data like '%"usage":[{%'
-   and jsonb_typeof(e.data::jsonb -> 'usage') = 'array'
+   and json_typeof(e.data::json -> 'usage') = 'array'
    and u.count > 0;
 
--- The facts of transactions between two, for a refresh: few rows of few workflows whatever the tables hold, so their plan
--- is made once for each connection and goes by indexes alone. The second one holds what is found by blocks.
-create function actum.fresh_facts(first xid8, last xid8) returns setof actum.facts
+-- The facts of transactions between two, added up for a refresh: few rows of few workflows whatever the tables hold, so the
+-- plan is made once for each connection and goes by indexes alone. The second one holds what is found by blocks.
+create function actum.fresh_facts(first xid8, last xid8, spread text[], bounds bigint[]) returns table (
+    hour timestamptz, measure text, contract text, team text, step text, outcome text, reason text, tier smallint, kind text,
+    model text, bucket smallint, count bigint, us bigint, money numeric, facts bigint, first_at timestamptz, last_at timestamptz
+)
 language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+#variable_conflict use_column
 begin
     return query
-    select f.*
+    select date_bin('1 hour', f.at, 'epoch'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''),
+           coalesce(f.outcome, ''), coalesce(f.reason, ''), coalesce(f.tier, -1::smallint), coalesce(f.kind, ''),
+           coalesce(f.model, ''),
+           case when f.measure = any(spread) then width_bucket(f.us - 1, bounds) else -1 end::smallint,
+           sum(f.count)::bigint, sum(f.us)::bigint, sum(f.money), count(*), min(f.at), max(f.at)
       from actum.facts f
      where not f.is_by_block
        and f.xid >= first
-       and f.xid < last;
+       and f.xid < last
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 end
 $$;
 
-create function actum.fresh_step_facts(first bigint, last bigint) returns setof actum.facts
+create function actum.fresh_step_facts(first bigint, last bigint, spread text[], bounds bigint[]) returns table (
+    hour timestamptz, measure text, contract text, team text, step text, outcome text, reason text, tier smallint, kind text,
+    model text, bucket smallint, count bigint, us bigint, money numeric, facts bigint, first_at timestamptz, last_at timestamptz
+)
 language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
 set enable_seqscan = off as $$
+#variable_conflict use_column
 begin
     return query
-    select f.*
+    select date_bin('1 hour', f.at, 'epoch'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''),
+           coalesce(f.outcome, ''), coalesce(f.reason, ''), coalesce(f.tier, -1::smallint), coalesce(f.kind, ''),
+           coalesce(f.model, ''),
+           case when f.measure = any(spread) then width_bucket(f.us - 1, bounds) else -1 end::smallint,
+           sum(f.count)::bigint, sum(f.us)::bigint, sum(f.money), count(*), min(f.at), max(f.at)
       from actum.facts f
      where f.is_by_block
        and f.number >= first
-       and f.number < last;
+       and f.number < last
+     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 end
 $$;
 
