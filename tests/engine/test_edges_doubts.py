@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from actum import Happened, NotHappened, Retry, Unknown, contract, effect, step
+from actum import Happened, NotHappened, Retry, RollBack, Unknown, contract, effect, step
+from actum.authoring.contract import Contract
 from actum.store.rows import MessageRow
 from actum.testing.harness import Harness
 
@@ -161,3 +162,83 @@ async def test_a_word_about_an_earlier_attempt_does_not_settle_a_later_one(
     assert KEPT == ["tried"] * 2
     assert "effect.settled" not in await actum.kinds(handle)
     assert (await handle.row()).cause == "in_doubt"
+
+
+ANSWERS: list[str] = []
+"""What the next looks say: `lost` and `no` and `yes`."""
+
+
+@effect("order.place", settle_after="10m")
+async def place() -> str:
+    raise ConnectionError("lost")
+
+
+@place.undo
+async def _(result: str) -> None: ...
+
+
+@place.probe
+async def _() -> Happened[str] | NotHappened:
+    match ANSWERS.pop(0):
+        case "lost":
+            raise ConnectionError("lost again")
+        case "no":
+            return NotHappened()
+        case _:
+            return Happened("placed")
+
+
+@effect("order.cancel", settle_after="10m", retry=Retry(attempts=1))
+async def call_off() -> str:
+    return "called off"
+
+
+@call_off.undo
+async def _(result: str) -> None:
+    raise ConnectionError("lost")
+
+
+@call_off.probe
+async def _() -> Happened[str]:
+    ANSWERS.pop(0)
+    raise ConnectionError("lost again")
+
+
+@contract(on_failure="hold")
+async def places() -> str:
+    return await place()
+
+
+@contract(on_failure="hold")
+async def calls_off() -> str:
+    await call_off()
+    raise RollBack("not what was wanted")
+
+
+@pytest.mark.parametrize("body", [places, calls_off], ids=["an effect", "an undo"])
+async def test_probes_that_fail_three_times_in_a_row_end_with_a_person_though_they_are_parked_between(
+    actum: Harness, body: Contract[[], str]
+) -> None:
+    ANSWERS[:] = ["lost"] * 6
+    await actum.worker([body])
+    handle = await actum.start(body())
+    await actum.approve(handle)
+    for _ in range(4):
+        await actum.run_until_idle()
+        actum.clock.advance("1m")
+    await actum.run_until_idle()
+    assert (3, "in_doubt") == (len(ANSWERS), (await handle.row()).cause)
+
+
+async def test_probes_that_fail_now_and_then_bother_nobody(actum: Harness) -> None:
+    ANSWERS[:] = ["lost", "lost", "no", "lost", "lost", "yes"]
+    await actum.worker([places])
+    handle = await actum.start(places())
+    await actum.approve(handle)
+    while ANSWERS:
+        left = len(ANSWERS)
+        await actum.run_until_idle()
+        assert (await handle.row()).cause is None, f"a person is asked, with {ANSWERS} to come"
+        actum.clock.advance("20m" if len(ANSWERS) == 3 else "25s")
+        assert len(ANSWERS) < left or left == 6, "nothing looks any more"
+    assert "placed" == await handle.result(10)

@@ -291,7 +291,7 @@ class EffectExecution(DoubtfulExecution):
         self.progress.again_at = None
         self.mode = "again"
         self._returned_at = None
-        self._probed, self._probe_failures = None, 0
+        self._probed = self.progress.probes_failed = None
         self._begin()
 
     def refused(self, why: str) -> None:

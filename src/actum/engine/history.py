@@ -155,6 +155,7 @@ def _read_one(history: History, record: RecordRow) -> None:
         history.rescues_since_unblock = 0
     elif kind is K.WORKFLOW_PARKED or kind is K.WORKFLOW_BLOCKED:
         history.last_span = data.get("span", history.last_span)
+        _waited(history, data)
     elif address:
         _progress(history, history.at(address), record, kind, at, data)
 
@@ -239,6 +240,7 @@ def _progress(
             if progress.asked is not None:
                 progress.asked.use()
             progress.started_at = at
+            progress.probes_failed = None
             progress.again_at = None
             progress.attempts = record.attempt or 1
             progress.key, progress.generation = data["key"], data["generation"]
@@ -254,6 +256,14 @@ def _progress(
             progress.is_asked = True
         case _:
             pass
+
+
+def _waited(history: History, data: dict[str, Any]) -> None:
+    """Take in what a workflow knew about its waits when it was let go."""
+    for wait in data.get("waits", ()):
+        progress = history.progress.get(wait.get("address") or "")
+        if progress is not None:
+            progress.probes_failed = wait.get("probes_failed")
 
 
 def _reopened(history: History, record: RecordRow, at: int) -> None:

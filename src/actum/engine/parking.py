@@ -68,7 +68,10 @@ class Parking:
         needs_person = any(execution.needs_person for execution in runner.executions.values())
         if needs_person and runner.status is not Status.BLOCKED:
             runner.queue_block(Cause.IN_DOUBT, as_data(waits=waits, span=span))
-        elif runner.status in (Status.PENDING, Status.RUNNING):
+        elif runner.status in (Status.PENDING, Status.RUNNING) or (
+            runner.status in (Status.ROLLING_BACK, Status.BLOCKED)
+            and any("probes_failed" in w for w in waits)
+        ):  # what the next holder cannot know otherwise
             data = as_data(waits=waits, span=span)
             runner.record(Record(EventKind.WORKFLOW_PARKED, runner.now(), data=data))
         if due is not None:

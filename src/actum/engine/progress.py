@@ -73,6 +73,8 @@ class Progress:
     started_at: int = 0
     is_in_doubt: bool = False
     doubted_at: int = 0
+    probes_failed: int | None = None
+    """Probes that failed one after the other since the attempt that is in doubt; None where none ever did."""
     has_open_doubt: bool = False
     """An earlier attempt ended in doubt and was repeated: what the repeat says of itself does not settle it."""
     child_id: UUID | None = None

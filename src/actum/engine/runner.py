@@ -207,7 +207,7 @@ class Runner:
         if not self._still_holds():
             return False
         if self.status not in (Status.RUNNING, Status.ROLLING_BACK):
-            self.loop.call_later(SHOW_AFTER, self.guarded, self._show)
+            self.loop.call_later(SHOW_AFTER, self.guarded, self.note_taken_up)
         return True
 
     def may_look(self) -> bool:
@@ -548,7 +548,7 @@ class Runner:
         if not self.intending.is_waiting:
             self.outsiders.go_on()
 
-    def _show(self) -> None:
+    def note_taken_up(self) -> None:
         """Let people see that this workflow is being worked on."""
         if self.log.park is None and self.status in (Status.PENDING, Status.WAITING):
             self.record(Record(K.WORKFLOW_CLAIMED, self.now()))

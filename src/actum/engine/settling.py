@@ -35,7 +35,6 @@ class Settling(Execution):
     _then: Callable[[], None] | None = None
     _returned_at: int | None = None
     _probed: doubt.Probed | None = None
-    _probe_failures = 0
     _probe_begun_at = 0
 
     # what each of them says
@@ -142,6 +141,10 @@ class Settling(Execution):
 
     # doubt
 
+    def waits(self) -> dict[str, Any]:
+        failed = self.progress.probes_failed
+        return {**super().waits(), **({} if failed is None else {"probes_failed": failed})}
+
     def _doubt(self, reason: Reason, error: BaseException | None, why: str) -> None:
         """Record that nobody knows whether it happened, then take the declared way out."""
         self._note_doubt(reason, error, why)
@@ -230,10 +233,14 @@ class Settling(Execution):
             return
         has_looked = tried.error is None and tried.limit is None
         answer = self._read_answer(tried.value) if has_looked else doubt.Answer.FAILED
-        self._probe_failures = self._probe_failures + 1 if answer is doubt.Answer.FAILED else 0
+        before = self.progress.probes_failed
+        failed = (before or 0) + 1 if answer is doubt.Answer.FAILED else 0
+        if failed or before:
+            self.progress.probes_failed = failed
+            self.runner.note_taken_up()  # so that the park that follows says how many have failed
         returned = None if self._returned_at is None else to_datetime(self._returned_at)
         begun = to_datetime(self._probe_begun_at)
-        self._probed = doubt.Probed(answer, begun, returned, self._probe_failures)
+        self._probed = doubt.Probed(answer, begun, returned, failed)
         self._resolve_doubt()
         self.runner.consider()
 

@@ -109,7 +109,7 @@ class UndoExecution(DoubtfulUndo):
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
         self.progress.is_started, self.progress.is_in_doubt = True, False
         self.progress.started_at = record.at
-        self._probed, self._probe_failures, self._returned_at = None, 0, None
+        self._probed = self.progress.probes_failed = self._returned_at = None
         self._begin()
 
     def refused(self, why: str) -> None:
