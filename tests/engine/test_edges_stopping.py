@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -304,3 +306,39 @@ async def test_a_worker_that_stops_or_has_lost_its_lease_does_not_look_at_the_wo
     await actum.approve(handle)
     assert await handle.result(10) == "sent to ana"
     assert LOG == ["look", "look"]
+
+
+async def test_what_is_claimed_while_the_worker_stops_is_given_back(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await actum.worker([works])
+    workflows, may_claim = actum.store.workflows, asyncio.Event()
+    claims, has_claimed, has_looked = workflows.claim, asyncio.Event(), asyncio.Event()
+    looks, is_claiming = workflows.list_owned, asyncio.Event()
+
+    async def claim(**given: Any) -> Any:
+        is_claiming.set()
+        await may_claim.wait()
+        rows = await claims(**given)
+        has_claimed.set()
+        return rows
+
+    async def list_owned(instance: UUID) -> Any:
+        owned = await looks(instance)
+        has_looked.set()
+        await has_claimed.wait()
+        return owned
+
+    monkeypatch.setattr(workflows, "claim", claim)
+    handle = await actum.start(works(False))
+    await asyncio.wait_for(is_claiming.wait(), 10)
+    monkeypatch.setattr(workflows, "list_owned", list_owned)
+    stopping = asyncio.create_task(worker.stop(grace=0))
+
+    async def has_come_to_the_end() -> bool:
+        return has_looked.is_set() or bool(worker.owning._waiters)
+
+    await until(has_come_to_the_end, "the worker looks what it owns, or waits for the claim")
+    may_claim.set()
+    await stopping
+    assert (await handle.row()).instance is None

@@ -48,6 +48,9 @@ class Claimer:
         if slots <= 0 or not worker.has_lease():
             return 0
         async with worker.owning:
+            slots = min(worker.free_slots, slots)
+            if slots <= 0:  # it began to stop meanwhile
+                return 0
             rows = await worker.store.workflows.claim(
                 instance=worker.instance,
                 python=worker.python,

@@ -217,7 +217,7 @@ class Worker:
             runner.let_go()
         self.recorder.stop()
         with contextlib.suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(5), self.owning:  # what a claim under way brings is given back too
                 owned = await self.store.workflows.list_owned(self.instance)
                 if owned:
                     await self.store.workflows.release(instance=self.instance, ids=sorted(owned))
