@@ -83,18 +83,14 @@ def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum)
 
 
 def check_names(told: Actum) -> None:
-    """Every measure is named by `--ids` alone, and each name is understood; each section can be asked for."""
-    named = told.fine("quality", *LONG, "--ids", "--limit", "3").out
-    for name in (
-        "timeouts_lost",
-        "undo_failures",
-        "bad_output_lived",
-        "machine_times",
-        "step_times",
-        "tokens",
+    """`--ids` alone says what the measures are called, and these names are understood; each section can be asked for."""
+    for family, names in (
+        ("rollbacks", ("undo_failures", "rollback_time")),
+        ("latency", ("step_times", "tokens")),
     ):
-        assert f"  {name}: " in named
-    for name in ("regret", "touchless", "costs"):
+        named = told.fine("quality", *LONG, "--family", family, "--ids", "--limit", "3").out
+        assert all(f"\n  {name}: " in named for name in names)
+    for name in ("regret", "costs"):
         assert name in {*PEOPLE, *LATENCY}
         assert isinstance(told.fine("quality", *LONG, "--ids", name, "--json").json, list)
     one = told.fine("quality", *LONG, "--ids", "machine_times", "--json", "--limit", "1").json[0][

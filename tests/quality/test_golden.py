@@ -65,8 +65,9 @@ async def fill(store: Store, lives: Sequence[golden.Life], pieces: int) -> None:
         for piece in range(pieces):
             async with connection.transaction():
                 await golden.write(connection, lives[piece::pieces])
+            if piece == 0:
+                await connection.execute("analyze actum.events")
             await store.rollups.refresh()
-        await connection.execute("analyze actum.events")
         await connection.execute("set session_replication_role = default")
 
 
