@@ -145,7 +145,7 @@ class Stage:
     async def _decide_alone(self, asked: ApprovalRow) -> None:
         say("one card for one change, as `actum inbox` shows it:")
         await show("inbox", short(asked.id))
-        await self.reviewer.approvals.approve(asked.id, READ_ALONE, seen_hash=asked.action_hash)
+        await self.reviewer.approvals.approve(asked.id, READ_ALONE, seen_hash=asked.card_hash)
         say(f"approved by {self.reviewer.actor}: {READ_ALONE}")
 
     async def _decide_together(self, shared: Sequence[ApprovalRow]) -> None:
@@ -162,7 +162,7 @@ class Stage:
         await show("review", short(batch.id))
         found = await read_review(self.reviewer.store, batch)
         verdicts = [
-            Ruled(card.approval.id, "approved", READ_TOGETHER, card.approval.action_hash)
+            Ruled(card.approval.id, "approved", READ_TOGETHER, card.approval.card_hash)
             for card in found.open_cards
         ]
         await self.reviewer.approvals.decide_many(verdicts)
