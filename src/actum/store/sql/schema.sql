@@ -124,7 +124,7 @@ create table actum.snapshots (
     primary key (workflow_id, seq)
 ) partition by range (workflow_id);
 
--- What one flush says, row by row: arrays of these travel and unfold at a third of what an array for each column costs.
+-- What one flush says, row by row: an array of these costs half of what an array for each column does.
 create type actum.flushed_head as (
     id            uuid,
     epoch         integer,
