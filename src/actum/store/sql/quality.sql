@@ -14,16 +14,18 @@ select r.measure, nullif(r.outcome, '') as outcome, nullif(r.reason, '') as reas
 
 -- name: tally_rest
 -- Adds up facts between two transactions by measure, outcome and reason. Called by `Quality.tally`, second, for what the rollup does not hold.
--- Both ends are named: with one, a plan for any values takes a third of all events to be meant, and scans them all.
-select f.measure, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us)::bigint as us
-  from actum.facts f
+select f.measure, nullif(f.outcome, '') as outcome, nullif(f.reason, '') as reason, sum(f.count)::bigint as count,
+       sum(f.us)::bigint as us
+  from (
+           select m.*
+             from actum.fresh_facts(:first::text::xid8, :last::text::xid8, '{}', '{}') m
+            union all
+           select s.*
+             from actum.fresh_step_facts(:first::text::bigint, :last::text::bigint, '{}', '{}') s
+       ) f
  where f.measure = any(:measures::text[])
-   and f.xid >= :first::text::xid8
-   and f.xid < :last::text::xid8
-   and f.number >= :first::text::bigint
-   and f.number < :last::text::bigint
-   and f.at >= :since::timestamptz
-   and f.at < :until::timestamptz
+   and f.hour >= :since::timestamptz
+   and f.hour < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
    and (:team::text is null or f.team = :team::text)
  group by f.measure, f.outcome, f.reason;
