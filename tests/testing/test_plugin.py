@@ -24,6 +24,31 @@ async def test_a_database(actum, number):
     assert [] == await actum.client.list()
 """
 
+LASTING = """
+import actum as a, pathlib, pytest
+
+@a.step
+async def stay() -> str:
+    return "done"
+
+@a.contract
+async def visit() -> str:
+    return await stay()
+
+@pytest.mark.parametrize("what", ["first", "sets a role", "alters a table", "another"])
+async def test_a_blank_database(actum, what):
+    assert [] == await actum.client.list()
+    await actum.worker([visit])
+    assert "done" == await (await actum.start(visit())).result(10)
+    async with actum.store.pool.connection() as connection:
+        await connection.fetchval("select current_user from actum.workflows")
+        if what == "sets a role":
+            await connection.execute("set role actum_worker")
+        if what == "alters a table":
+            await connection.execute("alter table actum.messages add remark text")
+    with open({log!r}, "a") as log:
+        log.write(actum.dsn + "\\n")
+"""
 PAUSED = """
 import actum as a
 
@@ -37,11 +62,13 @@ async def test_it(actum):
 """
 
 
+AUTO = "--asyncio-mode=auto"
+
+
 def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(text)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "ACTUM"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "ACTUM"))}
+    environment = {**kept, "PYTHONPATH": str(folder)}
     return subprocess.run(
         [
             sys.executable,
@@ -50,7 +77,6 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
             "-q",
             "-p",
             "no:cacheprovider",
-            "--asyncio-mode=auto",
             *options,
             str(folder),
         ],
@@ -64,20 +90,30 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
 
 
 def test_a_project_that_does_not_use_it_loads_nothing(tmp_path: Path) -> None:
-    ran = run(tmp_path, WITHOUT)
+    (tmp_path / "pytest_asyncio.py").write_text("raise ImportError('it is not installed')")
+    ran = run(tmp_path, WITHOUT, "-p", "no:asyncio")
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_processes_share_one_server_and_leave_nothing_behind(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    ran = run(tmp_path, WITH.format(log=str(log)), "-n", "2")
+    ran = run(tmp_path, WITH.format(log=str(log)), AUTO, "-n", "2")
     assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
     assert_nothing_is_left(log, count=3)
 
 
+def test_where_the_loop_lasts_tests_share_a_database_until_one_changes_more_than_rows(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lasting = [f"asyncio_default_{kind}_loop_scope=session" for kind in ("fixture", "test")]
+    ran = run(tmp_path, LASTING.format(log=str(log)), AUTO, *(f"-o{option}" for option in lasting))
+    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
+    first, second, third, fourth = log.read_text().splitlines()
+    assert first == second == third != fourth
+
+
 def test_a_difference_found_by_the_auditor_fails_the_test_and_leaves_nothing_behind(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    ran = run(tmp_path, WITH.format(log=str(log)) + PAUSED)
+    ran = run(tmp_path, WITH.format(log=str(log)) + PAUSED, AUTO)
     assert "the audit found:" in ran.stdout
     assert "column status is 'paused', and its events say 'pending'" in ran.stdout
     assert "1 error" in ran.stdout, "an error beside the test, which had ended well"

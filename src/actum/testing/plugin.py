@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from actum.testing.server import TestServer
     from actum.testing.shared import SharedDatabase
 
+
+def _never_asked_for(*functions: Any, loop_scope: str | None = None, **options: Any) -> Any:
+    """Make a fixture of a project that has no asynchronous tests."""
+    return pytest.fixture(*functions, **options)
+
+
 try:
     from pytest_asyncio import fixture as async_fixture
-except ImportError:  # a project without asynchronous tests asks for none of these fixtures
-    async_fixture = pytest.fixture  # type: ignore[assignment]  # never asked for then
+except ImportError:
+    async_fixture = _never_asked_for
 
 _TOKEN = pytest.StashKey[str]()
 _WORKER_INPUT = "actum_test_token"

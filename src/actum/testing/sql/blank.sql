@@ -8,6 +8,8 @@ create function actum_blank.describe() returns text
 language sql stable as $$
     select concat_ws(' ',
         (select count(*) from pg_class),
+        (select count(*) from pg_attribute),
+        (select count(*) from pg_constraint),
         (select sum(hashtext(c.relacl::text)) from pg_class c),
         (select count(*) from pg_proc),
         (select sum(hashtext(p.proacl::text)) from pg_proc p),
