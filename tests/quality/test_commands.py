@@ -77,7 +77,8 @@ def test_quality_reads_at_a_glance_and_each_number_names_its_events(told: Actum)
     assert numbers["outputs"]["value"] == sum(row["outputs"] for row in prompts)
     assert "v2" in told.fine("quality", *LONG, "--by", "prompt").out
     teams = [
-        told.fine("quality", *LONG, "--team", team, "--json").json for team in ("shop", "garden", "harbour")
+        told.fine("quality", *LONG, "--team", team, "--family", "timeouts", "--json").json
+        for team in ("shop", "garden", "harbour")
     ]
     assert lost == sum(one["measures"]["timeouts_lost"]["value"] for one in teams)
 

@@ -32,8 +32,10 @@ def tell_latency(found: LatencyReport, before: LatencyReport | None) -> None:
 
 async def tell_latency_ids(client: Client, found: LatencyReport, limit: int) -> None:
     """Print what each measure of the section is called, with the workflows behind it."""
+    known = {"machine_times": found.completions, "human_times": found.completions, "step_times": found.steps}
     for name in LATENCY:
-        rows = await read_ids(client.store, name, found.span, count=limit + 1)
+        has_any = bool(known.get(name, found.usage))
+        rows = await read_ids(client.store, name, found.span, count=limit + 1) if has_any else []
         ids = list(dict.fromkeys(short(row.workflow_id) for row in rows[:limit]))
         said = " ".join([*ids, *(["…"] if len(rows) > limit else [])]) or "nothing"
         say_all(indent(said, f"  {name}: ", "    ", columns()), DIM)
