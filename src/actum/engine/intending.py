@@ -28,6 +28,8 @@ class Intending:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        self._open: deque[Intention] = deque()
+        """Outcomes whose transaction is open: they wait for nothing but their turn."""
         self._queue: deque[Intention] = deque()
         self._current: Intention | None = None
 
@@ -38,19 +40,18 @@ class Intending:
 
     def add(self, execution: EffectExecution | UndoExecution, record: Record) -> None:
         """Queue an intent, and send it if it is its turn."""
-        self._queue.append((execution, record))
+        queue = self._queue if record.carrier is None else self._open
+        queue.append((execution, record))
         self.send_next()
 
     def send_next(self) -> None:
         """Queue the next one for recording: one whose transaction is open goes first, and whatever stopped."""
         runner = self._runner
-        if not self._queue or self._current is not None or runner.is_over or runner.is_ending:
+        if self._current is not None or runner.is_over or runner.is_ending:
             return
         is_held_back = runner.is_stopped or runner.is_draining
-        for execution, record in sorted(self._queue, key=lambda intent: intent[1].carrier is None):
-            if is_held_back and record.carrier is None:
-                return
-            self._queue.remove((execution, record))
+        while queue := self._open or (None if is_held_back else self._queue):
+            execution, record = queue.popleft()
             if runner.executions.get(execution.address) is execution:
                 self._current = execution, record
                 runner.note_current()
@@ -104,4 +105,5 @@ class Intending:
 
     def clear(self) -> None:
         """Forget what is held back."""
+        self._open.clear()
         self._queue.clear()
