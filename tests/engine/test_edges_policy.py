@@ -361,7 +361,7 @@ async def test_facts_that_are_none_stop_no_worker_and_are_covered_by_no_grant(ac
     assert worker.failure is None
 
 
-@effect("order.place")
+@effect("order.place", retry=Retry(attempts=3, first="1ms"))
 async def never_seen() -> None:
     SENT.append("never seen")
 

@@ -207,7 +207,7 @@ async def test_a_doubt_settled_as_did_not_happen_is_done_again_under_the_same_ap
     assert await handle.result(10) == "at last"
 
 
-@effect("mail.send", in_doubt="repeat", timeout="100ms")
+@effect("mail.send", in_doubt="repeat", timeout="100ms", retry=Retry(first="1ms"))
 async def repeatable(to: str) -> str:
     if len(WORLD.keys) == 0:
         WORLD.gates["first"] = asyncio.Event()

@@ -718,7 +718,7 @@ async def test_an_approval_given_before_the_failure_and_not_yet_used_still_permi
 async def test_a_request_for_approval_that_failed_is_made_again_and_never_skipped(
     actum: Harness, world: World
 ) -> None:
-    @effect("door.open")
+    @effect("door.open", retry=Retry(attempts=3, first="1ms"))
     async def unlock(door: str) -> str:
         return f"opened {door}"
 

@@ -103,7 +103,7 @@ async def test_what_each_attempt_used_is_recorded_with_its_outcome_failed_ones_i
     ]
 
 
-@effect("mail.preview")
+@effect("mail.preview", retry=Retry(attempts=3, first="1ms"))
 async def previewed() -> None: ...
 
 
