@@ -11,13 +11,14 @@ from uuid import UUID
 from notified import SECRET, receiving
 
 from actum.engine.alertmanager import UNTIL, Alertmanager, alerts_of
-from actum.engine.notifier import PATIENCE, Notifier, channels_of
+from actum.engine.notifier import NEWS, PATIENCE, Notifier, channels_of
 from actum.engine.watching import UNSERVED, Watcher
 from actum.machine.incidents import Trouble
 from actum.model.ids import short
 from actum.model.incident import Rule, Urgency
 from actum.settings import Settings
 from actum.store.incidents import IncidentRow
+from actum.store.notifications import KEPT
 from actum.testing.harness import Harness
 
 
@@ -75,6 +76,55 @@ async def test_what_an_alertmanager_does_not_take_is_sent_again_and_says_how_it_
     assert over.resolved_at is not None
     assert {over.resolved_at.isoformat()} == ends
     assert {"sent"} == {one.state for one in await actum.store.notifications.list()}
+
+
+async def test_an_end_that_leaves_late_does_not_end_the_alert_of_what_has_come_back(actum: Harness) -> None:
+    row = await open_one(actum, Rule.RETRIES_EXHAUSTED)
+    taken = b"HTTP/1.1 204 .\r\n\r\n"
+    async with receiving(taken, taken, b"HTTP/1.1 503 .\r\n\r\n") as receiver:
+        notifier = Notifier(actum.store, [Alertmanager(receiver.url_of(""))])
+        await notifier.notify_once()
+        await actum.client.incidents.resolve(row.id, cause="provider")
+        await notifier.notify_once()
+        actum.clock.advance(PATIENCE)
+        again = await open_one(actum, Rule.RETRIES_EXHAUSTED)
+        assert 2 == await notifier.notify_once(), "the end of the first, and the beginning of the second"
+    late = [json.loads(body) for _, body in receiver.received[3:]]
+    assert [again.opened_at.isoformat()] * 2 == [alert["startsAt"] for (alert,) in late]
+    assert all(datetime.fromisoformat(alert["endsAt"]) > again.opened_at for (alert,) in late)
+
+
+async def test_the_end_of_what_lasted_longer_than_notices_are_kept_is_told_to_all_who_knew(
+    actum: Harness,
+) -> None:
+    row = await open_one(actum, Rule.RETRIES_EXHAUSTED)
+    async with receiving() as receiver:
+        await Notifier(actum.store, [receiver.channel()]).notify_once()
+        actum.clock.advance(KEPT + timedelta(hours=1))
+        await Notifier(actum.store, [receiver.channel()]).notify_once()
+        await actum.client.incidents.resolve(row.id, cause="provider")
+        assert 1 == await Notifier(actum.store, [receiver.channel()]).notify_once()
+        actum.clock.advance(KEPT + timedelta(hours=1))
+        await Notifier(actum.store, [receiver.channel()]).notify_once()
+    assert ["incident", "incident_end"] == [json.loads(body)["kind"] for _, body in receiver.received]
+    assert [] == await actum.store.notifications.list(), "nobody is to be told anything more of it"
+
+
+async def test_an_end_that_the_outbox_gave_up_is_told_for_as_long_as_the_alert_would_stand(
+    actum: Harness,
+) -> None:
+    row = await open_one(actum, Rule.RETRIES_EXHAUSTED)
+    await actum.client.incidents.resolve(row.id, cause="provider")
+    actum.clock.advance(NEWS + timedelta(minutes=1))
+    async with receiving() as receiver:
+        await Notifier(actum.store, [Alertmanager(receiver.url_of(""))]).notify_once()
+        ((told,),) = (json.loads(body) for _, body in receiver.received)
+        over = await actum.client.incidents.get(row.id)
+        assert over.resolved_at is not None
+        assert over.resolved_at.isoformat() == told["endsAt"]
+        actum.clock.advance(UNTIL)
+        await Notifier(actum.store, [Alertmanager(receiver.url_of(""))]).notify_once()
+    assert 1 == len(receiver.received)
 
 
 async def test_an_alertmanager_takes_incidents_alone_and_leaves_the_rest_to_others(actum: Harness) -> None:

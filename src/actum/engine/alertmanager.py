@@ -1,8 +1,9 @@
 """Alertmanager: each incident that its owner is told of is an alert there, until it is mitigated or resolved.
 
 An alert is made of how the incident stands when it is sent, and its labels are the incident's key: sent twice it is one
-alert, and one that comes late says what is true by then. Alertmanager forgets what it holds when it is restarted, so
-what is open is sent again every few minutes, beside the outbox.
+alert, and one that comes late says what is true by then, of whichever incident of that key is the newest. Alertmanager
+forgets what it holds when it is restarted, so what is open is sent again every few minutes, beside the outbox; so is
+what is over where the outbox gave up saying so.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import orjson
 
-from actum.engine.alertmanager import Alertmanager, alerts_of
+from actum.engine.alertmanager import UNTIL, Alertmanager, alerts_of
 from actum.engine.apprise import Apprise
 from actum.engine.notices import INCIDENT, INCIDENT_END, VERDICTS, Message, compose, link_to
 from actum.engine.webhook import Webhook
@@ -105,13 +105,16 @@ class Notifier:
             self._pruned = monotonic()
 
     async def _alert_anew(self) -> None:
-        """Tell every Alertmanager what is open, now and then: what was told to one that was restarted is lost there."""
+        """Tell every Alertmanager what is open, now and then: what was told to one that was restarted is lost there.
+
+        It is told also what is over and it was never told so, for as long as it would let that stand.
+        """
         channels = [one for one in self._channels if isinstance(one, Alertmanager)]
         if not channels or (self._alerted is not None and monotonic() - self._alerted < ALERT_EVERY):
             return
         self._alerted = monotonic()
         now = await self._store.read_clock()
-        rows = [row for row in await self._store.incidents.list() if row.level and row.mitigated_at is None]
+        rows = await self._store.incidents.list_alerting(lately=UNTIL, no_older=NEWS)
         alerts = [alert for row in rows for alert in alerts_of(row, now, self._link(row.id))]
         await asyncio.gather(*(self._try(one.name, one.post(alerts)) for one in channels if alerts))
 
@@ -123,7 +126,8 @@ class Notifier:
         incident = await self._incident_of(row)
         message = compose(row, self._console_url)
         if incident is not None:
-            message = replace(message, alerts=alerts_of(incident, now, self._link(incident.id)))
+            current = await self._store.incidents.get_newest_like(incident.id) or incident
+            message = replace(message, alerts=alerts_of(current, now, self._link(current.id)))
         quiet = await self._quiet_hours(row, incident)
         waits = quiet.end_after(now) - now if quiet is not None else timedelta()
         left = [

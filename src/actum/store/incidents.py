@@ -279,6 +279,25 @@ class Incidents:
         rows = await self._pool.fetch(self._pool.statement("incidents", "get"), id=incident_id)
         return IncidentRow(**rows[0]) if rows else None
 
+    async def get_newest_like(self, incident_id: UUID) -> IncidentRow | None:
+        """Return the newest incident of this one's key of which somebody was told, else this one; None without it."""
+        rows = await self._pool.fetch(self._pool.statement("incidents", "get_newest_like"), id=incident_id)
+        return IncidentRow(**rows[0]) if rows else None
+
+    async def list_alerting(self, *, lately: timedelta, no_older: timedelta) -> list[IncidentRow]:
+        """Return, of each key, the newest incident of which somebody was told: what is open, and some of what is over.
+
+        That is what has been over since `lately` and has no notice saying so that was sent or, younger than `no_older`,
+        still will be.
+        """
+        rows = await self._pool.fetch(
+            self._pool.statement("incidents", "list_alerting"),
+            lately=lately,
+            no_older=no_older,
+            now=self._pool.now(),
+        )
+        return [IncidentRow(**row) for row in rows]
+
     async def find(self, suffix: str) -> Sequence[UUID]:
         """Return up to ten incidents whose id ends in these hexadecimal digits."""
         rows = await self._pool.fetch(self._pool.statement("incidents", "find"), suffix=suffix)

@@ -342,6 +342,44 @@ select i.id, i.rule, i.contract, i.step, i.reason, i.summary, i.team, i.contacts
   from actum.incidents i
  where i.id = :id::uuid;
 
+-- name: get_newest_like
+-- The newest incident of another one's key of which somebody was told, else that one. Called by the Notifier.
+select i.id, i.rule, i.contract, i.step, i.reason, i.summary, i.team, i.contacts, i.runbook, i.quiet_hours, i.urgency,
+       i.reduces_autonomy, i.opened_at, i.opened_by, i.machine_at, i.is_missed, i.first_at, i.last_at, i.count, i.workflow_ids,
+       i.level, i.told_at, i.acknowledged_at, i.acknowledged_by, i.mitigated_at, i.mitigated_by, i.resolved_at, i.resolved_by,
+       i.cause, i.note
+  from actum.incidents i
+  join actum.incidents o on (o.rule, o.contract, o.step, o.reason) = (i.rule, i.contract, i.step, i.reason)
+ where o.id = :id::uuid
+   and (i.id = o.id or i.level > 0)
+ order by i.opened_at desc, i.id desc
+ limit 1;
+
+-- name: list_alerting
+-- The newest incident of each key of which somebody was told, if it is not over, or was over lately and no notice says so any more. Called by the Notifier.
+select n.*
+  from (
+           select distinct on (i.rule, i.contract, i.step, i.reason)
+                  i.id, i.rule, i.contract, i.step, i.reason, i.summary, i.team, i.contacts, i.runbook, i.quiet_hours, i.urgency,
+                  i.reduces_autonomy, i.opened_at, i.opened_by, i.machine_at, i.is_missed, i.first_at, i.last_at, i.count, i.workflow_ids,
+                  i.level, i.told_at, i.acknowledged_at, i.acknowledged_by, i.mitigated_at, i.mitigated_by, i.resolved_at, i.resolved_by,
+                  i.cause, i.note
+             from actum.incidents i
+            where i.level > 0
+            order by i.rule, i.contract, i.step, i.reason, i.opened_at desc, i.id desc
+       ) n
+ cross join (select coalesce(:now::timestamptz, now()) as now) t
+ where coalesce(n.mitigated_at, n.resolved_at) is null
+    or coalesce(n.mitigated_at, n.resolved_at) > t.now - :lately::interval
+       and not exists (
+               select from actum.notifications m
+                where m.about = n.id
+                  and m.kind = 'incident_end'
+                  and m.created_at >= coalesce(n.mitigated_at, n.resolved_at)
+                  and (m.state = 'sent' or m.state = 'unsent' and m.created_at > t.now - :no_older::interval)
+           )
+ order by n.opened_at desc, n.id desc;
+
 -- name: find
 -- Incidents whose id ends in these digits, newest first. Called by the command line.
 select i.id

@@ -115,8 +115,14 @@ returning n.key;
 
 -- name: prune
 -- Deletes what is older than an instant allows, sent or not. Called by the Notifier.
+-- Who was told of an incident is kept until it is over: then they are told that.
 delete from actum.notifications n
  where n.created_at < coalesce(:now::timestamptz, now()) - :older::interval
+   and not (n.kind = 'incident'
+            and exists (
+                    select from actum.incidents i
+                     where i.id = n.about and i.mitigated_at is null and i.resolved_at is null
+                ))
 returning n.key;
 
 -- name: list
