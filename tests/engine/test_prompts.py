@@ -21,6 +21,8 @@ from actum import (
     request_approval,
 )
 from actum.client.handle import Handle
+from actum.engine.placing import batch_key
+from actum.engine.spending import list_spent
 from actum.machine.policy import parse_policy
 from actum.testing.harness import Harness
 
@@ -180,11 +182,15 @@ async def test_a_batch_costs_one_prompt_and_what_joins_it_none_even_when_none_is
     pending = (await actum.inbox())[0]
     assert (4, 1) == (len(pending), len({one.batch_id for one in pending}))
     assert 1 == await used(actum, "contract", "writes")
+    assert [] == await list_spent(actum.store, await actum.store.read_clock()), "nobody was held up"
     actum.clock.advance("31m")
     await actum.run_until_idle()
     late = await actum.start(writes("e"))
     await actum.run_until_idle()
     assert ["budget"] == [reason for reason, _ in await waits_of(actum, late)], "that batch is closed"
+    assert ["contract.prompts"] == [
+        one.reason for one in await list_spent(actum.store, await actum.store.read_clock())
+    ]
     for handle in (first, *others):
         await actum.reject(handle, "no")
     assert ["Rejected"] * 4 == [await handle.result(10) for handle in (first, *others)]
@@ -254,3 +260,30 @@ async def test_a_prompt_that_a_dead_worker_took_is_given_back_unless_somebody_wa
         assert "reserved" == answer.answer
     assert 4 == await store.settle_left(handle.workflow_id, 6)
     assert 1 == await used(actum, "contract", "race"), "the one question that is there"
+
+
+async def test_what_an_approval_costs_that_a_dead_worker_did_not_place_is_left_to_whoever_places_it(
+    actum: Harness,
+) -> None:
+    await actum.reviewer.policies.activate(parse_policy(POLICY), reason="it is good")
+    worker = await actum.worker([writes])
+    await actum.start(writes("a"))
+    await actum.run_until_idle()
+    second = await actum.start(writes("b"))
+    await actum.run_until_idle()
+    (asked,) = await actum.store.approvals.list_of([second.workflow_id])
+    batch = {"key": batch_key(("db.write",)), "window": 60.0, "max_items": 20}
+    plan = orjson.dumps({"environment": None, "batch": batch}).decode()
+    async with (
+        actum.store.pool.connection() as connection
+    ):  # as if the worker had died before it placed this one
+        await connection.execute(
+            "update actum.approvals set batch_id = null, placement = $2::jsonb where id = $1", asked.id, plan
+        )
+    store = actum.store.budgets
+    assert (
+        "reserved" == (await store.reserve_prompt(second.workflow_id, str(asked.id), 5, budgets=[ONE])).answer
+    )
+    assert 0 == await store.settle_left(second.workflow_id, 6)
+    assert 1 == await worker.placing.place_left_once(None)
+    assert 0 == await used(actum, "contract", "race"), "it joined a batch that was asked for already"

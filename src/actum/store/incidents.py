@@ -284,7 +284,7 @@ class Incidents:
         rows = await self._pool.fetch(self._pool.statement("incidents", "get_newest_like"), id=incident_id)
         return IncidentRow(**rows[0]) if rows else None
 
-    async def list_alerting(self, *, lately: timedelta, no_older: timedelta) -> list[IncidentRow]:
+    async def list_alerting(self, *, lately: timedelta, no_older: timedelta) -> Sequence[IncidentRow]:
         """Return, of each key, the newest incident of which somebody was told: what is open, and some of what is over.
 
         That is what has been over since `lately` and has no notice saying so that was sent or, younger than `no_older`,

@@ -1881,10 +1881,11 @@ $$;
 
 -- Takes what an attempt will use from every budget it is under, or from none: reserved | repeated (it has its uses) | spent,
 -- then with the first unit that is used up, what was used and the limit. Without an amount of a unit an attempt is let in
--- until its limit is reached. Exact, because whoever takes from one budget waits for the others.
+-- until its limit is reached. Exact, because whoever takes from one budget waits for the others. Who is not let in is noted
+-- with the budget, unless they have another way.
 create function actum.reserve_budgets(
     a_workflow uuid, an_address text, an_attempt integer, an_epoch integer, an_effect boolean, some_budgets jsonb,
-    some_amounts jsonb, is_forced boolean, a_now timestamptz
+    some_amounts jsonb, is_forced boolean, a_now timestamptz, has_other_way boolean default false
 ) returns table (answer text, ordinal integer, unit text, used numeric, granted numeric)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1929,6 +1930,7 @@ begin
                set refused_at = actum.instant_of(a_now), refused_by = a_workflow, refused_unit = spent.unit,
                    refused_limit = spent.granted
              where b.id = ids[spent.ordinal]
+               and not has_other_way
                and (b.refused_at is null or b.refused_unit <> spent.unit
                     or b.refused_at < actum.instant_of(a_now) - interval '10 seconds');
             return query select spent.answer, spent.ordinal, spent.unit, spent.used, spent.granted;
@@ -1998,21 +2000,21 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     found_one record;
     instant timestamptz := actum.instant_of(a_now);
+    asks_nobody_anew boolean := exists (
+            select from actum.batches b
+             where b.rule = a_rule and b.key = a_key and b.state = 'open' and b.closed_at is null
+               and b.closes_at > instant and b.policy_hash is not distinct from a_policy
+        )
+        or exists (
+            select from actum.grants g
+             where g.id = any(some_grants) and g.revoked_at is null and g.until > instant
+               and g.max_uses > (select count(*) from actum.reservations r where r.limit_id = g.id and r.state <> 'released')
+        );
 begin
     select * into found_one
-      from actum.reserve_budgets(a_workflow, 'prompt/' || a_name, 0, an_epoch, false, some_budgets, '{"prompts": 1}', false, a_now);
-    if found_one.answer = 'spent' and (
-           exists (
-               select from actum.batches b
-                where b.rule = a_rule and b.key = a_key and b.state = 'open' and b.closed_at is null
-                  and b.closes_at > instant and b.policy_hash is not distinct from a_policy
-           )
-           or exists (
-               select from actum.grants g
-                where g.id = any(some_grants) and g.revoked_at is null and g.until > instant
-                  and g.max_uses > (select count(*) from actum.reservations r where r.limit_id = g.id and r.state <> 'released')
-           )
-       ) then
+      from actum.reserve_budgets(a_workflow, 'prompt/' || a_name, 0, an_epoch, false, some_budgets, '{"prompts": 1}', false, a_now,
+                                 asks_nobody_anew);
+    if found_one.answer = 'spent' and asks_nobody_anew then
         select * into found_one
           from actum.reserve_budgets(a_workflow, 'prompt/' || a_name, 0, an_epoch, false, some_budgets, '{"prompts": 0}', true, a_now);
     end if;
@@ -2049,7 +2051,8 @@ language sql stable as $$
 $$;
 
 -- Ends what earlier holders of a workflow left reserved: released where an effect has no durable intent and so never
--- began, or where nobody was asked after all, charged as reserved everywhere else, since a step may have begun. Returns how many uses ended.
+-- began, or where nobody was asked after all, charged as reserved everywhere else, since a step may have begun. What an
+-- approval costs that is not placed yet is left to whoever places it. Returns how many uses ended.
 create function actum.settle_left_budgets(a_workflow uuid, an_epoch integer, a_now timestamptz) returns integer
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(sum(actum.settle_budgets(l.workflow_id, l.address, l.attempt, l.epoch, l.state, null, a_now)), 0)::integer
@@ -2067,6 +2070,11 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
                       end as state
                  from actum.budget_uses u
                 where u.workflow_id = a_workflow and u.epoch < an_epoch and u.state = 'reserved'
+                  and not exists (
+                          select from actum.approvals a
+                           where a.workflow_id = a_workflow and u.address = 'prompt/' || a.id and a.placement is not null
+                             and a.ruling is null and a.closed is null
+                      )
            ) l
 $$;
 
