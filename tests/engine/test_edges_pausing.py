@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import asyncpg
 import pytest
 
-from actum import Preview, Signal, contract, effect, request_approval
+from actum import Budget, Preview, Signal, ask, contract, effect, request_approval
+from actum.authoring.call import Call
 from actum.engine.worker import Worker
 from actum.testing.harness import Harness
 
@@ -128,6 +130,56 @@ async def test_a_preview_that_ends_during_a_pause_asks_nobody_before_it_is_over(
     await handle.resume()
     await actum.approve(handle)
     assert await handle.result(10) == "sent to ana"
+
+
+@contract(on_failure="hold", budget=Budget(prompts=1, over="fail"))
+async def sends_for_a_prompt() -> str:
+    return await send("ana")
+
+
+@contract(on_failure="hold", budget=Budget(prompts=1, over="fail"))
+async def asks_for_a_prompt() -> str:
+    return await ask("Which?", str)
+
+
+@pytest.mark.parametrize("call", [sends_for_a_prompt(), asks_for_a_prompt()], ids=["approval", "question"])
+async def test_a_prompt_that_is_taken_during_a_pause_keeps_no_slot_and_asks_nobody_before_it_is_over(
+    actum: Harness, call: Call[str]
+) -> None:
+    await actum.worker([sends_for_a_prompt, asks_for_a_prompt])
+    guard = await asyncpg.connect(actum.dsn)
+    try:
+        async with guard.transaction():
+            await guard.execute("lock table actum.budgets in access exclusive mode")
+            handle = await actum.start(call)
+
+            async def is_taken() -> bool:
+                waiting = (
+                    "select count(*) from pg_locks l where pg_backend_pid() = any(pg_blocking_pids(l.pid))"
+                )
+                return bool(await guard.fetchval(waiting))
+
+            await until(is_taken, "a prompt is being taken")
+            await handle.pause("wait")
+
+            async def is_paused() -> bool:
+                return await handle.status() == "paused"
+
+            await until(is_paused, "the workflow is paused meanwhile")
+    finally:
+        await guard.close()
+
+    async def is_parked() -> bool:
+        return (await handle.row()).instance is None
+
+    await until(is_parked, "nobody holds a paused workflow")
+    assert not {"approval.requested", "question.asked"} & set(await actum.kinds(handle))
+    await handle.resume()
+
+    async def is_asked() -> bool:
+        return bool({"approval.requested", "question.asked"} & set(await actum.kinds(handle)))
+
+    await until(is_asked, "people are asked, for the prompt that was given back")
 
 
 async def test_what_waits_for_the_end_of_a_pause_wakes_nobody_before_it(actum: Harness) -> None:

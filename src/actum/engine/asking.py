@@ -206,20 +206,21 @@ class Asking:
         place = runner.worker.placing.foresee(ruling, self._operation_of(), self.card)
         self._is_paying = True
 
-        def ask() -> bool:
+        def answered() -> None:
             self._is_paying = False
+
+        def ask() -> bool:
             if not self._is_left:
                 self._rule_and_ask(approval_id)
             asked = self.progress.asked
             return asked is not None and asked.approval_id == approval_id
 
         def over(over: Over, why: str) -> None:
-            self._is_paying = False
             if not self._is_left:
                 self._answers.over(over, why)
 
         name = f"request/{self._asked_by}" if place.is_shared else str(approval_id)
-        prompting.pay(name, place, ask, over)
+        prompting.pay(name, place, answered, ask, over)
 
     def _denial(self, ruling: Ruling, shown: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Return what the body is told of a denial, and the data of its event: the decision with what was seen."""

@@ -138,22 +138,23 @@ class QuestionExecution(Execution):
             self._ask()
         else:
             self.is_active = True
-            prompting.pay(f"question/{self.address}", ALONE, self._ask_paid, self._over_budget)
+            prompting.pay(f"question/{self.address}", ALONE, self._paid, self._ask_paid, self._over_budget)
 
     def act(self) -> None:
         self.due, self._over_why, self.needs = None, None, "answer"
         self.start()
 
+    def _paid(self) -> None:
+        self.is_active = False
+
     def _ask_paid(self) -> bool:
         """Ask for the prompt that was taken, unless the body has given the question up meanwhile."""
-        self.is_active = False
         if self.runner.executions.get(self.address) is not self:
             return False
         self._ask()
         return True
 
     def _over_budget(self, over: Over, why: str) -> None:
-        self.is_active = False
         if self.runner.executions.get(self.address) is not self:
             return
         if over == "fail":

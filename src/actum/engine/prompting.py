@@ -52,16 +52,27 @@ class Prompting:
         self._budgeting = budgeting
 
     def pay(
-        self, name: str, place: Place, ask: Callable[[], bool], over: Callable[[Over, str], None]
+        self,
+        name: str,
+        place: Place,
+        answered: Callable[[], None],
+        ask: Callable[[], bool],
+        over: Callable[[Over, str], None],
     ) -> None:
-        """Take a prompt, then call `ask`, or `over` where none is left; the caller is active until one was called.
+        """Take a prompt, then call `ask`, or `over` where none is left; the caller is active until `answered` is called.
 
-        `ask` returns whether people are asked indeed: if not, the prompt is given back.
+        In a pause `answered` comes at once and the other after it: until then only a person moves the workflow, which is
+        parked. `ask` returns whether people are asked indeed: if not, the prompt is given back.
         """
-        self._runner.spawn(lambda: self._pay(name, place, ask, over), "take a prompt")
+        self._runner.spawn(lambda: self._pay(name, place, answered, ask, over), "take a prompt")
 
     async def _pay(
-        self, name: str, place: Place, ask: Callable[[], bool], over: Callable[[Over, str], None]
+        self,
+        name: str,
+        place: Place,
+        answered: Callable[[], None],
+        ask: Callable[[], bool],
+        over: Callable[[Over, str], None],
     ) -> None:
         runner = self._runner
         await self._budgeting.settle_left()
@@ -75,6 +86,7 @@ class Prompting:
             policy_hash=place.policy_hash,
             grants=place.grants,
         )
+        answered()
         if answer.answer != "spent":
             runner.when_going(lambda: self._ask(name, place, ask))
         else:
