@@ -1,7 +1,7 @@
 # Every command sets up what it needs, in .venv. `make help` lists them.
 
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 RUNS ?= 20
 WORKLOAD ?= steps
 REPO ?=
@@ -28,7 +28,7 @@ dev: $(READY) ## Leave the main example running for you to play with: make dev R
 test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
-quick: $(READY) ## Run all but the tests that kill processes or servers.
+quick: $(READY) ## Run all but the tests that kill processes or servers, and the largest histories.
 	$(BIN)/pytest -n $(WORKERS) -m "not crash" $(ARGS)
 
 pure: $(READY) ## Run the tests of decisions: no database, no process, a few seconds.

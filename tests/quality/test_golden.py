@@ -226,7 +226,7 @@ async def check_regret(store: Store) -> None:
     assert (used, regretted, regretted) == (found.count, found.some, len(set(found.ids)))
 
 
-@pytest.mark.campaign
+@pytest.mark.crash
 async def test_the_golden_history_of_25_000_workflows_is_counted_alike(store: Store) -> None:
     gc.disable()  # millions of rows that stay to the end: there is nothing to collect
     try:

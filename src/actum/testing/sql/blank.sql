@@ -28,14 +28,16 @@ language sql volatile as $$
      where a.datname = current_database() and a.backend_type = 'client backend'
 $$;
 
--- Returns false, with nothing changed, where more than rows would have to be put back, or we may not pass triggers by.
+-- Returns false, with nothing changed, where more than rows would have to be put back, where there are so many of them
+-- that making a database is quicker, and where we may not pass triggers by.
 create function actum_blank.make_blank() returns boolean
 language plpgsql volatile as $$
 declare
     touched record;
 begin
     if current_setting('is_superuser') = 'off'
-       or (select d.text from actum_blank.description d) is distinct from actum_blank.describe() then
+       or (select d.text from actum_blank.description d) is distinct from actum_blank.describe()
+       or (select sum(pg_relation_size(c.oid)) from pg_class c where c.relkind = 'r') > 50e6 then
         return false;
     end if;
     perform set_config('session_replication_role', 'replica', true);
