@@ -3,17 +3,19 @@
 
 create schema actum_blank;
 
--- More than rows: what tells that a test changed tables, functions, triggers, privileges or settings.
+-- More than rows: what tells that a test changed tables, functions, views, triggers, privileges or settings. What was
+-- written anew is of a later transaction; of `pg_class`, whose rows are written anew for much that changes nothing, it is
+-- said what matters.
 create function actum_blank.describe() returns text
 language sql stable as $$
     select concat_ws(' ',
-        (select count(*) from pg_class),
-        (select count(*) from pg_attribute),
-        (select count(*) from pg_constraint),
-        (select sum(hashtext(c.relacl::text)) from pg_class c),
-        (select count(*) from pg_proc),
-        (select sum(hashtext(p.proacl::text)) from pg_proc p),
-        (select sum(hashtext(t.tgname || t.tgenabled::text)) from pg_trigger t),
+        (select concat_ws(' ', count(*), count(*) filter (where c.relrowsecurity), sum(hashtext(c.relacl::text))) from pg_class c),
+        (select concat_ws(' ', count(*), max(a.xmin::text::bigint)) from pg_attribute a),
+        (select concat_ws(' ', count(*), max(d.xmin::text::bigint)) from pg_attrdef d),
+        (select concat_ws(' ', count(*), max(c.xmin::text::bigint)) from pg_constraint c),
+        (select concat_ws(' ', count(*), max(r.xmin::text::bigint)) from pg_rewrite r),
+        (select concat_ws(' ', count(*), max(p.xmin::text::bigint)) from pg_proc p),
+        (select concat_ws(' ', count(*), max(t.xmin::text::bigint)) from pg_trigger t),
         (select count(*) from pg_db_role_setting)
     )
 $$;
