@@ -13,7 +13,7 @@ from holding import hash_of, hold
 from people import DBAS, asked, close_the_door, of, says, stand_in, until_blocked, vote
 
 import actum as a
-from actum.errors import NotEntitled
+from actum.errors import NotEntitled, NotPossible
 from actum.testing.harness import Harness
 
 ROUNDS = 100
@@ -159,6 +159,39 @@ async def test_handing_over_makes_no_second_vote(actum: Harness) -> None:
     assert "not_entitled" == await says(actum, approval_id, "user:ana")
     assert "voted" == await says(actum, approval_id, "user:guest")
     assert "decided" == await says(actum, approval_id, "user:bo")
+
+
+@pytest.mark.parametrize(
+    "whom",
+    ["user:ANA", "user:bo", "user:kept", "user:off"],
+    ids=["herself", "a voter", "kept out", "disabled"],
+)
+async def test_nothing_is_handed_over_to_where_nobody_could_decide_it_any_more(
+    actum: Harness, whom: str
+) -> None:
+    await close_the_door(actum)
+    root = await actum.acting("user:root")
+    for one in ("user:kept", "user:off"):
+        await root.accounts.add(one)
+    await root.accounts.disable("user:off")
+    approval_id = await asked(actum, of("dba", "user:ana", "user:bo", quorum=2, never=("user:kept",)))
+    ana = await actum.acting("user:ana")
+    for votes in range(2):
+        with pytest.raises(NotPossible, match="nobody could decide"):
+            await ana.approvals.hand_over(approval_id, whom, "you know it best")
+        assert ("voted", "repeated")[votes] == await says(actum, approval_id, "user:bo")
+    assert "decided" == await says(actum, approval_id, "user:ana")
+    assert [] == [one for one in await actum.store.notifications.list() if one.kind == "handed_over"]
+
+
+async def test_whom_an_approval_is_handed_over_to_is_told_of_it_once(actum: Harness) -> None:
+    await close_the_door(actum)
+    approval_id = await asked(actum, of("dba", "user:ana"))
+    await (await actum.acting("user:ana")).approvals.hand_over(approval_id, "guest", "you know it best")
+    (told,) = [one for one in await actum.store.notifications.list() if one.kind == "handed_over"]
+    assert (["user:guest"], f"approvals/{approval_id}") == (told.recipients, told.link)
+    assert told.subject.startswith("Handed over to you, please decide: ")
+    assert "decided" == await says(actum, approval_id, "user:guest")
 
 
 EDITS = {

@@ -137,10 +137,10 @@ class Approvals:
         self._client.hints.send(f"wake:{answer['workflow_id']}")
 
     async def hand_over(self, approval: UUID | str, person: str, reason: str) -> None:
-        """Have `person` decide in this client's place; who hands over has no say any more.
+        """Have `person`, who is told, decide in this client's place; who hands over has no say any more.
 
         Raises NotEntitled when this actor may not decide, or `person` requested or wrote it, and NotPossible when it is
-        not open.
+        not open, or could not be decided any more: `person` cannot vote on it, or has a vote that is needed beside this one.
         """
         _require_text(reason, "handing over needs its reason")
         approval_id, to = await self._find(approval), identity(person)
@@ -151,6 +151,11 @@ class Approvals:
         )
         if answer["answer"] == "self_approval":
             raise NotEntitled(f"{to} requested or wrote this and cannot decide {short(approval_id)}")
+        if answer["answer"] == "undecidable":
+            raise NotPossible(
+                f"with {to} in the place of {self._client.actor} nobody could decide {short(approval_id)} any more: "
+                "hand it over to somebody who can vote on it and has not voted yet"
+            )
         self._raise_refused(answer["answer"], answer["state"], approval_id, "hand it over")
 
     async def inquire(self, approval: UUID | str, question: str) -> int:

@@ -1126,7 +1126,7 @@ language sql immutable as $$
            jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(entry)
 $$;
 
--- What people are told about an approval: `approval`, `reminder`, `escalation` or `expiry`. What is in a batch is told
+-- What people are told about an approval: `approval`, `reminder`, `escalation`, `handed_over` or `expiry`. What is in a batch is told
 -- under the batch's key, so that twenty items are one notification. Only the preview's sentence is said, no argument.
 create function actum.notice_about(approval actum.approvals, a_kind text, instant timestamptz) returns actum.notifications
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -1145,6 +1145,7 @@ begin
                           when 'approval' then 'Please decide: '
                           when 'reminder' then 'Still to be decided: '
                           when 'escalation' then 'Escalated, please decide: '
+                          when 'handed_over' then 'Handed over to you, please decide: '
                           else 'Nobody decided in time: '
                       end
                       || actum.sentence_of(approval)
@@ -1394,19 +1395,64 @@ begin
 end
 $$;
 
--- Hands an open approval over to somebody else, who decides in the actor's place; the actor has no say any more.
--- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval.
+-- The requirements of an approval once an actor has handed their say under some of them over to a person.
+create function actum.hand_requirements(approval actum.approvals, names text[], an_actor text, a_person text) returns jsonb
+language sql immutable as $$
+    select jsonb_agg(case
+                         when r.value ->> 'group' = any(names) then r.value || jsonb_build_object(
+                             'by', case
+                                 when jsonb_array_length(coalesce(r.value -> 'by', '[]')) = 0 then '[]'
+                                 else r.value -> 'by' || to_jsonb(actum.identity(a_person))
+                             end,
+                             'never', coalesce(r.value -> 'never', '[]') || to_jsonb(actum.identity(an_actor)))
+                         else r.value
+                     end)
+      from jsonb_array_elements(actum.requirements_of(approval)) r
+$$;
+
+-- Whether an approval as it would be handed over can still be decided: the person can vote wherever the actor could, and
+-- of those who are named one by one enough are left for every quorum.
+create function actum.is_decidable(approval actum.approvals, names text[], a_person text, instant timestamptz) returns boolean
+language sql stable as $$
+    select names <@ actum.satisfied_by(approval, a_person, instant)
+           and not exists (
+                   select from actum.votes v
+                    where v.approval_id = approval.id
+                      and v.round = approval.round
+                      and lower(actum.identity(a_person)) in (v.voter, v.counts_for)
+               )
+           and not exists (
+                   select from jsonb_array_elements(actum.requirements_of(approval)) r,
+                               lateral (
+                                   select count(distinct lower(actum.identity(e.name)))
+                                              filter (where r.value ->> 'group' = any(actum.satisfied_by(approval, e.name, instant))) as left,
+                                          bool_and(actum.identity(e.name) !~ '^(group|team):') as are_persons
+                                     from jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(name)
+                               ) p
+                    where r.value ->> 'group' = any(names)
+                      and p.are_persons
+                      and p.left < coalesce((r.value ->> 'quorum')::integer, 1)
+               )
+$$;
+
+-- Hands an open approval over to somebody else, who is told and decides in the actor's place; the actor has no say any more.
+-- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval | undecidable (the person
+-- could not vote, or too few would be left who can).
 create function actum.hand_over_approval(an_approval uuid, an_actor text, a_person text, a_reason text, a_now timestamptz)
 returns table (answer text, state text, workflow_id uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     approval actum.approvals%rowtype := actum.lock_approval(an_approval);
     instant timestamptz := actum.instant_of(a_now);
+    handed actum.approvals%rowtype;
     names text[];
     word text;
+    notice actum.notifications%rowtype;
 begin
     approval := actum.escalate_if_due(approval, instant);
     names := actum.satisfied_by(approval, an_actor, instant);
+    handed := approval;
+    handed.requirements := actum.hand_requirements(approval, names, an_actor, a_person);
     word := case
                 when approval.id is null then 'not_found'
                 when approval.state <> 'pending' then 'not_pending'
@@ -1420,24 +1466,16 @@ begin
                             and v.round = approval.round
                             and lower(actum.identity(an_actor)) in (v.voter, v.counts_for)
                      ) then 'already_voted'
+                when not actum.is_decidable(handed, names, a_person, instant) then 'undecidable'
                 else 'handed_over'
             end;
     if word = 'handed_over' then
-        update actum.approvals a
-           set requirements = (
-                   select jsonb_agg(case
-                                        when r.value ->> 'group' = any(names) then r.value || jsonb_build_object(
-                                            'by', case
-                                                when jsonb_array_length(coalesce(r.value -> 'by', '[]')) = 0 then '[]'
-                                                else r.value -> 'by' || to_jsonb(actum.identity(a_person))
-                                            end,
-                                            'never', coalesce(r.value -> 'never', '[]') || to_jsonb(actum.identity(an_actor)))
-                                        else r.value
-                                    end)
-                     from jsonb_array_elements(actum.requirements_of(approval)) r
-               )
-         where a.id = approval.id
+        update actum.approvals a set requirements = handed.requirements where a.id = approval.id
         returning * into approval;
+        notice := actum.notice_about(approval, 'handed_over', instant);
+        notice.key := notice.key || '/' || lower(actum.identity(a_person));
+        notice.recipients := array[actum.identity(a_person)];
+        insert into actum.notifications select notice.* on conflict do nothing;
         perform actum.log_decision(actum.entry_about(
             approval, 'handed_over', an_actor, 'to ' || actum.identity(a_person) || ': ' || a_reason, instant));
     end if;
