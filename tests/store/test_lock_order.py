@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from holding import Held, K, claim, errand, hold
 
 from actum.engine.log import Ended
 from actum.engine.recorder import Recorder
+from actum.model.ids import new_id
 from actum.store.approvals import Ruled
 from actum.testing.harness import Harness
 
@@ -198,3 +200,42 @@ async def test_many_workflows_are_locked_by_ascending_id(actum: Harness, name: s
         await until_blocked(actum)
         assert await is_free(actum, "workflow", two.id)
     await doing
+
+
+async def remind(actum: Harness, batches: list[UUID]) -> int:
+    return len(await actum.store.approvals.remind())
+
+
+async def close(actum: Harness, batches: list[UUID]) -> int:
+    return len(await actum.store.batches.close([(one, "window") for one in batches]))
+
+
+async def end(actum: Harness, batches: list[UUID]) -> int:
+    return await actum.store.batches.end()
+
+
+@pytest.mark.parametrize(("table", "deed"), [("approvals", remind), ("batches", close), ("batches", end)])
+async def test_what_attends_to_many_waits_for_none_and_leaves_what_is_locked_for_later(
+    actum: Harness, table: str, deed: Callable[[Harness, list[UUID]], Awaitable[int]]
+) -> None:
+    held = await hold(actum)
+    in_an_hour = await actum.store.read_clock() + timedelta(hours=1)
+    approvals = [await held.ask(f"door {one}", tier=1, expires_at=in_an_hour) for one in range(2)]
+    batches = [new_id() for _ in approvals]
+    for approval_id, batch_id in zip(approvals, batches, strict=True):
+        await actum.store.batches.join(
+            approval_id, batch_id=batch_id, rule="small", policy_hash=None, key=str(batch_id),
+            window=timedelta(hours=1), max_items=9, max_sums={}, amounts={},
+        )  # fmt: skip
+    actum.clock.advance("55m")
+    if deed is end:
+        await close(actum, batches)
+        await actum.reviewer.approvals.decide_many([Ruled(one, "approved", "fine") for one in approvals])
+    connection = await asyncpg.connect(actum.dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"select 1 from actum.{table} limit 1 for update")  # noqa: S608  # our names
+            assert 1 == await asyncio.wait_for(deed(actum, batches), 10)
+    finally:
+        await connection.close()
+    assert 1 == await deed(actum, batches)

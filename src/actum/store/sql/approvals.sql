@@ -85,14 +85,20 @@ select d.approval_id, d.workflow_id, d.outcome
 
 -- name: remind
 -- Marks open approvals whose reminder is due, each once, and keeps in the outbox that they wait. Called by the Attendant.
+-- It waits for nobody, because it takes approvals without their workflows: what is being decided is left for the next pass.
 with due as (
     update actum.approvals a
        set reminded_at = coalesce(:now::timestamptz, now())
-     where a.ruling is null
-       and a.closed is null
-       and a.paused_at is null
-       and a.reminded_at is null
-       and a.asked_at + (a.expires_at - a.asked_at) * a.remind_share <= coalesce(:now::timestamptz, now())
+     where a.id = any(array(
+               select o.id
+                 from actum.approvals o
+                where o.ruling is null
+                  and o.closed is null
+                  and o.paused_at is null
+                  and o.reminded_at is null
+                  and o.asked_at + (o.expires_at - o.asked_at) * o.remind_share <= coalesce(:now::timestamptz, now())
+                  for update skip locked
+           ))
     returning a.id, a.workflow_id, a.expires_at, a as approval
 ), told as (
     insert into actum.notifications

@@ -6,12 +6,15 @@ select actum.join_batch(:approval_id::uuid, :batch_id::uuid, :rule::text, :polic
 
 -- name: close
 -- Closes batches by their ids: nothing joins them any more. Called by the engine's leader, when `machine.batches` says so.
+-- It waits for nobody, and so in no circle: what is being joined or decided is left for the next pass, as in `end`.
 update actum.batches b
    set closed_at = coalesce(:now::timestamptz, now()),
        close_reason = r.reason
   from unnest(:ids::uuid[], :reasons::text[]) as r(id, reason)
  where b.id = r.id
-   and b.closed_at is null
+   and b.id = any(array(
+           select o.id from actum.batches o where o.id = any(:ids::uuid[]) and o.closed_at is null for update skip locked
+       ))
 returning b.id;
 
 -- name: list
@@ -72,12 +75,17 @@ select a.id, a.batch_id, a.preview,
 update actum.batches b
    set state = 'decided',
        decided_at = coalesce(:now::timestamptz, now())
- where b.state <> 'decided'
-   and (b.state = 'shown' or b.closed_at is not null)
-   and not exists (
-           select from actum.approvals a
-            where a.batch_id = b.id
-              and a.ruling is null
-              and a.closed is null
-       )
+ where b.id = any(array(
+           select o.id
+             from actum.batches o
+            where o.state <> 'decided'
+              and (o.state = 'shown' or o.closed_at is not null)
+              and not exists (
+                      select from actum.approvals a
+                       where a.batch_id = o.id
+                         and a.ruling is null
+                         and a.closed is null
+                  )
+              for update skip locked
+       ))
 returning b.id;
