@@ -258,7 +258,12 @@ async def test_three_dimes_are_thirty_cents_on_a_card_and_in_a_grant(actum: Harn
     assert 1 == len(await pending(actum))
 
 
-@pytest.mark.parametrize("plan", ["{}", "[]", '{"environment": null, "batch": {"key": "x"}}', '{"batch": 7}'])
+HUGE = '{"environment": null, "batch": {"key": "x", "window": 60, "max_items": 3000000000}}'
+
+
+@pytest.mark.parametrize(
+    "plan", ["{}", "[]", '{"environment": null, "batch": {"key": "x"}}', '{"batch": 7}', HUGE]
+)
 async def test_a_plan_that_cannot_be_read_leaves_the_approval_alone_and_the_others_placed(
     actum: Harness, plan: str
 ) -> None:

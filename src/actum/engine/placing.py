@@ -19,10 +19,10 @@ from actum.engine.prompting import Place
 from actum.errors import DatabaseUnavailable
 from actum.machine.amounts import exact_amounts, read_amounts, write_amounts
 from actum.machine.grants import covers
-from actum.machine.policy import Operation, Ruling
+from actum.machine.policy import MOST_ITEMS, Operation, Ruling
 from actum.model.ids import new_id
 from actum.store.approvals import UnplacedRow
-from actum.store.poison import SAID_BY_SERVER
+from actum.store.poison import SAID_BY_SERVER, is_poison
 
 if TYPE_CHECKING:
     from actum.engine.worker import Worker
@@ -33,8 +33,6 @@ LEFT_AFTER = timedelta(seconds=2)
 """How long the worker that asks has for placing what it asked for: a live one needs milliseconds."""
 ONE_REQUEST = timedelta(minutes=1)
 """How long the calls of one request may take to meet on their card."""
-MOST_ITEMS = 50
-"""Items of a batch whose rule names no number: more than that nobody reads."""
 
 
 class Placing:
@@ -136,14 +134,21 @@ class Placing:
         return False
 
     async def _join_batch(self, row: UnplacedRow, batch: Mapping[str, Any]) -> bool:
+        """Put it into its batch; False where it has to stand alone, as it has where the batch cannot be kept."""
         worker = self._worker
-        joined = await worker.store.batches.join(
-            row.id,
-            batch_id=new_id(worker.clock.now() // 1000),
-            rule=row.rule,
-            policy_hash=row.policy_hash,
-            **batch,
-        )
+        try:
+            joined = await worker.store.batches.join(
+                row.id,
+                batch_id=new_id(worker.clock.now() // 1000),
+                rule=row.rule,
+                policy_hash=row.policy_hash,
+                **batch,
+            )
+        except SAID_BY_SERVER as error:
+            if not is_poison(error):
+                raise
+            logger.warning("approval %s stands alone: its batch cannot be kept: %s", row.id, error)
+            return False
         return joined is not None
 
 

@@ -11,6 +11,7 @@ from actum.machine.policy.document import hash_policy, parse_policy
 from actum.machine.policy.linting import Finding, lint, lint_text
 from actum.machine.policy.policy import Place, Policy
 from actum.machine.policy.ruling import (
+    MOST_ITEMS,
     STRICTEST,
     Batch,
     OnExpiry,
@@ -27,6 +28,7 @@ from actum.machine.policy.vocabulary import vocabulary
 __all__ = [
     "DEFAULT_POLICY",
     "DEV_POLICY",
+    "MOST_ITEMS",
     "STRICTEST",
     "Batch",
     "CaseResult",

@@ -30,6 +30,10 @@ from actum.machine.policy.ruling import (
 )
 
 RESERVED: Final = (DEFAULT, NO_POLICY)
+MOST_VOTES: Final = 1_000
+"""The largest quorum."""
+LARGEST_BATCH: Final = 10_000
+"""The most that a rule may name as `max_items`; far more than anybody reads, and the database can count it."""
 _PEOPLE: Final = ("user", "service", "group", "team")
 
 
@@ -165,7 +169,7 @@ def _read_group(name: str, table: Table, names: tuple[str, ...]) -> Group:
     return Group(
         name,
         by,
-        table.whole("quorum", 1) or 1,
+        table.whole("quorum", 1, MOST_VOTES) or 1,
         tuple(dict.fromkeys(NEVER + never)),
         expires,
         on_expiry,
@@ -275,7 +279,7 @@ def _read_batch(table: Table, facts: Mapping[str, Fact]) -> Batch | None:
     limits = tuple(sorted(_read_sums(sums, facts))) if sums else ()
     if window is None:
         return None
-    return Batch(tuple(sorted(set(by))), window, table.whole("max_items", 1), limits)
+    return Batch(tuple(sorted(set(by))), window, table.whole("max_items", 1, LARGEST_BATCH), limits)
 
 
 def _read_sums(table: Table, facts: Mapping[str, Fact]) -> Iterator[tuple[str, int | float | Decimal]]:

@@ -82,7 +82,7 @@ KEYS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
         ),
         "approvers.NAME": (
             Key("by", "list of texts", f"{_BY}.", None),
-            Key("quorum", "int", "How many different people must say yes.", "1"),
+            Key("quorum", "int", "How many different people must say yes, 1,000 at most.", "1"),
             Key(
                 "never",
                 "list of texts",
@@ -120,7 +120,7 @@ KEYS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
         "rule.batch": (
             Key("by", "list of texts", "Facts that all approvals on one card have in common.", None),
             Key("window", "duration", "How long a card waits for company.", None),
-            Key("max_items", "int", "How many approvals one card holds.", "no limit"),
+            Key("max_items", "int", "How many approvals one card holds, 10,000 at most.", "50"),
             Key("max_sum", "table", "For a fact, the sum that one card holds.", "no limit"),
         ),
         "activation": (Key("approvers", _NAMES, "Groups, each of which must agree.", None),),

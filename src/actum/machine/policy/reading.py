@@ -15,6 +15,8 @@ from actum.machine.policy.scanning import Path, find_lines
 from actum.model.contract import parse_duration
 
 _PLACE: Final = re.compile(r"\s*\(at line (\d+), column \d+\)")
+LONGEST: Final = timedelta(days=3660)
+"""The longest duration of a policy."""
 _WORDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     str: "a text",
@@ -142,17 +144,21 @@ class Table:
         return float(found)
 
     def duration(self, key: str) -> timedelta | None:
-        """Return a duration such as `4h`."""
+        """Return a duration such as `4h`, of ten years at most: added to an instant it stays within the calendar."""
         found = self.text(key)
         if found is None:
             return None
         try:
-            return parse_duration(found)
+            length = parse_duration(found)
         except InvalidContract as error:
             self.blame(key, str(error))
+            return None
         except OverflowError:
-            self.blame(key, f"{found!r} is longer than any calendar: write days or weeks")
-        return None
+            length = timedelta.max
+        if length > LONGEST:
+            self.blame(key, f"{found!r} is not allowed: write at most {LONGEST.days}d")
+            return None
+        return length
 
     def texts(self, key: str, *, or_one: bool = False) -> tuple[str, ...]:
         """Return a list of texts; `or_one` lets a single text stand for the list of it."""

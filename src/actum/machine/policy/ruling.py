@@ -20,6 +20,8 @@ NO_POLICY: Final = "no-policy"
 CONTRACT_AUTHOR: Final = "contract_author"
 NEVER: Final = ("requester", CONTRACT_AUTHOR)
 DEFAULT_REMIND: Final = 0.8
+MOST_ITEMS: Final = 50
+"""Items of a batch whose rule names no number: more than that nobody reads."""
 
 
 class OnExpiry(StrEnum):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from actum.machine.policy.policy import Policy
-from actum.machine.policy.ruling import Batch, Operation, Ruling, rule_without_policy
+from actum.machine.policy.ruling import MOST_ITEMS, Batch, Operation, Ruling, rule_without_policy
 
 MOST_CHANGES: Final = 20
 
@@ -185,7 +185,7 @@ class _Tally:
 
 
 def _fits(card: _Open, batch: Batch, sums: Mapping[str, Decimal]) -> bool:
-    if batch.max_items is not None and card.items >= batch.max_items:
+    if card.items >= (batch.max_items or MOST_ITEMS):
         return False
     return all(
         card.sums.get(name, Decimal(0)) + sums[name] <= Decimal(str(most)) for name, most in batch.max_sum
