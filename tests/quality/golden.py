@@ -7,6 +7,7 @@ owner who changes in between.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from actum.machine.transitions import next_status
 from actum.model.events import EventKind
 from actum.model.ids import new_id
 from actum.model.workflow import Status
+from actum.store.store import Store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WEEKS = 12
@@ -525,6 +527,14 @@ class Author:
 async def make_weeks(connection: Any) -> None:
     """Make the partitions in which the lives lie."""
     await connection.execute("select actum.make_weeks($1, $2)", START, WEEKS + 2)
+
+
+async def catch_up(store: Store) -> None:
+    """Refresh until all is added: what the server's other databases have open holds a refresh back too."""
+    async with asyncio.timeout(20):
+        await store.rollups.refresh()
+        while (await store.rollups.lag()).facts:
+            await store.rollups.refresh()
 
 
 async def write(connection: Any, lives: Sequence[Life]) -> None:

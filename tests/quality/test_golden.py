@@ -69,6 +69,7 @@ async def fill(store: Store, lives: Sequence[golden.Life], pieces: int) -> None:
                 await connection.execute("analyze actum.events")
             await store.rollups.refresh()
         await connection.execute("set session_replication_role = default")
+    await golden.catch_up(store)
 
 
 async def check(store: Store, seed: int, workflows: int, pieces: int) -> Counter[str]:

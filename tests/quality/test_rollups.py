@@ -53,17 +53,9 @@ async def test_facts_of_transactions_that_commit_late_are_added_once(store: Stor
         for transaction in open_ones.values():
             await transaction.commit()
         await asyncio.gather(*(store.rollups.refresh() for _ in range(3)))
-        await catch_up(store)
+        await golden.catch_up(store)
         assert await summed(look, FACTS) == await summed(look, ROLLUPS)
         assert 0 == (await store.rollups.lag()).facts
-
-
-async def catch_up(store: Store) -> None:
-    """Refresh until all is added: what the server's other databases have open holds a refresh back too."""
-    async with asyncio.timeout(20):
-        await store.rollups.refresh()
-        while (await store.rollups.lag()).facts:
-            await store.rollups.refresh()
 
 
 async def connect(exits: AsyncExitStack, store: Store) -> Any:
@@ -89,7 +81,7 @@ async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store
         *(store.rollups.refresh() for _ in range(4)),
     )
     assert [("given", "completed")] * 12 == list(answers[:12])
-    await catch_up(store)
+    await golden.catch_up(store)
     rows = await store.verdicts.list_of(life.workflow_id)
     assert list(range(1, 13)) == [row.number for row in rows]
     last = [row for row in rows if row.by != "judge"][-1]
@@ -124,7 +116,7 @@ async def test_a_restored_dump_is_noticed_and_counted_anew(store: Store) -> None
         await connection.execute("set session_replication_role = replica")
         await golden.make_weeks(connection)
         await golden.write(connection, list(golden.Author(3).lives(40)))
-        await catch_up(store)
+        await golden.catch_up(store)
         await connection.execute("update actum.events set xid = '900000000000'")
         await connection.execute("update actum.verdicts set xid = '900000000000'")
         await connection.execute("update actum.rollup_state set watermark = '900000000001'")
@@ -138,7 +130,7 @@ async def test_a_restored_dump_is_noticed_and_counted_anew(store: Store) -> None
         assert before == await summed(connection, ROLLUPS)
         await connection.execute("select actum.restart_rollup()")
         await connection.execute("set session_replication_role = default")
-        await catch_up(store)
+        await golden.catch_up(store)
         assert before == await summed(connection, FACTS) == await summed(connection, ROLLUPS)
         with pytest.raises(asyncpg.PostgresError, match="append-only"):
             await connection.execute("delete from actum.verdicts")
