@@ -184,6 +184,19 @@ async def test_nothing_is_handed_over_to_where_nobody_could_decide_it_any_more(
     assert [] == [one for one in await actum.store.notifications.list() if one.kind == "handed_over"]
 
 
+async def test_what_two_have_to_decide_is_not_handed_over_to_one(actum: Harness) -> None:
+    await close_the_door(actum)
+    approval_id = await asked(actum, of("one", "user:ana"), of("two", "user:bo"))
+    ana, bo = await actum.acting("user:ana"), await actum.acting("user:bo")
+    with pytest.raises(NotPossible, match="would decide for two"):
+        await ana.approvals.hand_over(approval_id, "user:bo", "you know it best")
+    await ana.approvals.hand_over(approval_id, "user:guest", "you know it best")
+    with pytest.raises(NotPossible, match="would decide for two"):
+        await bo.approvals.hand_over(approval_id, "user:GUEST", "you know it best")
+    assert "voted" == await says(actum, approval_id, "user:guest")
+    assert "decided" == await says(actum, approval_id, "user:bo")
+
+
 async def test_whom_an_approval_is_handed_over_to_is_told_of_it_once(actum: Harness) -> None:
     await close_the_door(actum)
     approval_id = await asked(actum, of("dba", "user:ana"))

@@ -134,6 +134,11 @@ async def test_neither_workers_nor_the_console_forge_the_word_of_a_decision(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(forged, approval_id, "decision")
         assert "INSERT 0 1" == await connection.execute(forged, approval_id, "signal")
+        if role == "actum_console":  # how a child ended is for workers to tell
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(forged, approval_id, "child")
+        else:
+            assert "INSERT 0 1" == await connection.execute(forged, approval_id, "child")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("update actum.messages set kind = 'decision'")
 

@@ -140,7 +140,8 @@ class Approvals:
         """Have `person`, who is told, decide in this client's place; who hands over has no say any more.
 
         Raises NotEntitled when this actor may not decide, or `person` requested or wrote it, and NotPossible when it is
-        not open, or could not be decided any more: `person` cannot vote on it, or has a vote that is needed beside this one.
+        not open, or could not be decided any more because `person` cannot vote on it or has a vote that is needed beside
+        this one, or would need one vote less because `person` has a say under another group.
         """
         _require_text(reason, "handing over needs its reason")
         approval_id, to = await self._find(approval), identity(person)
@@ -151,6 +152,11 @@ class Approvals:
         )
         if answer["answer"] == "self_approval":
             raise NotEntitled(f"{to} requested or wrote this and cannot decide {short(approval_id)}")
+        if answer["answer"] == "two_votes":
+            raise NotPossible(
+                f"{to} has a say of their own in {short(approval_id)}, and would decide for two: "
+                "hand it over to somebody who has none"
+            )
         if answer["answer"] == "undecidable":
             raise NotPossible(
                 f"with {to} in the place of {self._client.actor} nobody could decide {short(approval_id)} any more: "

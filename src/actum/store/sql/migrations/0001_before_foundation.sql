@@ -1436,8 +1436,9 @@ language sql stable as $$
 $$;
 
 -- Hands an open approval over to somebody else, who is told and decides in the actor's place; the actor has no say any more.
--- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval | undecidable (the person
--- could not vote, or too few would be left who can).
+-- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval | two_votes (the person has
+-- a say under another requirement, and one vote would be both) | undecidable (the person could not vote, or too few would
+-- be left who can).
 create function actum.hand_over_approval(an_approval uuid, an_actor text, a_person text, a_reason text, a_now timestamptz)
 returns table (answer text, state text, workflow_id uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -1466,6 +1467,7 @@ begin
                             and v.round = approval.round
                             and lower(actum.identity(an_actor)) in (v.voter, v.counts_for)
                      ) then 'already_voted'
+                when not actum.satisfied_by(approval, a_person, instant) <@ names then 'two_votes'
                 when not actum.is_decidable(handed, names, a_person, instant) then 'undecidable'
                 else 'handed_over'
             end;
@@ -2941,11 +2943,17 @@ create trigger append_only before update on actum.delegations
 create trigger append_only before update on actum.tokens
     for each row when (old.revoked_at is not null) execute function actum.keep_end('revoked_at');
 
--- The word of a decision is left by the functions that decide, which have the owner's rights, and by nobody else.
+-- The word of a decision is left by the functions that decide, which have the owner's rights, and by nobody else; that of
+-- a child's end by whoever may write what workflows do.
 create function actum.refuse_forgery() returns trigger
 language plpgsql as $$
 begin
-    if not pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
+    if new.kind = 'child' then
+        if not has_table_privilege(current_user, format('%I.events', tg_table_schema), 'insert') then
+            raise exception 'only workers tell a workflow how its child ended: cancel the child, or settle what it waits for'
+                using errcode = 'insufficient_privilege';
+        end if;
+    elsif not pg_has_role(current_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
         raise exception 'only the functions that decide tell a workflow of a decision: decide its approval'
             using errcode = 'insufficient_privilege';
     end if;
@@ -2953,7 +2961,7 @@ begin
 end
 $$;
 create trigger only_by_deciding before insert on actum.messages
-    for each row when (new.kind = 'decision') execute function actum.refuse_forgery();
+    for each row when (new.kind in ('decision', 'child')) execute function actum.refuse_forgery();
 
 -- Roles. They belong to the server, so another database may have made them already.
 do $$
