@@ -153,7 +153,7 @@ def _environment(env: Mapping[str, str]) -> str | None:
     return name
 
 
-def check_url(url: str) -> str:
+def check_url(url: str, setting: str = "ACTUM_DATABASE_URL") -> str:
     """Return `url` if it can be a database's address; raises InvalidSettings without showing a password."""
     try:
         parts = urlsplit(url)
@@ -164,7 +164,7 @@ def check_url(url: str) -> str:
     if not is_address:
         shown = re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:…@", url)
         raise InvalidSettings(
-            f"ACTUM_DATABASE_URL={shown!r} is no database address: write postgresql://user:password@host:5432/database"
+            f"{setting}={shown!r} is no database address: write postgresql://user:password@host:5432/database"
         )
     return url
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -200,6 +201,15 @@ async def test_the_command_counts_first_and_says_what_it_may_not_do(
         "NO_SUCH_VARIABLE is not set" in found[1],
     )
     assert 2 == (await say(BOOKS, "--older", "7d"))[0]
+    for variable, address, status, said in (
+        ("NO_ADDRESS", "mysql://x/y", 2, "NO_ADDRESS='mysql://x/y' is no database address"),
+        ("NOBODY_THERE", "postgresql://x@127.0.0.1:1/x", 6, "is it running, and is NOBODY_THERE right?"),
+        ("NO_KEYS", urlsplit(os.environ[BOOKS])._replace(path="/postgres").geturl(), 1, "no effect was ever transactional there"),
+    ):  # fmt: skip
+        monkeypatch.setenv(variable, address)
+        for _ in range(2):  # a look makes nothing that a second one would find
+            found = await say(variable, "--dry-run")
+            assert (status, True) == (found[0], said in found[1]), found
     address = f"{os.environ[BOOKS]}{'&' if '?' in os.environ[BOOKS] else '?'}role=actum_worker"
     await books.execute("grant usage on schema actum to actum_worker")
     await books.execute("grant select, insert, update on actum.operation_keys to actum_worker")
@@ -207,6 +217,9 @@ async def test_the_command_counts_first_and_says_what_it_may_not_do(
     try:
         with pytest.raises(DatabaseMismatch, match="run it as the table's owner"):
             await weak.forget([("book.write", "book done")])
+        await books.execute("revoke select on actum.operation_keys from actum_worker")
+        with pytest.raises(DatabaseMismatch, match="run it as the table's owner"):
+            await weak.list_done(KEPT, ("", ""), 1)
     finally:
         await weak.close()
     assert {"book done"} == await keys_of(books)

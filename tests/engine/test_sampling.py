@@ -186,6 +186,9 @@ async def test_silence_is_a_gap_of_readiness_once_it_is_overdue_and_never_counts
     assert {"sampled": len(chosen), "judged": 1, "not_judged": rest, "overdue": rest} == report.as_data()[
         "sample"
     ]
+    for span, workflows, sampled in ((HORIZON, chosen[:1], 1), (timedelta(days=1), None, None)):
+        some = await read_report(actum.store, [Family.OUTPUTS], since=now - span, workflows=workflows)
+        assert sampled == (some.sample and some.sample.sampled), "of what was asked about, and no more"
     tell_family(report, Family.OUTPUTS)
     said = " ".join(capsys.readouterr().out.split())
     assert (

@@ -110,6 +110,9 @@ def test_what_cannot_be_meant_is_one_sentence(told: Actum) -> None:
     for arguments, said in (
         (("quality", "--ids", "nonsense"), "'nonsense' is no measure: it is one of attempts_to_success"),
         (("quality", "--since", "soon"), "'soon' is not a duration"),
+        (("quality", "--since", "36501d"), "'36501d' is too long: give 36500d at most"),
+        (("usage", "--since", "9" * 20 + "w"), "is too long: give 36500d at most"),
+        (("quality", "--by", "prompt", "--compare", "previous"), "leave --family, --compare and --ids out"),
         (("quality", "--workflow", "00000000"), "no workflow ends in"),
         (("verdict", "00000000", "usable", "--why", "x"), "no workflow ends in"),
         (("readiness", "nobody"), "no contract 'nobody' was ever registered"),

@@ -13,13 +13,12 @@ from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out
 from actum.cli.printing import say, say_json
 from actum.errors import InvalidInput
-from actum.model.contract import parse_duration
 from actum.settings import Settings, check_url
 from actum.store.forgetting import KEPT, forget_keys
 from actum.store.keys import OperationKeys
 from actum.store.migrate import Standing, migrate, read_standing
 from actum.store.opening import open_store
-from actum.store.pool import conceal
+from actum.store.pool import Explained, conceal
 
 PLACES = {
     "migrate": Place("database:migrate_database", "Commands", "Bring the database to this version."),
@@ -74,7 +73,7 @@ def prune_keys(variable: str, older: str, dry_run: bool) -> int:
     stays while a workflow that used it has not ended, or where the ledger does not know it. Let --older be longer than
     the oldest backup of Actum's database that you might restore.
     """
-    return carry_out(_prune_keys(variable, parse_duration(older), is_trial=dry_run))
+    return carry_out(_prune_keys(variable, options.read_length(older), is_trial=dry_run))
 
 
 async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int:
@@ -83,10 +82,11 @@ async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int
         raise InvalidInput(
             f"{variable} is not set: name the environment variable with that database's address"
         )
+    keys = OperationKeys(check_url(address, variable))
     store, opened = await open_store(Settings.read(), size=1)
-    keys = OperationKeys(check_url(address))
     try:
-        found = await forget_keys(store, keys, older=older, is_trial=is_trial)
+        with Explained(address, setting=variable):
+            found = await forget_keys(store, keys, older=older, is_trial=is_trial)
     finally:
         await keys.close()
         await opened.close()

@@ -22,7 +22,8 @@ from actum.client import Client
 from actum.client.fatigue import Fatigue, read_fatigue
 from actum.client.latency import LatencyReport, read_latency
 from actum.client.quality import Report, read_prompts, read_report
-from actum.model.contract import parse_duration
+from actum.errors import InvalidInput
+from actum.model.latency import LATENCY
 from actum.model.quality import PEOPLE, Family
 from actum.store.quality import Span
 
@@ -127,8 +128,12 @@ def quality(
       actum quality --since 30d --compare previous
       actum quality --contract change_repository --ids time_wasted
     """
+    if by is not None and (family or compare or ids):
+        raise InvalidInput(
+            "--by prompt shows outputs and latency alone: leave --family, --compare and --ids out"
+        )
     families = tuple(Family) if family is None else (Family(family),)
-    length = parse_duration(since)
+    length = options.read_length(since)
     asked = Asked(
         families, length, contract, team, workflows, compare is not None, ids, by is not None, limit, is_json
     )
@@ -146,7 +151,8 @@ async def _quality(asked: Asked) -> int:
             people = await _read_people(client, span.since, None, span)
             return say_ids_of_people(people, asked.ids, asked.limit, asked.is_json)
         if asked.ids not in (None, EVERYTHING):
-            return await say_ids(client, asked.ids, _whole(span), asked.limit, asked.is_json)
+            looked_at = span if asked.ids in LATENCY else _whole(span)
+            return await say_ids(client, asked.ids, looked_at, asked.limit, asked.is_json)
         return await _report(client, span, asked)
 
 

@@ -122,7 +122,9 @@ async def read_report(
     earlier = await store.quality.tally(span.previous(), facts) if compares else None
     sample = None
     if Family.OUTPUTS in wanted:
-        sample = await store.verdicts.count_sample(since=since, contract=contract, team=team)
+        sample = await store.verdicts.count_sample(
+            since=span.since, until=span.until, contract=contract, team=team, workflows=span.workflows
+        )
     return Report(
         span=span,
         families=wanted,

@@ -77,24 +77,23 @@ class OperationKeys:
     async def list_done(
         self, older: timedelta, after: tuple[str, str], count: int
     ) -> Sequence[tuple[str, str]]:
-        """Return keys as (kind, key) that were done at least `older` ago, the next ones after `after`."""
-        await self._prepare()
+        """Return keys as (kind, key) that were done at least `older` ago, the next ones after `after`.
+
+        Raises DatabaseMismatch where there is no keys table, which is not made by looking, or this account may not read it.
+        """
+        if not self._is_ready and not await self._is_there():
+            raise DatabaseMismatch(
+                f"the database at {conceal(self._dsn)} has no table actum.operation_keys: no effect was ever "
+                "transactional there, so name the database where some are"
+            )
         values = {"older": older, "kind": after[0], "key": after[1], "count": count}
         rows = await self._run(self.statement("keys", "list_done"), values)
         return [(row["kind"], row["key"]) for row in rows]
 
     async def forget(self, keys: Sequence[tuple[str, str]]) -> int:
         """Delete keys that are done; return how many. Raises DatabaseMismatch where this account may not."""
-        try:
-            rows = await self._run(
-                self.statement("keys", "forget"),
-                {"kinds": [one[0] for one in keys], "keys": [one[1] for one in keys]},
-            )
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise DatabaseMismatch(
-                f"this account may not remove rows of actum.operation_keys in the database at {conceal(self._dsn)} "
-                f"({error}): run it as the table's owner"
-            ) from error
+        values: dict[str, object] = {"kinds": [one[0] for one in keys], "keys": [one[1] for one in keys]}
+        rows = await self._run(self.statement("keys", "forget"), values)
         return len(rows)
 
     async def _run(self, statement: Statement, values: dict[str, object]) -> Any:
@@ -103,6 +102,12 @@ class OperationKeys:
             rows = await transaction.connection.fetch(statement.text, *statement.order(values))
             await transaction.close_body()
             await transaction.commit()
+        except asyncpg.InsufficientPrivilegeError as error:
+            await transaction.roll_back()
+            raise DatabaseMismatch(
+                f"this account may not read and remove rows of actum.operation_keys in the database at "
+                f"{conceal(self._dsn)} ({error}): run it as the table's owner"
+            ) from error
         except BaseException:
             await transaction.roll_back()
             raise
@@ -132,15 +137,19 @@ class OperationKeys:
             return Done(rows[0]["result"] or b"null")
         raise NotDone(f"a newer holder of the workflow has claimed the key {claim.key!r} of {claim.kind}")
 
+    async def _is_there(self) -> bool:
+        rows = await self._run(self.statement("keys", "find_table"), {})
+        return bool(rows[0]["found"])
+
     async def _prepare(self) -> None:
-        if self._is_ready:
+        if self._is_ready or await self._is_there():
+            self._is_ready = True
             return
         transaction = await self._transactions.begin()
         connection = transaction.connection
         try:
-            if not await connection.fetchval(self.statement("keys", "find_table").text):
-                await connection.execute(self.statement("keys", "make_schema").text)
-                await connection.execute(self.statement("keys", "make_table").text)
+            await connection.execute(self.statement("keys", "make_schema").text)
+            await connection.execute(self.statement("keys", "make_table").text)
             await transaction.close_body()
             await transaction.commit()
         except asyncpg.InsufficientPrivilegeError as error:

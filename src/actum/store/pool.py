@@ -80,7 +80,7 @@ class Pool:
             raise InvalidSettings(
                 f"{schema!r} cannot name a schema: use lower-case letters, digits and _, at most 31 of them"
             )
-        with _Explained(dsn, is_opening=True):
+        with Explained(dsn, is_opening=True):
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
@@ -114,7 +114,7 @@ class Pool:
         carried out is then unknown.
         """
         self.refuse_fork()
-        with _Explained(self.dsn):
+        with Explained(self.dsn):
             async with self._pool.acquire() as connection:
                 for _ in range(MOST_DEADLOCKS):
                     with suppress(*REPEAT):
@@ -129,7 +129,7 @@ class Pool:
     async def connection(self) -> AsyncIterator[Any]:
         """Lend one connection, for a transaction of several statements or for listening."""
         self.refuse_fork()
-        with _Explained(self.dsn):
+        with Explained(self.dsn):
             async with self._pool.acquire() as connection:
                 yield connection
 
@@ -142,7 +142,7 @@ class Pool:
         settings = {"application_name": "actum"}
         if not self.pooler:
             settings |= {"jit": "off", "plan_cache_mode": "force_generic_plan"}
-        with _Explained(self.dsn):
+        with Explained(self.dsn):
             return await asyncpg.connect(
                 self.dsn,
                 connection_class=self.connection_class,
@@ -160,12 +160,13 @@ class Pool:
             )
 
 
-class _Explained:
-    """Turns the driver's many ways of failing to connect into one sentence."""
+class Explained:
+    """Turns the driver's many ways of failing to connect into one sentence; `setting` is where the address is from."""
 
-    def __init__(self, dsn: str, *, is_opening: bool = False) -> None:
+    def __init__(self, dsn: str, *, is_opening: bool = False, setting: str = "ACTUM_DATABASE_URL") -> None:
         self._dsn = dsn
         self._is_opening = is_opening
+        self._setting = setting
 
     def __enter__(self) -> None:
         return None
@@ -192,7 +193,7 @@ class _Explained:
             case _ if isinstance(error, LOST):
                 raise DatabaseUnavailable(
                     f"no answer from the database at {where}: {error or type(error).__name__}; is it running, and is "
-                    "ACTUM_DATABASE_URL right?"
+                    f"{self._setting} right?"
                 ) from error
             case _:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -109,15 +110,23 @@ class Verdicts:
         return [DueRow(**row) for row in rows]
 
     async def count_sample(
-        self, *, since: datetime, contract: str | None = None, team: str | None = None
+        self,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        contract: str | None = None,
+        team: str | None = None,
+        workflows: Sequence[UUID] | None = None,
     ) -> SampleCount:
-        """Return how the samples stand whose outputs completed since an instant."""
+        """Return how the samples stand whose outputs completed since an instant, and before another one."""
         rows = await self._pool.fetch(
             self._pool.statement("verdicts", "count_sample"),
             horizon=HORIZON,
             since=since,
+            until=until,
             contract=contract,
             team=team,
+            workflows=None if workflows is None else list(workflows),
             now=self._pool.now(),
         )
         return SampleCount(**rows[0])

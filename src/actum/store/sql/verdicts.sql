@@ -51,11 +51,13 @@ select o.workflow_id, o.contract, o.team, o.finished_at, o.due_at
  limit :count::int;
 
 -- name: count_sample
--- How many outputs of a contract's sample there are since an instant, judged and overdue. Called by the client for readiness and quality.
+-- How many outputs of contracts' samples completed between two instants, judged and overdue. Called by the client for readiness and quality.
 select count(*)::int as sampled, count(o.word)::int as judged,
        count(*) filter (where o.word is null and o.due_at <= coalesce(:now::timestamptz, now()))::int as overdue
   from actum.sampled_outputs o
  where o.finished_at >= :since::timestamptz
+   and (:until::timestamptz is null or o.finished_at < :until::timestamptz)
+   and (:workflows::uuid[] is null or o.workflow_id = any(:workflows::uuid[]))
    and o.workflow_id >= actum.week_bound(coalesce(:now::timestamptz, now()) - :horizon::interval)
    and (:contract::text is null or o.contract = :contract::text)
    and (:team::text is null or o.team = :team::text);
