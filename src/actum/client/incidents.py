@@ -110,7 +110,7 @@ class Incidents:
         """Open what a person saw; return it and whether it is new, or else the open incident of that key.
 
         A new one is a detection miss (`is_missed`) unless the machine has an incident of this contract open. Raises
-        InvalidInput, NotFound for a workflow that is none, and NotEntitled.
+        InvalidInput, NotFound for a workflow that is none and a contract that nobody registered, and NotEntitled.
         """
         if not summary.strip() or len(summary) > LONGEST_SUMMARY:
             raise InvalidInput(
@@ -120,6 +120,11 @@ class Incidents:
         ids = [await find_workflow(self._client.store, name) for name in workflows]
         if ids and not contract:
             contract = (await self._client.get(ids[0])).contract
+        elif contract and await self._client.store.quality.newest_document(contract) is None:
+            raise NotFound(
+                f"no contract {contract!r} was ever registered, so nobody would be told: `actum owners list` shows those "
+                "that were"
+            )
         incident_id = new_id()
         is_new = await self._store.report(
             incident_id,
