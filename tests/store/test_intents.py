@@ -177,3 +177,16 @@ async def test_of_twelve_workflows_that_reach_for_one_key_at_once_one_gets_it(ac
     reaching = await claim(actum.store, slots=12)
     said = await asyncio.gather(*(held.intend() for held in reaching))
     assert ["refused: key"] * 11 + ["written"] == sorted(said)
+
+
+async def test_what_is_doubted_and_settled_at_once_is_settled_in_the_ledger_too(actum: Harness) -> None:
+    held = await hold(actum)
+    assert "written" == await held.intend()
+    moves = {K.EFFECT_DOUBTED: "in_doubt", K.EFFECT_SETTLED: "succeeded"}
+    records = [
+        await held.record(kind, step="open", address="1", attempt=1, ended=Ended("open", "door", 1, state))
+        for kind, state in moves.items()
+    ]
+    assert "written" == await held.write(*records)
+    (effect,) = await actum.store.effects.list_of(held.id)
+    assert "succeeded" == effect.state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from actum.engine.log import Ended, Intent, Log, Record, to_datetime
+from actum.engine.log import Log, Record, to_datetime
 from actum.machine.chain import link, payload_hash
 from actum.store.records import Flush
 
@@ -36,12 +36,15 @@ class Batch:
     def take(self, log: Log) -> None:
         """Take what is pending of a log, as far as it fits and up to an intent, and its park where nothing is left."""
         taken: list[Record] = []
+        moved: set[tuple[str, ...]] = set()
         seq, head = log.next_seq, log.chain_head
         flush = self.flush
         while log.pending and self.rows < MOST_ROWS:
             record = log.pending[0]
-            if taken and (record.carrier is not None or _clashes(record, taken)):
+            moves = _moves_of(record)
+            if taken and (record.carrier is not None or not moved.isdisjoint(moves)):
                 break
+            moved.update(moves)
             log.pending.popleft()
             taken.append(record)
             head = _add(flush, log, record, seq, head)
@@ -138,28 +141,24 @@ def _add(flush: Flush, log: Log, record: Record, seq: int, head: bytes) -> bytes
     return head
 
 
-def _clashes(record: Record, taken: list[Record]) -> bool:
-    """Whether a record would move a row that an earlier record of the same statement writes or moves already.
+def _moves_of(record: Record) -> list[tuple[str, ...]]:
+    """Return the rows that a record writes or moves, beside the log's; no other record of its statement may move them.
 
-    One statement sees no row that it writes itself: what was asked and withdrawn in it would stay open for ever.
+    One statement sees no row that it writes itself, and moves each row once: what was asked and withdrawn in it would
+    stay open for ever, and what was doubted and settled in it in doubt.
     """
-    intent, asked = record.intent, _asked_of(record)
-    if intent is None and not asked:
-        return False
-    return any(
-        (intent is not None and before.ended is not None and _key_of(before.ended) == _key_of(intent))
-        or (asked and not asked.isdisjoint(_asked_of(before)))
-        for before in taken
-    )
-
-
-def _key_of(one: Intent | Ended) -> tuple[str, str]:
-    return one.kind, one.key
-
-
-def _asked_of(record: Record) -> frozenset[tuple[str, str]]:
-    """Return the approvals and questions that a record asks, asks again or closes."""
-    return frozenset((_ASKED[name][0], row[_ASKED[name][1]]) for name, row in record.extras if name in _ASKED)
+    moves: list[tuple[str, ...]] = [
+        ("effect", ended.kind, ended.key) for ended in (record.ended, record.also_ended) if ended is not None
+    ]
+    if record.intent is not None:
+        moves.append(("effect", record.intent.kind, record.intent.key))
+        if record.intent.family is not None:  # it undoes another entry, which begins to be undone with it
+            moves.append(("effect", record.intent.kind.removesuffix(".undo"), record.intent.key))
+    for name, row in record.extras:
+        if name in _ASKED:
+            what, column = _ASKED[name]
+            moves.append((what, row[column]))
+    return moves
 
 
 def _add_intent(flush: Flush, log: Log, record: Record) -> None:
