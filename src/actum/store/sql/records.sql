@@ -115,11 +115,10 @@ intents as materialized (
 ),
 approved as materialized (
     select a.id, a.state, a.action_hash, a.expires_at, a.used_at
-      from actum.approvals a
-     where a.id = any(array(select i.approval_id from intents i))
-       and a.workflow_id in (select id from held)
+      from intents i
+      join actum.approvals a on a.id = i.approval_id and a.workflow_id = i.id
      order by a.id
-       for update
+       for update of a
 ),
 judged as materialized (
     select i.*,
