@@ -115,6 +115,15 @@ async def test_whoever_decides_while_a_question_is_open_leaves_time_for_the_use(
     assert "written" == await held.intend(tier=2, approval_id=approval_id)
 
 
+async def test_what_is_asked_about_an_approval_is_told_to_whoever_requested_it(actum: Harness) -> None:
+    approval_id = await ask(await hold(actum))
+    number = await actum.reviewer.approvals.inquire(approval_id, "which door?")
+    (told,) = await actum.store.notifications.list()
+    assert (f"inquiry/{number}", ["user:author"]) == (told.key, told.recipients)
+    assert told.body.startswith("which door?\n")
+    assert (approval_id, f"approvals/{approval_id}") == (told.about, told.link)
+
+
 async def test_the_time_left_after_the_answer_still_ends(actum: Harness) -> None:
     held = await hold(actum)
     actum.clock.advance("1s")

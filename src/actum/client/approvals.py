@@ -165,7 +165,10 @@ class Approvals:
         self._raise_refused(answer["answer"], answer["state"], approval_id, "hand it over")
 
     async def inquire(self, approval: UUID | str, question: str) -> int:
-        """Ask about an open approval; its time stands still until the answer. Returns the question's number."""
+        """Ask about an open approval; its time stands still until the answer. Returns the question's number.
+
+        Whoever requested or wrote it is told, or else their team.
+        """
         _require_text(question, "the question is empty: say what you want to know")
         approval_id = await self._find(approval)
         answer = await self._store.approvals.inquire(approval_id, actor=self._client.actor, question=question)

@@ -67,7 +67,7 @@ update actum.notifications n
        ended_at = coalesce(:now::timestamptz, now())
  where n.state = 'unsent'
    and n.due_at > coalesce(:now::timestamptz, now()) - :no_older::interval
-   and n.kind in ('approval', 'batch', 'reminder', 'escalation', 'handed_over', 'question')
+   and n.kind in ('approval', 'batch', 'reminder', 'escalation', 'handed_over', 'inquiry', 'question')
    and not exists (select from actum.approvals a where a.id = n.about and a.ruling is null and a.closed is null)
    and not exists (select from actum.approvals a where a.batch_id = n.about and a.ruling is null and a.closed is null)
    and not exists (

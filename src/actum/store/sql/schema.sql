@@ -706,7 +706,7 @@ create table actum.rollup_totals (
     count      bigint not null,
     us         bigint not null,
     money      numeric not null,
-    first_hour timestamptz not null,
+    first_at   timestamptz not null,
     primary key (measure, contract, step, outcome, reason, tier, kind, model, bucket)
 ) with (fillfactor = 60);
 
@@ -1152,7 +1152,7 @@ language sql immutable as $$
            jsonb_array_elements_text(coalesce(r.value -> 'by', '[]')) e(entry)
 $$;
 
--- What people are told about an approval: `approval`, `reminder`, `escalation`, `handed_over` or `expiry`. What is in a batch is told
+-- What people are told about an approval: `approval`, `reminder`, `escalation`, `handed_over`, `inquiry` or `expiry`. What is in a batch is told
 -- under the batch's key, so that twenty items are one notification. Only the preview's sentence is said, no argument.
 create function actum.notice_about(approval actum.approvals, a_kind text, instant timestamptz) returns actum.notifications
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -1172,6 +1172,7 @@ begin
                           when 'reminder' then 'Still to be decided: '
                           when 'escalation' then 'Escalated, please decide: '
                           when 'handed_over' then 'Handed over to you, please decide: '
+                          when 'inquiry' then 'Please answer a question about: '
                           else 'Nobody decided in time: '
                       end
                       || actum.sentence_of(approval)
@@ -1511,7 +1512,8 @@ begin
 end
 $$;
 
--- Asks something about an open approval; its time stands still until every question is answered.
+-- Asks something about an open approval; its time stands still until every question is answered. Whoever asked for it or
+-- wrote it is told, or their team.
 -- asked | not_found | not_pending | expired | not_entitled.
 create function actum.inquire(an_approval uuid, an_actor text, a_question text, a_now timestamptz)
 returns table (answer text, inquiry_id bigint)
@@ -1521,6 +1523,7 @@ declare
     instant timestamptz := actum.instant_of(a_now);
     word text;
     number bigint;
+    notice actum.notifications%rowtype;
 begin
     approval := actum.escalate_if_due(approval, instant);
     word := case
@@ -1535,6 +1538,15 @@ begin
         values (an_approval, a_question, an_actor, instant) returning id into number;
         update actum.approvals a set paused_at = coalesce(a.paused_at, instant) where a.id = an_approval;
         perform actum.log_decision(actum.entry_about(approval, 'asked', an_actor, a_question, instant));
+        notice := actum.notice_about(approval, 'inquiry', instant);
+        notice.key := 'inquiry/' || number;
+        notice.body := a_question || E'\n' || notice.body;
+        notice.recipients := array(select distinct actum.identity(n)
+                                     from unnest(approval.authors || approval.requester) n where n is not null order by 1);
+        if notice.recipients = '{}' then
+            notice.recipients := array_remove(array['team:' || approval.team], null);
+        end if;
+        insert into actum.notifications select notice.*;
     end if;
     return query select word, number;
 end
