@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import golden
 
-from actum.client.metrics import MODELS, bound_models, format_metrics
+from actum import contract, report_usage, step
+from actum.client.metrics import MODELS, bound_models, format_metrics, write_metrics
 from actum.store.rollups import LagRow, TotalRow
+from actum.testing.harness import Harness
 
 
 def used(model: str, hour: int, count: int = 1) -> TotalRow:
-    first_hour = golden.START + timedelta(hours=hour)
-    return TotalRow("tokens", "c", "s", "", "", -1, "input", model, -1, count, 0, Decimal(0), first_hour)
+    first_at = golden.START + timedelta(hours=hour)
+    return TotalRow("tokens", "c", "s", "", "", -1, "input", model, -1, count, 0, Decimal(0), first_at)
 
 
 def took(bucket: int, count: int, us: int) -> TotalRow:
@@ -34,6 +37,34 @@ def test_a_model_whose_name_was_told_stays_when_others_come() -> None:
     after = bound_models([used("aaa", MODELS), *before, used("m00", 0, 9)])
     assert {row.model for row in before} | {"other"} == {row.model for row in after}
     assert 10 == next(row.count for row in after if row.model == "m00")
+
+
+@step
+async def ask(models: list[str]) -> None:
+    for model in models:
+        report_usage(model=model, input_tokens=1)
+
+
+@contract
+async def asks(models: list[str]) -> None:
+    await ask(models)
+
+
+async def test_a_model_that_was_told_keeps_its_name_when_others_come_within_the_same_hour(
+    actum: Harness,
+) -> None:
+    async def told() -> set[str]:
+        text = await write_metrics(actum.store)
+        return set(re.findall(r'actum_tokens_total{.*model="([^"]+)"', text))
+
+    worker = await actum.worker([asks])
+    names = [f"m{number:02}" for number in range(MODELS)]
+    for first in range(0, MODELS, 10):
+        await (await actum.start(asks(names[first : first + 10]))).result(10)
+    assert set(names) == await told()
+    await (await actum.start(asks(["aaa"]))).result(10)
+    await worker.stop()
+    assert {*names, "other"} == await told()
 
 
 def test_a_bucket_holds_all_that_took_no_longer_and_the_last_one_everything() -> None:

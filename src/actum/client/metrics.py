@@ -90,7 +90,7 @@ def bound_models(totals: Sequence[TotalRow]) -> list[TotalRow]:
     firsts: dict[str, datetime] = {}
     for row in totals:
         if row.model not in ("", REST):
-            firsts[row.model] = min(row.first_hour, firsts.get(row.model, row.first_hour))
+            firsts[row.model] = min(row.first_at, firsts.get(row.model, row.first_at))
     named = set(sorted(firsts, key=lambda model: (firsts[model], model))[:MODELS])
     found: dict[tuple[object, ...], TotalRow] = {}
     for row in totals:

@@ -29,7 +29,7 @@ BOUNDS: Final = tuple(
 class TotalRow:
     """What was added up under one set of labels since the first event; '', tier -1 and bucket -1 where there is none.
 
-    `bucket` is the place in `BOUNDS` of the first bound that the times do not pass, `first_hour` that of the first fact.
+    `bucket` is the place in `BOUNDS` of the first bound that the times do not pass, `first_at` the time of the first fact.
     """
 
     measure: str
@@ -44,7 +44,7 @@ class TotalRow:
     count: int
     us: int
     money: Decimal
-    first_hour: datetime
+    first_at: datetime
 
 
 @dataclass(slots=True)

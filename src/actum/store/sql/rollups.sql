@@ -41,9 +41,9 @@ hourly as (
 ),
 total as (
     insert into actum.rollup_totals
-           (measure, contract, step, outcome, reason, tier, kind, model, bucket, count, us, money, first_hour)
+           (measure, contract, step, outcome, reason, tier, kind, model, bucket, count, us, money, first_at)
     select n.measure, n.contract, n.step, n.outcome, n.reason, n.tier, n.kind, n.model, n.bucket, sum(n.count), sum(n.us),
-           sum(n.money), min(n.hour)
+           sum(n.money), min(n.first_at)
       from fresh n
      where n.measure <> 'verdicts_given'
      group by 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -51,7 +51,7 @@ total as (
        set count = rollup_totals.count + excluded.count,
            us = rollup_totals.us + excluded.us,
            money = rollup_totals.money + excluded.money,
-           first_hour = least(rollup_totals.first_hour, excluded.first_hour)
+           first_at = least(rollup_totals.first_at, excluded.first_at)
     returning 1
 ),
 outcome as (
@@ -81,7 +81,7 @@ update actum.rollup_state s
 
 -- name: totals
 -- Everything that was ever added up, over all hours and teams. Called by the client for `/metrics`.
-select t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.model, t.bucket, t.count, t.us, t.money, t.first_hour
+select t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.model, t.bucket, t.count, t.us, t.money, t.first_at
   from actum.rollup_totals t
  order by t.measure, t.contract, t.step, t.outcome, t.reason, t.tier, t.kind, t.model, t.bucket;
 
