@@ -12,7 +12,7 @@ from notified import SECRET, receiving
 
 from actum.engine.alertmanager import UNTIL, Alertmanager, alerts_of
 from actum.engine.notifier import NEWS, PATIENCE, Notifier, channels_of
-from actum.engine.watching import UNSERVED, Watcher
+from actum.engine.watching import EVERY, UNSERVED, Watcher
 from actum.machine.incidents import Trouble
 from actum.model.ids import short
 from actum.model.incident import Rule, Urgency
@@ -157,6 +157,38 @@ async def test_whoever_was_told_of_an_incident_is_told_once_that_it_is_over_by_i
     assert f"It is over: {first['subject']}" == last["subject"]
     assert (["team:platform"], "resolved by worker:test: recovered") == (last["recipients"], last["body"])
     assert f"actum incident show {short(row.id)}" == last["command"]
+
+
+async def test_whoever_was_told_that_it_is_over_is_told_once_that_it_is_back(actum: Harness) -> None:
+    row = await open_one(actum)
+    await actum.client.incidents.acknowledge(row.id)
+    async with receiving() as receiver:
+        notifier = Notifier(actum.store, [receiver.channel()])
+        await notifier.notify_once()
+        await Watcher(actum.store, "worker:test").watch_once()
+        for _ in range(2):
+            now = await actum.store.read_clock()
+            trouble = Trouble(
+                Rule.UNSERVED, "mails", "send", "tool.error", "platform", 3, first_at=now, last_at=now
+            )
+            assert 0 == await actum.store.incidents.open([trouble], actor="worker:test"), "it is the same one"
+        while await notifier.notify_once():
+            pass
+    told = {json.loads(body)["kind"]: json.loads(body) for _, body in receiver.received}
+    assert ["incident", "incident_back", "incident_end"] == sorted(told)
+    assert 3 == len(receiver.received)
+    back = told["incident_back"]
+    assert f"It is back: {told['incident']['subject']}" == back["subject"]
+    assert (["team:platform"], True) == (back["recipients"], back["body"].startswith("it seemed to be over"))
+
+
+async def test_a_turn_taken_by_a_clock_that_was_set_back_since_keeps_nobody_from_looking(
+    actum: Harness,
+) -> None:
+    assert [True, False] == [await actum.store.incidents.take_turn(EVERY) for _ in range(2)]
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("update actum.watch_turn set taken_at = taken_at + interval '1 day'")
+    assert [True, False] == [await actum.store.incidents.take_turn(EVERY) for _ in range(2)]
 
 
 async def test_that_something_is_over_wakes_nobody_and_an_alert_ends_at_once(actum: Harness) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from actum.engine.notices import INCIDENT, INCIDENT_END, Message
+from actum.engine.notices import INCIDENT, INCIDENT_BACK, INCIDENT_END, Message
 from actum.engine.posting import post_json
 from actum.machine.incidents import urgency_of
 from actum.machine.neutral import neutral
@@ -34,7 +34,7 @@ class Alertmanager:
     """One Alertmanager, by its API v2. It takes incidents and nothing else."""
 
     name = "alertmanager"
-    kinds: frozenset[str] | None = frozenset({INCIDENT, INCIDENT_END})
+    kinds: frozenset[str] | None = frozenset({INCIDENT, INCIDENT_END, INCIDENT_BACK})
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url.rstrip("/") + "/api/v2/alerts")

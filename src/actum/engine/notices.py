@@ -16,7 +16,7 @@ from actum.machine.neutral import neutral
 from actum.model.ids import short
 from actum.store.notifications import NotificationRow
 
-INCIDENT, INCIDENT_END, VERDICTS = "incident", "incident_end", "verdicts"
+INCIDENT, INCIDENT_END, INCIDENT_BACK, VERDICTS = "incident", "incident_end", "incident_back", "verdicts"
 """Kinds of what is told: that an incident needs somebody, that it is over, and that outputs wait for a verdict."""
 LONGEST = 500
 """Characters of a sentence in a message; how many are left out is said."""

@@ -20,7 +20,15 @@ import orjson
 
 from actum.engine.alertmanager import UNTIL, Alertmanager, alerts_of
 from actum.engine.apprise import Apprise
-from actum.engine.notices import INCIDENT, INCIDENT_END, VERDICTS, Message, compose, link_to
+from actum.engine.notices import (
+    INCIDENT,
+    INCIDENT_BACK,
+    INCIDENT_END,
+    VERDICTS,
+    Message,
+    compose,
+    link_to,
+)
 from actum.engine.webhook import Webhook
 from actum.errors import InvalidSettings
 from actum.model.incident import Urgency
@@ -147,14 +155,14 @@ class Notifier:
         return conclusion
 
     async def _incident_of(self, row: NotificationRow) -> IncidentRow | None:
-        is_about_one = row.kind in (INCIDENT, INCIDENT_END) and row.about is not None
+        is_about_one = row.kind in (INCIDENT, INCIDENT_END, INCIDENT_BACK) and row.about is not None
         return await self._store.incidents.get(row.about) if is_about_one and row.about else None
 
     async def _quiet_hours(self, row: NotificationRow, incident: IncidentRow | None) -> QuietHours | None:
         """Return the hours in which people are not told this; what opens an incident has waited for them already."""
         text: str | None = None
-        if row.kind == INCIDENT_END and incident is not None and incident.urgency == Urgency.WAKING_HOURS:
-            text = incident.quiet_hours
+        if row.kind in (INCIDENT_END, INCIDENT_BACK) and incident is not None:
+            text = incident.quiet_hours if incident.urgency == Urgency.WAKING_HOURS else None
         elif row.kind == VERDICTS:
             owners = await self._store.incidents.list_owners()
             found = [one.owner for one in owners if row.key.split("/")[1] == one.contract]

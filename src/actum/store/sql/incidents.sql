@@ -1,8 +1,10 @@
 -- name: take_turn
 -- Takes the turn to look for what is wrong, unless somebody has within a while. Called by the Watcher before it looks.
+-- A turn that was taken in the future is one of a clock that was set back since: nobody waits for it.
 update actum.watch_turn t
    set taken_at = coalesce(:now::timestamptz, now())
  where t.taken_at <= coalesce(:now::timestamptz, now()) - :every::interval
+    or t.taken_at > coalesce(:now::timestamptz, now()) + :every::interval
 returning t.taken_at;
 
 -- name: list_troubles
@@ -134,6 +136,31 @@ select k.rule, k.contract, k.step, k.reason, (array_agg(k.team order by k.at des
 -- name: open
 -- Opens an incident for each trouble, or notes in the open one of its key how often it has come up. Called by the Watcher.
 -- The owner is the one the affected workflow was started under; without a workflow the one registered last.
+-- Whoever was told that it is over, which the machine had seen too early, is told that it is back.
+with back as (
+    select format('incident/%s/back/%s', i.id, (date_part('epoch', i.mitigated_at) * 1000)::bigint) as key, i.id, i.summary,
+           i.mitigated_at, array(
+               select distinct unnest(n.recipients) as name
+                 from actum.notifications n
+                where n.about = i.id
+                  and n.kind = 'incident'
+                order by name
+           ) as recipients
+      from unnest(:rules::text[], :contracts::text[], :steps::text[], :reasons::text[]) as u(rule, contract, step, reason)
+      join actum.incidents i on (i.rule, i.contract, i.step, i.reason) = (u.rule, u.contract, u.step, u.reason)
+     where i.resolved_at is null
+       and i.mitigated_by like 'worker:%'
+),
+told as (
+    insert into actum.notifications (key, kind, about, recipients, subject, body, link, created_at, due_at)
+    select b.key, 'incident_back', b.id, b.recipients, 'It is back: ' || b.summary,
+           format('it seemed to be over since %s UTC', to_char(b.mitigated_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')),
+           'incidents/' || b.id, t.now, t.now
+      from back b
+     cross join (select coalesce(:now::timestamptz, now()) as now) t
+     where b.recipients <> '{}'
+        on conflict do nothing
+)
 insert into actum.incidents as i (id, rule, contract, step, reason, summary, team, contacts, runbook, quiet_hours, urgency,
                                   reduces_autonomy, opened_at, opened_by, machine_at, first_at, last_at, count, workflow_ids)
 select u.id, u.rule, u.contract, u.step, u.reason, u.summary, coalesce(u.team, o.owner ->> 'team'),
