@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import sys
+import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -270,15 +271,16 @@ class Flow:
 
     # activations
 
-    def _enter(self) -> tuple[Any, Any]:
+    def _enter(self) -> tuple[Any, Any, Flow | None]:
         """Make the flow's loop the running one; generators a body drops are kept, not closed by the collector's whim."""
-        outside = asyncio._get_running_loop(), sys.get_asyncgen_hooks()
+        outside = asyncio._get_running_loop(), sys.get_asyncgen_hooks(), _running.flow
+        _running.flow = self
         asyncio._set_running_loop(self.loop)
         sys.set_asyncgen_hooks(firstiter=None, finalizer=self._dropped_generators.append)
         return outside
 
-    def _leave(self, outside: tuple[Any, Any]) -> None:
-        loop, hooks = outside
+    def _leave(self, outside: tuple[Any, Any, Flow | None]) -> None:
+        loop, hooks, _running.flow = outside
         asyncio._set_running_loop(loop)
         sys.set_asyncgen_hooks(*hooks)
 
@@ -306,10 +308,18 @@ class Flow:
         self._book.forget()
 
 
+class _Running(threading.local):
+    """The flow whose body is running in a thread. Asking asyncio for its loop instead asks the system for our pid."""
+
+    flow: Flow | None = None
+
+
+_running = _Running()
+
+
 def current_flow() -> Flow | None:
     """Return the flow whose body is running in this thread, or None outside of bodies."""
-    loop = asyncio._get_running_loop()
-    return loop.flow if isinstance(loop, FlowLoop) else None
+    return _running.flow
 
 
 def _first_number(seed: bytes) -> int:
