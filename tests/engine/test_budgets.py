@@ -23,6 +23,7 @@ from actum import (
     report_usage,
     step,
 )
+from actum.client.cards import read_card
 from actum.store.store import Store
 from actum.testing.harness import Harness
 
@@ -165,6 +166,46 @@ async def test_above_its_budget_a_person_approves_an_effect(actum: Harness) -> N
     await actum.approve(handle)
     assert await handle.result(10) == "sent"
     assert await used(actum, "workflow") == {"tool_calls": 2}
+
+
+FREE = """
+schema = 1
+name = "tests"
+owner = "platform"
+
+[[rule]]
+id = "free"
+match = { kind = "mail.ping" }
+tier = 0
+why = "It harms nobody."
+"""
+
+
+async def test_a_card_says_that_a_budget_has_it_asked_and_no_grant_takes_the_place_of_a_person(
+    actum: Harness,
+) -> None:
+    @effect("mail.ping", in_doubt="repeat")
+    async def ping() -> None:
+        report_usage(tool_calls=1)
+
+    @contract(on_failure="fail", budget=Budget(tool_calls=1, over="tier_2"))
+    async def pings() -> str:
+        await ping()
+        await ping()
+        return "pinged"
+
+    await actum.activate(FREE)
+    worker = await actum.worker([pings])
+    await actum.reviewer.grants.give({"kind": "mail.ping"}, uses=9, lasts="1h", reason="often")
+    await worker.policing.refresh_once()
+    handle = await actum.start(pings())
+    await actum.run_until_idle()
+    ((asked,), _) = await actum.inbox()
+    assert (2, "free, budget") == (asked.tier, asked.rule)
+    why = (await read_card(actum.store, asked)).reasons[-1].why
+    assert why.startswith("it is above its budget: this workflow has used 1 of 1 tool_calls")
+    await actum.approve(handle)
+    assert await handle.result(10) == "pinged"
 
 
 async def test_a_cost_that_nobody_knows_uses_a_budget_of_money_up(actum: Harness) -> None:

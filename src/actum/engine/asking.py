@@ -20,8 +20,9 @@ from actum.authoring.effect import Effect
 from actum.engine.execution import as_data
 from actum.engine.log import Record, to_datetime
 from actum.engine.looking import Look
+from actum.engine.policing import Raised
 from actum.engine.progress import Asked, Progress
-from actum.engine.prompting import Prompting
+from actum.engine.prompting import ALONE, Prompting
 from actum.engine.showing import facts_in, preview_body, shown_by
 from actum.errors import InvalidInput
 from actum.machine.keys import action_hash, default_key
@@ -84,8 +85,8 @@ class Asking:
         self.progress: Progress = runner.history.at(address)
         self.card: str | None = None
         """The name of the request for several calls that this is one of."""
-        self.is_raised = False
-        """Whether a freeze has everything here decided at tier 2."""
+        self.raised: Raised | None = None
+        """What has it decided at tier 2 by a person, and so under no grant."""
         self._is_left = False
         self._is_paying = False
 
@@ -161,7 +162,7 @@ class Asking:
             facts=facts_in(shown),
             at=to_datetime(runner.now()),
         )
-        return runner.worker.policing.rule(operation, is_raised=self.is_raised)
+        return runner.worker.policing.rule(operation, raised=self.raised)
 
     def _stands_as_seen(self, seen: dict[str, Any], shown: dict[str, Any]) -> Ruling | None:
         """Return the ruling of what is seen now, unless it is not what was shown: its target or what it relies on."""
@@ -203,7 +204,8 @@ class Asking:
     def _pay(self, prompting: Prompting, ruling: Ruling) -> None:
         """Take a prompt, then have it ruled once more, which is cheap, and ask; by then it may have become something else."""
         runner, approval_id = self._runner, new_id(self._runner.now() // 1000)
-        place = runner.worker.placing.foresee(ruling, self._operation_of(), self.card)
+        placing = runner.worker.placing
+        place = ALONE if self.raised else placing.foresee(ruling, self._operation_of(), self.card)
         self._is_paying = True
 
         def answered() -> None:
@@ -287,7 +289,8 @@ class Asking:
     def _places(self, asked: Asked, ruling: Ruling, row: dict[str, Any]) -> list[Callable[[], None]]:
         """Plan where the approval belongs, which is kept in its row; return what has to be called for it."""
         placing = self._runner.worker.placing
-        row["placement"] = planned = placing.plan(ruling, self._operation_of(), self.card)
+        planned = None if self.raised else placing.plan(ruling, self._operation_of(), self.card)
+        row["placement"] = planned
         if planned is None:
             return []
         names = {name: row[name] for name in ("kind", "contract", "team", "rule", "preview")}

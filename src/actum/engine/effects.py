@@ -21,6 +21,7 @@ from actum.engine.doubting import DoubtfulExecution
 from actum.engine.execution import fail_over_budget
 from actum.engine.intents import intent_of
 from actum.engine.log import Record
+from actum.engine.policing import BY_FREEZE, Raised
 from actum.engine.reaching import Reaching
 from actum.engine.reopening import edited_at
 from actum.engine.steps import reason_of
@@ -53,8 +54,8 @@ class EffectExecution(DoubtfulExecution):
     _is_busy = False
     _ruling: Ruling | None = None
     """What policy said of the attempt that is about to be intended."""
-    _is_raised = False
-    """Whether a freeze refused an intent below tier 2, or its budget did."""
+    _raised: Raised | None = None
+    """What has a person decide it at tier 2: a freeze, or its budget."""
     is_effect = True
 
     def __init__(self, *args: Any) -> None:
@@ -164,7 +165,7 @@ class EffectExecution(DoubtfulExecution):
     def _let_run_unseen(self) -> Ruling | None:
         """Return the ruling if there is nothing to look at and policy lets it run; everything else is looked at."""
         effect, row = self.effect, self.runner.row
-        if self._is_raised or "preview" in effect.hooks:
+        if self._raised is not None or "preview" in effect.hooks:
             return None
         return self.runner.worker.policing.lets_run(effect.kind, row.contract, row.team, effect.reversibility)
 
@@ -172,7 +173,7 @@ class EffectExecution(DoubtfulExecution):
         failed = partial(self.runner.fail_address, self)
         answers = Answers(failed, self._free, self._denied, self._rejected, self._over_prompts)
         self._asking = Asking(self.runner, self.request, self.address, None, answers)
-        self._asking.is_raised = self._is_raised
+        self._asking.raised = self._raised
         return self._asking
 
     def _free(self, ruling: Ruling) -> None:
@@ -258,8 +259,8 @@ class EffectExecution(DoubtfulExecution):
         """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
         if over == "fail":
             fail_over_budget(self, why)
-        elif over == "tier_2" and not self._is_raised:
-            self._is_raised = True
+        elif over == "tier_2" and self._raised is None:
+            self._raised = ("budget", f"it is above its budget: {why}.")
             self._ruling = None
             self._ask_anew()
         else:
@@ -281,7 +282,7 @@ class EffectExecution(DoubtfulExecution):
             self.show(record, "completed", record.body)
             return
         self._is_intending = False
-        self._ruling, self._is_raised = None, False
+        self._ruling = self._raised = None
         if self.progress.asked is not None:
             self.progress.asked.use()
         self.progress.has_open_doubt = self.progress.has_open_doubt or self.progress.is_in_doubt
@@ -315,7 +316,7 @@ class EffectExecution(DoubtfulExecution):
                 self.runner.outsiders.read_anyway()
                 self.wait(TAKEN_BACK, "approval", self._ask_anew)
             case _:
-                self._ruling, self._is_raised = None, self._is_raised or why == "tier"
+                self._ruling, self._raised = None, self._raised or (BY_FREEZE if why == "tier" else None)
                 self._ask_anew()
 
     def _ask_anew(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import TypeAlias
 
 from actum.errors import PolicyError
 from actum.machine.policy import STRICTEST, Operation, Policy, Ruling, parse_policy, rule_without_policy
@@ -18,6 +19,9 @@ from actum.store.store import Store
 logger = logging.getLogger("actum.policing")
 
 FROZEN_RULE = "freeze"
+Raised: TypeAlias = tuple[str, str]
+"""Why something is asked for at tier 2 whatever the rules say: what stands where a rule's name does, and a sentence."""
+BY_FREEZE: Raised = (FROZEN_RULE, "a freeze has everything here decided one by one.")
 REDUCED_RULE = "slo"
 
 
@@ -56,20 +60,20 @@ class Policing:
                 logger.error("the active policy cannot be read, so everything is tier 2: %s", error)
         return 1
 
-    def rule(self, operation: Operation, *, is_raised: bool = False) -> Ruling:
-        """Return the ruling for an operation; with `is_raised` at tier 2 whatever the rules say, because of a freeze."""
+    def rule(self, operation: Operation, *, raised: Raised | None = None) -> Ruling:
+        """Return the ruling for an operation; where it is `raised`, at tier 2 whatever the rules say."""
         if self.policy is None:
             return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
         ruling = self.policy.rule(operation)
         if ruling.tier == 0 and operation.contract in self.reduced:
             ruling = _reduce(ruling, operation.team)
-        if not is_raised or ruling.is_denied or ruling.tier == STRICTEST:
+        if raised is None or ruling.is_denied or ruling.tier == STRICTEST:
             return ruling
         return replace(
             ruling,
             tier=STRICTEST,
-            rules=(*ruling.rules, FROZEN_RULE),
-            whys=(*ruling.whys, "a freeze has everything here decided one by one."),
+            rules=(*ruling.rules, raised[0]),
+            whys=(*ruling.whys, raised[1]),
             approvals=ruling.approvals or rule_without_policy(operation.team).approvals,
             batch=None,
         )
