@@ -91,7 +91,8 @@ async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store
     assert {(last.verdict, last.by): 1} == counts
 
 
-async def test_an_account_that_may_only_read_counts_without_adding(store: Store) -> None:
+@pytest.mark.parametrize("option", ["role=actum_reader", "options=-c%20default_transaction_read_only%3Don"])
+async def test_whoever_may_only_read_counts_without_adding(store: Store, option: str) -> None:
     async with store.pool.connection() as connection:
         await connection.execute("set session_replication_role = replica")
         await golden.make_weeks(connection)
@@ -99,7 +100,7 @@ async def test_an_account_that_may_only_read_counts_without_adding(store: Store)
         await connection.execute("set session_replication_role = default")
         facts = await summed(connection, FACTS)
     dsn = store.pool.dsn
-    reader = await Store.open(f"{dsn}{'&' if '?' in dsn else '?'}role=actum_reader")
+    reader = await Store.open(f"{dsn}{'&' if '?' in dsn else '?'}{option}")
     try:
         assert 0 == await reader.rollups.refresh()
         span = Span.of(golden.START, golden.START + timedelta(days=400))

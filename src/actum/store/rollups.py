@@ -90,7 +90,8 @@ class Rollups:
         """Add what was recorded since the last refresh; return how many hourly rows changed.
 
         Several at once wait for each other and add nothing twice. What transactions that are still open recorded, and
-        all that came after the oldest of them, is added by a later refresh. An account that may only read adds nothing.
+        all that came after the oldest of them, is added by a later refresh. An account that may only read, and whoever is
+        connected to a standby, adds nothing.
         Raises DatabaseMismatch after a dump was restored.
         """
         try:
@@ -103,7 +104,12 @@ class Rollups:
         add = self._pool.statement("rollups", "add")
         advance = self._pool.statement("rollups", "advance")
         async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(hold.text)
+            try:
+                await connection.execute(hold.text)
+            except (
+                asyncpg.ReadOnlySQLTransactionError
+            ):  # a standby: elsewhere this means that the primary was lost
+                return 0
             place = await read_place(self._pool, connection)
             if int(place.first) >= int(place.oldest):
                 return 0
