@@ -149,6 +149,19 @@ async def test_whoever_votes_for_another_has_no_second_vote_of_their_own(actum: 
     assert "decided" == await says(actum, approval_id, "user:cleo")
 
 
+async def test_a_stand_in_for_a_name_in_another_spelling_has_no_second_vote_of_theirs(actum: Harness) -> None:
+    await close_the_door(actum)
+    await (await actum.acting("user:root")).accounts.add("user:dan")
+    async with actum.store.pool.connection() as connection:  # as a console could write it
+        await connection.execute(
+            "insert into actum.delegations (id, delegator, delegate, since, until, reason, given_by)"
+            " values (gen_random_uuid(), ' Ana', 'user:dan', now() - interval '1h', now() + interval '1h', 'x', 'x')"
+        )
+    approval_id = await asked(actum, of("dba", "group:dba", quorum=2))
+    assert "voted" == await says(actum, approval_id, "user:ana")
+    assert "already_voted" == await says(actum, approval_id, "user:dan")
+
+
 async def test_handing_over_makes_no_second_vote(actum: Harness) -> None:
     await close_the_door(actum)
     approval_id = await asked(actum, of("dba", "group:dba", quorum=2))

@@ -903,7 +903,7 @@ language sql stable as $$
       from (
                select lower(actum.identity(a_person)) as name, 0 as rank
                 union all
-               select lower(d.delegator), 1
+               select lower(actum.identity(d.delegator)), 1
                  from actum.delegations d
                 where lower(d.delegate) = (select lower(actum.identity(a_person)))
                   and d.revoked_at is null
@@ -1139,7 +1139,7 @@ language sql stable as $$
       from (
                select a_person as name
                 union all
-               select lower(d.delegator)
+               select lower(actum.identity(d.delegator))
                  from actum.delegations d
                 where lower(d.delegate) = a_person and d.revoked_at is null and d.since <= instant and d.until > instant
            ) p
