@@ -102,6 +102,7 @@ def test_many_are_shown_counted_and_then_tried_again(served: Actum) -> None:
         (("incident", "show", "ffff0000"), 3, "no incident ends in"),
         (("incident", "resolve", "ffff0000", "--cause", "magic"), 2, "magic"),
         (("incident", "open", " "), 2, "an incident needs a sentence"),
+        (("slo", "delivr"), 3, "no contract 'delivr' was ever registered"),
         (("incident", "open", "late", "--contract", "delivr"), 3, "no contract 'delivr' was ever registered"),
         (("incident", "digest", "--since", "often"), 2, "is not a duration"),
     ],

@@ -86,7 +86,9 @@ class Incidents:
         return await self._store.digest(since or await self._client.store.read_clock() - WEEK)
 
     async def promises(self, contract: str | None = None) -> Sequence[Promise]:
-        """Return how the promises of all contracts, or of one, stand over thirty days."""
+        """Return how the promises of all contracts, or of one, stand over thirty days; raises NotFound for no contract."""
+        if contract is not None:
+            await self._require_contract(contract)
         return await read_promises(self._client.store, contract)
 
     async def owners(self) -> Sequence[ContractOwner]:
@@ -120,11 +122,8 @@ class Incidents:
         ids = [await find_workflow(self._client.store, name) for name in workflows]
         if ids and not contract:
             contract = (await self._client.get(ids[0])).contract
-        elif contract and await self._client.store.quality.newest_document(contract) is None:
-            raise NotFound(
-                f"no contract {contract!r} was ever registered, so nobody would be told: `actum owners list` shows those "
-                "that were"
-            )
+        elif contract:  # of one that does not exist nobody would be told
+            await self._require_contract(contract)
         incident_id = new_id()
         is_new = await self._store.report(
             incident_id,
@@ -167,6 +166,12 @@ class Incidents:
             incident_id, actor=self._client.actor, cause=cause, note=note or None
         ):
             await self._refuse(incident_id)
+
+    async def _require_contract(self, contract: str) -> None:
+        if await self._client.store.quality.newest_document(contract) is None:
+            raise NotFound(
+                f"no contract {contract!r} was ever registered: `actum owners list` shows those that were"
+            )
 
     async def _require(self, what: str) -> None:
         await self._client.accounts.require_role(ROLES, what)
