@@ -67,9 +67,7 @@ def test_every_history_replays_to_its_own_ending(
 
 
 @pytest.mark.parametrize("python", other_pythons())
-def test_every_history_replays_in_another_process_and_on_other_pythons(
-    python: str, file: Path
-) -> None:
+def test_every_history_replays_in_another_process_and_on_other_pythons(python: str, file: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": "random"}
     answer = subprocess.run(
         [python, bodies.__file__, str(file)], env=environment, capture_output=True, text=True

@@ -57,6 +57,8 @@ class KeptPool(Pool):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.idle: list[KeptConnection] = []
+        self._rinser: Any = None
+        """A connection of its own: passing triggers by makes the server forget all plans of the connection that does."""
 
     async def dedicated(self) -> Any:
         """Lend a connection that is kept, else a new one."""
@@ -73,9 +75,10 @@ class KeptPool(Pool):
 
     async def end(self) -> None:
         """Close what is here in earnest."""
-        for connection in self.idle:
-            connection.home = None
-            connection.terminate()
+        for connection in [*self.idle, self._rinser]:
+            if connection is not None:
+                connection.home = None
+                connection.terminate()
         await super().close()
 
     async def rinse(self) -> bool:
@@ -92,7 +95,9 @@ class KeptPool(Pool):
             ]
             for connection in [*own, *self.idle]:
                 await connection.execute("unlisten *; reset all; reset role")
-            return await self._make_blank(own[0], len(own) + len(self.idle))
+        if self._rinser is None:
+            self._rinser = await super().dedicated()
+        return await self._make_blank(self._rinser, len(own) + len(self.idle) + 1)
 
     async def _make_blank(self, connection: Any, count: int) -> bool:
         for _ in range(LOOKS):
