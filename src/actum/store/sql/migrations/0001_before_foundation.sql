@@ -664,7 +664,7 @@ create table actum.rollups (
     us       bigint not null,
     money    numeric not null,
     primary key (measure, hour, contract, team, outcome, reason, kind, model, bucket)
-);
+) with (fillfactor = 70);
 
 -- The same by step and tier, over all hours and teams since the first event: what `/metrics` tells.
 create table actum.rollup_totals (
@@ -2734,7 +2734,8 @@ create function actum.fresh_facts(first xid8, last xid8, spread text[], bounds b
     model text, bucket smallint, count bigint, us bigint, money numeric, facts bigint, first_at timestamptz, last_at timestamptz
 )
 language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
+set enable_sort = off as $$
 #variable_conflict use_column
 begin
     return query
