@@ -90,19 +90,22 @@ def _arm(order: Order, folder: Path) -> None:
     async def bounded(self: Records, connection: Any, instance: Any, flush: Any) -> Any:
         nonlocal count
         count += 1
-        boundary = Boundary(count, order.when, _moments(flush))
-        if count == order.number and order.when == "before":
-            _die(folder, boundary)
+        is_here = count == order.number
+        if (
+            is_here
+        ):  # written down before it is sent: whoever sees the workflow ended ends this process at once
+            write_boundary(folder, Boundary(count, order.when, _moments(flush)))
+            if order.when == "before":
+                _die()
         answers = await append(self, connection, instance, flush)
-        if count == order.number:
-            _die(folder, boundary)
+        if is_here:
+            _die()
         return answers
 
     Records.append = bounded  # type: ignore[method-assign]
 
 
-def _die(folder: Path, boundary: Boundary) -> None:
-    write_boundary(folder, boundary)
+def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
