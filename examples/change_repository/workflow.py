@@ -39,7 +39,7 @@ from .repository import find_top, read_head
 from .summary import describe, find_facts, show_check, summarize
 
 # A problem with the repository or the machine does not go away by trying again.
-RETRY = Retry(attempts=3, never=(ChangeProblem,))
+RETRY = Retry(attempts=3, first="100ms", never=(ChangeProblem,))
 OWNER = Owner(
     team="platform",
     escalation=["#platform-oncall"],
