@@ -1,7 +1,7 @@
 # Every command sets up what it needs, in .venv. `make help` lists them.
 
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 2
 RUNS ?= 20
 WORKLOAD ?= steps
 REPO ?=
