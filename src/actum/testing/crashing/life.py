@@ -91,9 +91,8 @@ def _arm(order: Order, folder: Path) -> None:
         nonlocal count
         count += 1
         is_here = count == order.number
-        if (
-            is_here
-        ):  # written down before it is sent: whoever sees the workflow ended ends this process at once
+        if is_here:
+            # Written down before it is sent: whoever sees the workflow ended ends this process at once.
             write_boundary(folder, Boundary(count, order.when, _moments(flush)))
             if order.when == "before":
                 _die()
