@@ -16,6 +16,7 @@ from holding import Held, claim, errand, hold
 
 from actum.engine.log import Park
 from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
 from actum.model.events import EventKind as K
 from actum.model.ids import new_id
 from actum.store.approvals import Ruled
@@ -195,6 +196,25 @@ async def test_nobody_is_said_to_wait_for_a_batch_while_another_item_is_on_its_w
     assert not await all_parked()
     actum.clock.advance("11s")  # whoever had to place the third is gone
     assert await all_parked()
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "expires", "expected"), [("30s", None, False), ("2m", None, True), ("30s", "30s", True)]
+)
+async def test_nobody_is_said_to_wait_for_a_batch_who_goes_on_by_itself_within_a_minute(
+    actum: Harness, goes_on: str, expires: str | None, expected: bool
+) -> None:
+    held = await hold(actum)
+    (one,) = await ask_many(held, 1)
+    await join(actum, one)
+    now = await actum.store.read_clock()
+    due = now + parse_duration(goes_on)
+    if expires is not None:
+        async with actum.store.pool.connection() as connection:
+            await connection.execute("update actum.approvals set expires_at = $1", due)
+    await held.write(await held.record(K.WORKFLOW_PARKED), park=Park(held.wake, due))
+    (row,) = await actum.store.batches.list()
+    assert expected == row.all_parked
 
 
 # Grants and limits.

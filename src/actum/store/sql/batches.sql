@@ -20,7 +20,8 @@ returning b.id;
 -- name: list
 -- Batches that are not decided, oldest first, with whether every workflow in one waits. Called by client and leader.
 -- One that asked for more a moment ago is not done asking: a workflow may park before the last of its items is placed. So
--- may its worker die, and then others place what it left (`LEFT_AFTER`), within as long as is waited for here.
+-- may its worker die, and then others place what it left (`LEFT_AFTER`), within as long as is waited for here. One that
+-- goes on by itself within a minute, because a retry pauses, may ask for more as well.
 select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.closed_at, b.close_reason, b.shown_at,
        b.max_items, b.max_sums, b.count, b.sums, b.items,
        not exists (
@@ -29,7 +30,8 @@ select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.
             where a.batch_id = b.id
               and a.ruling is null
               and a.closed is null
-              and (w.status <> 'waiting' or w.instance is not null)
+              and (w.status <> 'waiting' or w.instance is not null
+                   or w.run_at < least(coalesce(:now::timestamptz, now()) + interval '1 minute', a.expires_at))
        ) and not exists (
            select from actum.approvals a
              join actum.approvals o on o.workflow_id = a.workflow_id
