@@ -168,3 +168,26 @@ in_a_hurry = child("ada")
 
 def made_on_demand() -> Any:
     return child("bob")
+
+
+def _takes_long(turn: int) -> bool:
+    """Whether it is this one's turn to be late: which it is, changes from one killed run to the next of its kind."""
+    run = int(world_folder().parent.name.removeprefix("run-"))
+    return run // 2 % 2 == turn
+
+
+@a.step
+async def odd() -> str:
+    await asyncio.sleep(0.2 * _takes_long(0))
+    return "odd"
+
+
+@a.step
+async def even() -> str:
+    await asyncio.sleep(0.2 * _takes_long(1))
+    return "even"
+
+
+@a.contract
+async def takes_turns() -> list[str]:
+    return list(await asyncio.gather(odd(), even()))

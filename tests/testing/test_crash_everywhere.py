@@ -72,6 +72,16 @@ async def test_timers_pass_children_run_and_questions_signals_and_doubts_are_ans
     assert len(report.boundaries) >= 16
 
 
+async def test_what_comes_in_another_order_in_each_run_is_killed_at_all_the_same(
+    actum_server: TestServer,
+) -> None:
+    report = await crash(actum_server, flows.takes_turns(), at_once=1)
+    report.assert_sound()
+    for when in ("before", "after"):
+        met = [one for boundary in report.boundaries if boundary.when == when for one in boundary.moments]
+        assert {"odd", "even"} <= {one.step for one in met if one.kind == "step.completed"}
+
+
 async def test_a_rollback_is_killed_everywhere_too(actum_server: TestServer) -> None:
     report = await crash(actum_server, flows.gives_up("ada"))
     report.assert_sound()

@@ -1,4 +1,8 @@
-"""The sweep: two runs that nobody kills, then one run for each boundary, several at a time."""
+"""The sweep: two runs that nobody kills, then one run for each boundary, several at a time.
+
+Which flush carries what may differ from run to run, so a sweep by number can pass over something. What both unkilled
+runs made durable and no boundary had is therefore aimed at afterwards, by what it is.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -18,16 +22,18 @@ from actum.authoring.call import Call
 from actum.client.starting import contract_of
 from actum.errors import InvalidInput, NotPossible
 from actum.testing.crashing.judging import Fault, Reference, compare_unkilled, judge, judge_unkilled, steps_of
-from actum.testing.crashing.notes import Boundary
+from actum.testing.crashing.notes import Boundary, Moment
 from actum.testing.crashing.processes import Nursery
 from actum.testing.crashing.report import Report
-from actum.testing.crashing.trial import Seen, Trials
+from actum.testing.crashing.trial import Seen, Target, Trials
 from actum.testing.crashing.world import World
 from actum.testing.folder import remove_folder
 from actum.testing.server import TestServer
 
 PATIENCE = 60.0
 AT_ONCE = 2
+When = Literal["before", "after"]
+WHENS: tuple[When, ...] = ("before", "after")
 
 
 async def crash_everywhere(
@@ -112,17 +118,13 @@ async def _sweep(
     reference, faults = compare_unkilled(first, second)
     sweep = _Sweep(trials, reference, steps, tell)
     lanes = at_once or (AT_ONCE if trials.is_alone else 1)
-    try:
-        async with asyncio.TaskGroup() as group:
-            for number in range(lanes):
-                group.create_task(sweep.work(), name=f"crash lane {number + 1}")
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    await sweep.work(sweep.next_flushes(), lanes)
+    await sweep.work(sweep.next_missed(set(first.sent) & set(second.sent)), lanes)
     return sweep.boundaries, (*faults, *sweep.faults)
 
 
 class _Sweep:
-    """Boundary after boundary, until a run ends before it comes to the next one."""
+    """Boundary after boundary, until a run ends before it comes to the next one; then what was passed over."""
 
     def __init__(
         self,
@@ -137,11 +139,19 @@ class _Sweep:
         self._steps = steps
         self._is_past = {"before": False, "after": False}
         self._seen: list[Seen] = []
-        self._orders = self._next_orders()
 
-    async def work(self) -> None:
-        for number, when in self._orders:
-            seen = await self._trials.run(number, when)
+    async def work(self, orders: Iterator[tuple[Target, When]], lanes: int) -> None:
+        """Carry out orders, in several lanes."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(lanes):
+                    group.create_task(self._work(orders), name=f"crash lane {number + 1}")
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _work(self, orders: Iterator[tuple[Target, When]]) -> None:
+        for target, when in orders:
+            seen = await self._trials.run(target, when)
             if seen.boundary is None:
                 self._is_past[when] = True
                 continue
@@ -161,13 +171,21 @@ class _Sweep:
     def _in_order(self) -> list[Seen]:
         return sorted(self._seen, key=_order)
 
-    def _next_orders(self) -> Iterator[tuple[int, Literal["before", "after"]]]:
+    def next_flushes(self) -> Iterator[tuple[Target, When]]:
+        """Give the flushes by number, until there are no more."""
         number = 0
         while not all(self._is_past.values()):
             number += 1
-            for when in ("before", "after"):
+            for when in WHENS:
                 if not self._is_past[when]:
                     yield number, when
+
+    def next_missed(self, usual: Iterable[Moment]) -> Iterator[tuple[Target, When]]:
+        """Give what usually becomes durable, and did not at any boundary so far."""
+        for moment in sorted(usual, key=str):
+            for when in WHENS:
+                if not any(moment in one.moments and one.when == when for one in self.boundaries):
+                    yield moment, when
 
 
 def _order(seen: Seen) -> tuple[int, bool]:

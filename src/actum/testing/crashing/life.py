@@ -30,7 +30,7 @@ from actum.outcomes import Happened, NotHappened
 from actum.settings import Settings
 from actum.store.records import FIELDS, Records
 from actum.store.store import Store
-from actum.testing.crashing.notes import Boundary, Moment, Note, write_boundary, write_note
+from actum.testing.crashing.notes import Boundary, Moment, Note, write_boundary, write_note, write_sent
 from actum.testing.crashing.offset import SharedClock
 from actum.testing.crashing.world import FOLDER
 
@@ -42,13 +42,22 @@ _PLACES = [FIELDS["records"].index(name) for name in ("kind", "step", "address",
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one process does: work in `folder` on the database `dsn`, and die at flush `number` (0: never)."""
+    """What one process does: work in `folder` on the database `dsn`, and die at one flush, or never.
+
+    It dies at the flush `number`, or at the one that carries `moment` (as JSON has it), where that is given.
+    """
 
     dsn: str
     folder: str
     life: int
     number: int = 0
     when: Literal["before", "after"] = "before"
+    moment: dict[str, Any] | None = None
+
+    @property
+    def is_to_live(self) -> bool:
+        """Whether nobody kills this process."""
+        return not self.number and self.moment is None
 
 
 def live(order: Order, contract: Contract[..., Any]) -> int:
@@ -83,17 +92,21 @@ async def _work(order: Order, folder: Path, contract: Contract[..., Any]) -> Non
 
 
 def _arm(order: Order, folder: Path) -> None:
-    """Have this process kill itself before flush `number` is sent, or after its answer has come."""
+    """Have this process kill itself before a flush is sent, or after its answer has come."""
     append = Records.append
+    moment = None if order.moment is None else Moment(**order.moment)
     count = 0
 
     async def bounded(self: Records, connection: Any, instance: Any, flush: Any) -> Any:
         nonlocal count
         count += 1
-        is_here = count == order.number
+        moments = _moments(flush)
+        is_here = count == order.number or (moment is not None and moment in moments)
+        if order.is_to_live:
+            write_sent(folder, moments)
         if is_here:
             # Written down before it is sent: whoever sees the workflow ended ends this process at once.
-            write_boundary(folder, Boundary(count, order.when, _moments(flush)))
+            write_boundary(folder, Boundary(count, order.when, moments))
             if order.when == "before":
                 _die()
         answers = await append(self, connection, instance, flush)

@@ -1,6 +1,7 @@
 """What a process that may be killed at any instant writes down about itself: lines of two files, each in one write.
 
-`ran` holds a line for the beginning and the end of everything the author wrote; `killed` one line, the boundary.
+`ran` holds a line for the beginning and the end of everything the author wrote; `killed` one line, the boundary;
+`sent` a line for each flush of a process that nobody kills.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-RAN, KILLED = "ran", "killed"
+RAN, KILLED, SENT = "ran", "killed", "sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,16 @@ def write_note(folder: Path, note: Note) -> None:
 def write_boundary(folder: Path, boundary: Boundary) -> None:
     """Write down where this process is about to be killed."""
     write_line(folder / KILLED, asdict(boundary))
+
+
+def write_sent(folder: Path, moments: tuple[Moment, ...]) -> None:
+    """Write down what a flush carries."""
+    write_line(folder / SENT, {"moments": [asdict(moment) for moment in moments]})
+
+
+def read_sent(folder: Path) -> tuple[Moment, ...]:
+    """Return what all flushes carried, in order."""
+    return tuple(Moment(**moment) for line in _lines(folder / SENT) for moment in line["moments"])
 
 
 def read_notes(folder: Path) -> list[Note]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -22,7 +22,7 @@ from actum.store.store import Store
 from actum.testing.auditor import audit, every_workflow
 from actum.testing.crashing.attending import Attendant, Stuck
 from actum.testing.crashing.life import CLOCK, LOG, WORLD, Order
-from actum.testing.crashing.notes import Boundary, Note, read_boundary, read_notes
+from actum.testing.crashing.notes import Boundary, Moment, Note, read_boundary, read_notes, read_sent
 from actum.testing.crashing.offset import SharedClock
 from actum.testing.crashing.processes import Life, Nursery
 from actum.testing.crashing.world import World
@@ -53,10 +53,15 @@ class Seen:
     acted: list[tuple[str, str]] | None
     notes: list[Note]
     over: frozenset[tuple[str, str]] = frozenset()
+    sent: tuple[Moment, ...] = ()
     audit: tuple[str, ...] = ()
     stuck: str | None = None
     cause: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+
+
+Target = int | Moment
+"""Where a process is killed: at a flush by its number, or at the one that carries a moment."""
 
 
 class Trials:
@@ -81,17 +86,20 @@ class Trials:
         self.is_alone = True
         """Whether the world's folder is all that a run changes, so that several can be made at a time."""
 
-    async def run(self, number: int = 0, when: Literal["before", "after"] = "before") -> Seen:
-        """Run once, killed at the flush `number` (never, for 0). Raises NotPossible when a process breaks."""
+    async def run(self, target: Target = 0, when: Literal["before", "after"] = "before") -> Seen:
+        """Run once, killed at a flush (never, for 0). Raises NotPossible when a process breaks."""
         self._count += 1
         folder = self._folder / f"run-{self._count}"
         (folder / WORLD).mkdir(parents=True)
         self.is_alone = await self._world.reset(folder / WORLD) and self.is_alone
         dsn = await self._server.create()
         try:
-            return await Trial(self._call, self._world, self._nursery, folder, dsn).run(
-                Order(dsn, str(folder), 1, number, when), self._patience
-            )
+            order = Order(dsn, str(folder), 1)
+            if isinstance(target, Moment):
+                order = replace(order, when=when, moment=asdict(target))
+            else:
+                order = replace(order, when=when, number=target)
+            return await Trial(self._call, self._world, self._nursery, folder, dsn).run(order, self._patience)
         finally:
             await self._server.drop(dsn)
 
@@ -119,7 +127,7 @@ class Trial:
                 if row.finished_at is None:
                     await self._require_kill(life)
                     self._over = await _durable(store)
-                    life = await self._nursery.bear(replace(order, life=2, number=0))
+                    life = await self._nursery.bear(replace(order, life=2, number=0, moment=None))
                     await attendant.attend(patience, lambda: not life.ended.done())
                     self._require_end((await handle.row()).finished_at is not None, life)
             except Stuck as error:
@@ -175,6 +183,7 @@ class Trial:
             acted=await self._world.acted(self._folder / WORLD),
             notes=read_notes(self._folder),
             over=self._over,
+            sent=read_sent(self._folder),
             audit=() if stuck is not None else tuple(await audit(store)),
             stuck=None if stuck is None else str(stuck),
             cause=None if stuck is None else stuck.cause,
