@@ -16,7 +16,7 @@ from typing import IO
 
 from .findings import count_rules, list_findings
 from .formatting import changes_only_formatting
-from .patches import list_changes, scratch_copy
+from .patches import count_changes, scratch_copy
 from .problems import PatchRefused
 from .records import Check, Commit, Finding, Proposal, Report, Task
 
@@ -37,9 +37,9 @@ def check_proposal(proposal: Proposal) -> Report:
     with scratch_copy(top, proposal.base) as root:
         before = list_findings(root)
     try:
-        changes = list_changes(top, proposal.base, proposal.diff)
-        is_formatting_only = changes_only_formatting(top, proposal.base, proposal.diff)
         with scratch_copy(top, proposal.base, proposal.diff) as root:
+            changes = count_changes(root)
+            is_formatting_only = changes_only_formatting(root)
             after = list_findings(root)
             tests = run_tests(root, proposal.task)
         if not tests.passed and tests.detail != NO_TESTS_FOUND:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,7 +48,7 @@ def name_tool() -> str:
 def run_ruff(root: Path, *arguments: str) -> str:
     """Run ruff in `root`, without its cache, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments],
+        [*_find_ruff(), *arguments],
         cwd=root,
         capture_output=True,
         env={**os.environ, "RUFF_NO_CACHE": "true", "NO_COLOR": "1"},
@@ -61,6 +63,12 @@ def run_ruff(root: Path, *arguments: str) -> str:
             f"ruff is not installed for {sys.executable}: run {sys.executable} -m pip install ruff"
         )
     raise ToolMissing(f"ruff could not look at the repository: {reason[:600]}")
+
+
+def _find_ruff() -> list[str]:
+    """The program that pip put beside this interpreter; else as a module, which costs the start of another Python."""
+    program = shutil.which("ruff", path=sysconfig.get_path("scripts"))
+    return [program] if program else [sys.executable, "-m", "ruff"]
 
 
 def _finding(root: Path, row: dict[str, object]) -> Finding:

@@ -14,7 +14,6 @@ import tokenize
 from pathlib import Path
 
 from .git import git
-from .patches import scratch_trees
 
 _SUFFIXES = (".py", ".pyi")
 _MARK = b"\xef\xbb\xbf"
@@ -22,18 +21,14 @@ _MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
-def changes_only_formatting(top: Path, base: str, diff: str) -> bool:
-    """Whether `diff`, applied to `base`, changes something, and only the formatting of Python files.
-
-    Raises PatchRefused when it does not apply.
-    """
-    with scratch_trees(top, base, diff) as (root, tree):
-        rows = git(root, "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", base, tree)
-        parts = rows.split(b"\0")
-        pairs = [_read_pair(heading, path) for heading, path in zip(parts[::2], parts[1::2], strict=False)]
-        if not pairs or None in pairs:
-            return False
-        blobs = _read_blobs(root, [name for pair in pairs if pair is not None for name in pair])
+def changes_only_formatting(root: Path) -> bool:
+    """Whether the index of a scratch copy differs from its base, and only in the formatting of Python files."""
+    rows = git(root, "diff-index", "--cached", "-z", "--raw", "--no-renames", "--no-abbrev", "HEAD")
+    parts = rows.split(b"\0")
+    pairs = [_read_pair(heading, path) for heading, path in zip(parts[::2], parts[1::2], strict=False)]
+    if not pairs or None in pairs:
+        return False
+    blobs = _read_blobs(root, [name for pair in pairs if pair is not None for name in pair])
     return all(is_formatting(before, after) for before, after in zip(blobs[::2], blobs[1::2], strict=True))
 
 

@@ -39,21 +39,33 @@ def scratch_copy(top: Path, base: str, diff: str = "") -> Iterator[Path]:
 
     Raises PatchRefused when the patch does not apply.
     """
-    with _empty_copy(top) as root:
-        write_tree(root, base, diff)
-        git(root, "update-ref", "--no-deref", "HEAD", base)
+    with scratch_index(top, base, diff) as root:
         git(root, "checkout-index", "--all", "--force", "--quiet")
         yield root
 
 
-def write_tree(folder: Path, base: str, diff: str, environment: Mapping[str, str] | None = None) -> str:
+@contextmanager
+def scratch_index(top: Path, base: str, diff: str) -> Iterator[Path]:
+    """Give a temporary repository whose HEAD is `base` and whose index has `diff` applied, without files.
+
+    Raises PatchRefused when the patch does not apply.
+    """
+    form, path = read_line(top, "rev-parse", "--show-object-format", "--git-path", "objects").split("\n", 1)
+    objects = (top / path).resolve()
+    with tempfile.TemporaryDirectory(prefix="change-repository-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder).resolve() / "scratch"
+        _lay_out(root / ".git", objects, form, base)
+        _fill_index(root, base, diff)
+        yield root
+
+
+def write_tree(folder: Path, base: str, diff: str, environment: Mapping[str, str]) -> str:
     """Apply `diff` to `base` in the index alone and return the tree it makes; no file is read or written.
 
-    `environment` can name another index with GIT_INDEX_FILE. Raises PatchRefused when the patch does not apply.
+    `environment` names another index than the user's with GIT_INDEX_FILE. Raises PatchRefused when the patch does
+    not apply.
     """
-    git(folder, "read-tree", base, environment=environment)
-    if diff:
-        _apply(folder, diff, environment)
+    _fill_index(folder, base, diff, environment)
     return read_line(folder, "write-tree", environment=environment)
 
 
@@ -62,13 +74,16 @@ def normalize(top: Path, base: str, diff: str) -> str:
 
     Wrong line counts in a hunk's head, as models write them, are mended. Raises PatchRefused for the rest.
     """
-    with scratch_trees(top, base, diff) as (root, tree):
-        return show_difference(root, base, tree)
+    with scratch_index(top, base, diff) as root:
+        return show_difference(root)
 
 
-def show_difference(root: Path, base: str, tree: str) -> str:
-    """Return the change from `base` to `tree` as a patch; raises PatchRefused when it is not UTF-8 text."""
-    shown = git(root, "diff-tree", "--patch", "-r", *_FORMAT, base, tree)
+def show_difference(root: Path) -> str:
+    """Return what a scratch copy's index holds otherwise than its base, as a patch.
+
+    Raises PatchRefused when it is not UTF-8 text.
+    """
+    shown = git(root, "diff-index", "--cached", "--patch", *_FORMAT, "HEAD")
     try:
         return shown.decode("utf-8")
     except UnicodeDecodeError:
@@ -77,20 +92,15 @@ def show_difference(root: Path, base: str, tree: str) -> str:
         ) from None
 
 
-@contextmanager
-def scratch_trees(top: Path, base: str, diff: str) -> Iterator[tuple[Path, str]]:
-    """Give a temporary repository in which `base` and the tree that `diff` makes of it can be read, without files.
-
-    Raises PatchRefused when the patch does not apply.
-    """
-    with _empty_copy(top) as root:
-        yield root, write_tree(root, base, diff)
-
-
 def list_changes(top: Path, base: str, diff: str) -> list[Change]:
     """Return what the patch does to each file, by path; raises PatchRefused when it does not apply."""
-    with scratch_trees(top, base, diff) as (root, tree):
-        rows = git(root, "diff-tree", "-r", "-z", "--numstat", "--no-renames", base, tree).split(b"\0")
+    with scratch_index(top, base, diff) as root:
+        return count_changes(root)
+
+
+def count_changes(root: Path) -> list[Change]:
+    """Return what a scratch copy's index holds otherwise than its base, by path."""
+    rows = git(root, "diff-index", "--cached", "-z", "--numstat", "--no-renames", "HEAD").split(b"\0")
     changes = []
     for row in filter(None, rows):
         added, removed, path = row.split(b"\t", 2)
@@ -98,10 +108,16 @@ def list_changes(top: Path, base: str, diff: str) -> list[Change]:
     return changes
 
 
-def take_difference(root: Path, base: str) -> str:
-    """Return what was changed in the files of a scratch copy since `base`; new files are not looked at."""
+def take_difference(root: Path) -> str:
+    """Return what was changed in the files of a scratch copy since its base; new files are not looked at."""
     git(root, "add", "--update")
-    return show_difference(root, base, read_line(root, "write-tree"))
+    return show_difference(root)
+
+
+def _fill_index(folder: Path, base: str, diff: str, environment: Mapping[str, str] | None = None) -> None:
+    git(folder, "read-tree", base, environment=environment)
+    if diff:
+        _apply(folder, diff, environment)
 
 
 def _apply(folder: Path, diff: str, environment: Mapping[str, str] | None) -> None:
@@ -117,21 +133,11 @@ def _apply(folder: Path, diff: str, environment: Mapping[str, str] | None) -> No
             raise PatchRefused(f"the patch does not apply to the base commit: {reason}") from None
 
 
-@contextmanager
-def _empty_copy(top: Path) -> Iterator[Path]:
-    form, path = read_line(top, "rev-parse", "--show-object-format", "--git-path", "objects").split("\n", 1)
-    objects = (top / path).resolve()
-    with tempfile.TemporaryDirectory(prefix="change-repository-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve() / "scratch"
-        _lay_out(root / ".git", objects, form)
-        yield root
-
-
-def _lay_out(folder: Path, objects: Path, form: str) -> None:
-    """Make an empty repository as gitrepository-layout(5) describes it; `git init` would cost twice as much as the rest."""
+def _lay_out(folder: Path, objects: Path, form: str, base: str) -> None:
+    """Make a repository at `base` as gitrepository-layout(5) describes it; `git init` would cost twice the rest."""
     (folder / "objects/info").mkdir(parents=True)
     (folder / "refs").mkdir()
-    (folder / "HEAD").write_text("ref: refs/heads/scratch\n", encoding="utf-8")
+    (folder / "HEAD").write_text(f"{base}\n", encoding="utf-8")
     (folder / "objects/info/alternates").write_bytes(os.fsencode(objects) + b"\n")
     extension = "" if form == "sha1" else f"[extensions]\n\tobjectFormat = {form}\n"
     version = 1 if extension else 0

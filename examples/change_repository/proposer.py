@@ -41,7 +41,7 @@ def propose_with_ruff(context: Context) -> Proposal:
         fixable = [finding for finding in before if finding.fixable]
         chosen = _choose_files(fixable, edited, context.task.max_files)
         fix_findings(root, chosen)
-        diff = take_difference(root, context.base) if chosen else ""
+        diff = take_difference(root) if chosen else ""
         after = list_findings(root)
     if not diff:
         raise NothingToPropose(_why_nothing(before, fixable, edited))

@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
 
-from repositories import PASSING, UNUSED, make_diff, make_repository, propose  # noqa: E402
+from repositories import PASSING, UNUSED, make_diff, make_repository, move, propose  # noqa: E402
 
 from change_repository.records import Proposal  # noqa: E402
 
@@ -30,7 +30,12 @@ def small(small_original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_original, tmp_path / "small"))
 
 
+@pytest.fixture(scope="session")
+def reworded_original(small_original: Path) -> Proposal:
+    return propose(small_original, make_diff(small_original, {"notes.txt": "one\n2\n"}))
+
+
 @pytest.fixture
-def reworded(small: Path) -> Proposal:
+def reworded(small: Path, reworded_original: Proposal) -> Proposal:
     """A usable patch to the text file."""
-    return propose(small, make_diff(small, {"notes.txt": "one\n2\n"}))
+    return move(reworded_original, small)

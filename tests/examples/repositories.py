@@ -37,7 +37,7 @@ def write(top: Path, files: dict[str, str | bytes]) -> None:
 
 def make_repository(top: Path, files: dict[str, str | bytes]) -> Path:
     top.mkdir(parents=True)
-    run_git(top, "init", "--quiet", "--initial-branch=main")
+    run_git(top, "init", "--quiet", "--template=", "--initial-branch=main")
     write(top, files)
     run_git(top, "add", "--all")
     run_git(top, "commit", "--quiet", "--allow-empty", "-m", "Begin")
@@ -69,6 +69,13 @@ def propose(top: Path, diff: str, **fields: object) -> Proposal:
         proposer="test",
         diff=diff,
     )
+
+
+def move(proposal: Proposal, top: Path) -> Proposal:
+    """Return the same proposal for the copy of its repository at `top`."""
+    task = proposal.task.model_copy(update={"repository": str(top)})
+    identity = str((top / ".git").resolve())
+    return proposal.model_copy(update={"task": task, "repository": str(top), "identity": identity})
 
 
 def photograph(top: Path) -> dict[str, tuple[int, int, bytes]]:

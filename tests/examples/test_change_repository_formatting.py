@@ -15,7 +15,7 @@ from actum.machine.policy.facts import OWN
 from change_repository.checks import check_proposal
 from change_repository.collection import collect
 from change_repository.formatting import changes_only_formatting, is_formatting
-from change_repository.patches import take_difference
+from change_repository.patches import scratch_index, take_difference
 from change_repository.proposer import propose_with_ruff
 from change_repository.records import Task
 from change_repository.repository import read_head
@@ -76,7 +76,8 @@ def test_another_encoding_is_read_as_it_is_declared() -> None:
 
 
 def decide(top: Path, files: dict[str, str | bytes]) -> bool:
-    return changes_only_formatting(top, read_head(top), make_diff(top, files))
+    with scratch_index(top, read_head(top), make_diff(top, files)) as root:
+        return changes_only_formatting(root)
 
 
 def test_only_plain_changes_of_python_files_are_formatting(small: Path) -> None:
@@ -85,16 +86,15 @@ def test_only_plain_changes_of_python_files_are_formatting(small: Path) -> None:
     assert not decide(small, {"code_under_test.py": tidy, "notes.txt": "one\ntwo \n"})
     assert not decide(small, {"code_under_test.py": tidy, "new.py": ""})
     assert not decide(small, {"code_under_test.py": tidy.replace("42", "43")})
-    assert not changes_only_formatting(small, read_head(small), "")
+    assert not decide(small, {})
 
 
 def test_a_file_that_becomes_executable_is_not_formatted(tmp_path: Path) -> None:
     top = make_repository(tmp_path / "one", {"a.py": "x = 1\n"})
-    base = read_head(top)
     write(top, {"a.py": "x  =  1\n"})
     (top / "a.py").chmod(0o755)
-    assert "new mode 100755" in (diff := take_difference(top, base))
-    assert not changes_only_formatting(top, base, diff)
+    assert "new mode 100755" in take_difference(top)
+    assert not changes_only_formatting(top)
 
 
 @pytest.mark.parametrize(
