@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -116,6 +117,12 @@ async def used(actum: Harness, scope: str, subject: str | None = None) -> Decima
             await asyncio.sleep(0.01)
 
 
+def begin_a_day(actum: Harness) -> None:
+    """Move time on to a day that is young: what a test spends of a day's budget is not to fall into two."""
+    tomorrow = actum.clock.read() + timedelta(days=1)
+    actum.clock.advance_to(tomorrow.replace(hour=1))
+
+
 async def waits_of(actum: Harness, handle: Handle[Any]) -> list[tuple[str, str | None]]:
     parked = orjson.loads((await actum.events(handle))[-1].data or "{}")
     return [(wait["for"], wait.get("why")) for wait in parked["waits"]]
@@ -148,6 +155,7 @@ async def test_an_approval_above_the_budget_is_never_asked_and_ends_with_the_bud
 async def test_a_question_above_the_days_budget_is_held_as_rows_and_asked_when_the_day_is_over(
     actum: Harness,
 ) -> None:
+    begin_a_day(actum)
     await actum.worker([wonders])
     first = await actum.start(wonders("colour"))
     await actum.run_until_idle()
@@ -173,6 +181,7 @@ async def test_a_question_above_the_budget_fails_where_the_contract_says_so(actu
 
 
 async def test_a_batch_costs_one_prompt_and_what_joins_it_none_even_when_none_is_left(actum: Harness) -> None:
+    begin_a_day(actum)
     await actum.reviewer.policies.activate(parse_policy(POLICY), reason="it is good")
     await actum.worker([writes])
     first = await actum.start(writes("a"))
@@ -233,6 +242,7 @@ async def test_a_request_above_the_budget_withdraws_what_it_asked_and_fails(actu
 
 
 async def test_a_request_above_the_days_budget_asks_for_the_rest_when_the_day_is_over(actum: Harness) -> None:
+    begin_a_day(actum)
     await actum.worker([asks_in_time])
     handle = await actum.start(asks_in_time("ana", "ben"))
     await actum.run_until_idle()
