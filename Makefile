@@ -7,6 +7,9 @@ WORKLOAD ?= steps
 REPO ?=
 MODEL ?=
 
+# pytest rewrites its plugins, Hypothesis among them, and that half second comes back at every start if it is not kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 PROMTOOL := .venv/promtool
 READY := .venv/.ready-dev
