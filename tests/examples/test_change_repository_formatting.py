@@ -98,21 +98,29 @@ def test_a_file_that_becomes_executable_is_not_formatted(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "tier"), [("slugs", 1), ("shades", 1), ("spans", 1), ("rates", 2), ("rehearsal/rates", 0)]
+    ("name", "tiers"),
+    [
+        ("slugs", {"actum/x": 1}),
+        ("shades", {"actum/x": 1}),
+        ("spans", {"actum/x": 1}),
+        ("rates", {"actum/x": 2, "rehearsal/rates": 0}),
+    ],
 )
-def test_the_samples_are_of_the_tiers_that_the_demo_shows(tmp_path: Path, name: str, tier: int) -> None:
-    files = UNTIDY.get(name, RATES)
-    top = make_small_repository(tmp_path / "sample", files)
-    code = next(one.removesuffix(".py") for one in files if one.endswith(".py"))
-    task = Task(repository=str(top), test_command=["python", "-c", f"import {code}"])
+def test_the_samples_are_of_the_tiers_that_the_demo_shows(
+    tmp_path: Path, name: str, tiers: dict[str, int]
+) -> None:
+    top = make_small_repository(tmp_path / "sample", UNTIDY.get(name, RATES))
+    task = Task(repository=str(top), test_command=["python", "-c", f"import {name}"])
     proposal = propose_with_ruff(collect(task))
-    facts = find_facts(proposal, check_proposal(proposal), name if "/" in name else "actum/x")
-    operation = Operation(
-        kind="git.commit", team="platform", reversibility="undoable", facts=facts.model_dump()
-    )
-    ruling = read_own_policy().rule(operation)
-    assert (tier, False) == (ruling.tier, ruling.is_denied)
-    assert facts.is_formatting_only == (tier == 1)
+    report = check_proposal(proposal)
+    for branch, tier in tiers.items():
+        facts = find_facts(proposal, report, branch)
+        operation = Operation(
+            kind="git.commit", team="platform", reversibility="undoable", facts=facts.model_dump()
+        )
+        ruling = read_own_policy().rule(operation)
+        assert (tier, False) == (ruling.tier, ruling.is_denied)
+        assert facts.is_formatting_only == (tier == 1)
 
 
 def test_facts_name_what_is_protected_and_what_is_changed_of_the_tests(small: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from repositories import QUICK, make_repository, photograph, run_git, write
+from repositories import QUICK, make_repository, move, photograph, run_git, write
 
 from actum import Call, Happened, NotHappened, Preview, Unusable, Usable
 from actum.authoring.failures import encode_failure
@@ -19,17 +19,22 @@ from change_repository.repository import read_head
 from change_repository.workflow import apply_change, change_repository, propose_change
 
 Ruling = tuple[str, dict[str, Any]]
+Known = dict[tuple[str, bytes], tuple[str, bytes]]
 APPROVED: Ruling = ("approved", {"by": ["user:ada"], "rationale": "reads well"})
 
 
-def play(task: Task, ruling: Ruling = APPROVED) -> tuple[Summary, list[str]]:
-    """Run the body to its end, each step once; return the summary and the names in the order they were asked for."""
+def play(task: Task, ruling: Ruling = APPROVED, known: Known | None = None) -> tuple[Summary, list[str]]:
+    """Run the body to its end, each step once; return the summary and the names in the order they were asked for.
+
+    What is `known` of a step's call is delivered as it is recorded, and what is not is added.
+    """
+    known = {} if known is None else known
     flow = Flow(lambda: change_repository.function(task), started_at=0, seed=b"0123456789abcdef")
     names: list[str] = []
     commands = flow.advance(())
     while not flow.is_done:
         names += [command.request.name for command in commands.start]
-        commands = flow.advance([carry_out(command, ruling) for command in commands.start])
+        commands = flow.advance([carry_out(command, ruling, known) for command in commands.start])
     match flow.ending():
         case Returned(value=Summary() as summary):
             return summary, names
@@ -38,9 +43,15 @@ def play(task: Task, ruling: Ruling = APPROVED) -> tuple[Summary, list[str]]:
     raise AssertionError(flow.ending())
 
 
-def carry_out(command: Command, ruling: Ruling) -> Outcome:
+def carry_out(command: Command, ruling: Ruling, known: Known) -> Outcome:
     request = command.request
-    word, body = attempt_once(request) if isinstance(request, Call) else (ruling[0], orjson.dumps(ruling[1]))
+    if isinstance(request, Call):
+        call = request.name, request.argument_hash
+        if call not in known:
+            known[call] = attempt_once(request)
+        word, body = known[call]
+    else:
+        word, body = ruling[0], orjson.dumps(ruling[1])
     return Outcome(command.address, request.name, request.argument_hash, 1, word, body)
 
 
@@ -59,25 +70,27 @@ def attempt_once(call: Call[Any]) -> tuple[str, bytes]:
     return "completed", step.codec.encode_result(result)
 
 
-def judged(small: Path) -> tuple[Proposal, Report]:
-    """Return a proposal and its report, as the effect's hooks get them."""
-    asked: list[tuple[Proposal, Report]] = []
+@pytest.fixture(scope="session")
+def judged_original(small_original: Path) -> tuple[Proposal, Report]:
     flow = Flow(
-        lambda: change_repository.function(Task(repository=str(small), test_command=QUICK)),
+        lambda: change_repository.function(Task(repository=str(small_original), test_command=QUICK)),
         started_at=0,
         seed=b"0123456789abcdef",
     )
     commands = flow.advance(())
-    while not asked:
-        for command in commands.start:
-            if not isinstance(command.request, Call):
-                call = command.request.calls[0]  # type: ignore[attr-defined]  # the approval that was asked for
-                args, _ = apply_change.codec.decode_arguments(call.arguments)
-                asked.append((args[0], args[1]))
-        if not asked:
-            commands = flow.advance([carry_out(command, APPROVED) for command in commands.start])
+    while isinstance(commands.start[0].request, Call):
+        commands = flow.advance([carry_out(command, APPROVED, {}) for command in commands.start])
+    call = commands.start[0].request.calls[0]  # type: ignore[attr-defined]  # the approval that was asked for
+    args, _ = apply_change.codec.decode_arguments(call.arguments)
     flow.close()
-    return asked[0]
+    return args[0], args[1]
+
+
+@pytest.fixture
+def judged(judged_original: tuple[Proposal, Report], small: Path) -> tuple[Proposal, Report]:
+    """A proposal and its report, as the effect's hooks get them."""
+    proposal, report = judged_original
+    return move(proposal, small), report
 
 
 def test_the_six_steps_are_taken_in_their_order(small: Path) -> None:
@@ -96,23 +109,20 @@ def test_the_six_steps_are_taken_in_their_order(small: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("word", "values", "reason"),
-    [
-        ("rejected", {"reason": "not this week"}, "not this week"),
-        ("expired", {}, "nobody decided in time"),
-        ("denied", {"reason": "frozen"}, "frozen"),
-    ],
-)
-def test_without_an_approval_nothing_is_committed(
-    small: Path, word: str, values: dict[str, Any], reason: str
-) -> None:
+def test_without_an_approval_nothing_is_committed(small: Path) -> None:
+    rulings: dict[str, Ruling] = {
+        "not this week": ("rejected", {"reason": "not this week"}),
+        "nobody decided in time": ("expired", {}),
+        "frozen": ("denied", {"reason": "frozen"}),
+    }
     before = photograph(small)
-    summary, names = play(Task(repository=str(small), test_command=QUICK), (word, values))
-    assert "apply_change" not in names
-    assert summary.title == "Nothing was changed: the change was not approved"
-    assert reason in summary.markdown
-    assert photograph(small) == before
+    known: Known = {}
+    for reason, ruling in rulings.items():
+        summary, names = play(Task(repository=str(small), test_command=QUICK), ruling, known)
+        assert "apply_change" not in names
+        assert summary.title == "Nothing was changed: the change was not approved"
+        assert reason in summary.markdown
+        assert photograph(small) == before
 
 
 def test_failing_checks_end_before_anybody_is_asked(small: Path) -> None:
@@ -170,8 +180,10 @@ def test_a_bug_is_not_dressed_up_as_an_ending(small: Path) -> None:
     assert str(ending.exception) == str(failure)
 
 
-def test_the_preview_says_what_it_relies_on_and_changes_nothing(small: Path) -> None:
-    proposal, report = judged(small)
+def test_the_preview_says_what_it_relies_on_and_changes_nothing(
+    small: Path, judged: tuple[Proposal, Report]
+) -> None:
+    proposal, report = judged
     before = photograph(small)
     preview = apply_change.hooks["preview"].function(proposal, report)
     assert isinstance(preview, Preview)
@@ -186,8 +198,8 @@ def test_the_preview_says_what_it_relies_on_and_changes_nothing(small: Path) -> 
     assert apply_change.hooks["preview"].function(proposal, report).relies_on != preview.relies_on
 
 
-def test_probe_and_undo_follow_the_commit(small: Path) -> None:
-    proposal, report = judged(small)
+def test_probe_and_undo_follow_the_commit(judged: tuple[Proposal, Report]) -> None:
+    proposal, report = judged
     probe, undo = apply_change.hooks["probe"].function, apply_change.hooks["undo"].function
     assert probe(proposal, report) == NotHappened()
     commit = apply_change.function(proposal, report)
@@ -196,15 +208,17 @@ def test_probe_and_undo_follow_the_commit(small: Path) -> None:
     assert probe(proposal, report) == NotHappened()
 
 
-def test_the_key_is_computed_from_the_arguments_alone(small: Path) -> None:
-    proposal, report = judged(small)
+def test_the_key_is_computed_from_the_arguments_alone(small: Path, judged: tuple[Proposal, Report]) -> None:
+    proposal, report = judged
     key = apply_change.key_for((proposal, report), {})
     small.rename(small.with_name("gone"))
     assert key == apply_change.key_for((proposal, report), {})
 
 
-def test_an_unusable_patch_is_a_failed_attempt_with_a_reason(small: Path) -> None:
-    proposal, _ = judged(small)
+def test_an_unusable_patch_is_a_failed_attempt_with_a_reason(
+    small: Path, judged: tuple[Proposal, Report]
+) -> None:
+    proposal, _ = judged
     verdict = propose_change.hooks["verdict"].function
     context = object()  # the verdict looks at the proposal alone
     assert verdict(proposal, context) == Usable()
