@@ -3,6 +3,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 RUNS ?= 20
+HISTORIES ?= 2000
 WORKLOAD ?= steps
 REPO ?=
 MODEL ?=
@@ -28,6 +29,7 @@ demo: $(READY) ## Run the main example on a sample repository, or on yours: make
 dev: $(READY) ## Leave the main example running for you to play with: make dev REPO=/path/to/it
 	PYTHONPATH=examples $(BIN)/python -m change_repository.dev $(if $(REPO),"$(REPO)") $(if $(MODEL),--model "$(MODEL)")
 
+test: export HISTORIES := $(HISTORIES)
 test: $(READY) ## Run every test, on real databases; ACTUM_DATABASE_URL names a server, else one is embedded.
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 

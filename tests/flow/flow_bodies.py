@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import random
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -34,6 +35,8 @@ from actum.flow import (
     current_flow,
 )
 
+HISTORIES = int(os.environ.get("HISTORIES", "500"))
+"""How many random bodies each campaign tries; `make test` says 2,000."""
 BEGIN = 1_700_000_000_000_000
 SECOND = 1_000_000
 

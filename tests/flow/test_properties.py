@@ -11,7 +11,7 @@ numbers = st.integers(min_value=0, max_value=2**32)
 
 
 @pytest.mark.campaign
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=bodies.HISTORIES, deadline=None, derandomize=True)
 @given(body=numbers, schedule=numbers, other=numbers, cut=st.floats(min_value=0, max_value=1))
 def test_a_history_cut_anywhere_and_resumed_on_another_schedule_replays_to_its_ending(
     body: int, schedule: int, other: int, cut: float
