@@ -128,6 +128,7 @@ async def test_a_held_attempt_goes_on_when_the_day_is_over(actum: Harness) -> No
     async def daily(number: int) -> int:
         return await think(number)
 
+    actum.clock.advance_to((actum.clock.read() + timedelta(days=1)).replace(hour=1))  # a day that is young
     await actum.worker([daily])
     first, second = await actum.start(daily(1)), await actum.start(daily(2))
     await actum.run_until_idle()
