@@ -38,6 +38,7 @@ VOLATILE = {
     "grants.use": {"use_grant"},
     "grants.reserve": {"reserve"},
     "grants.settle": {"settle_reservation"},
+    "rollups.summarize": {"summarize_events"},
     "policies.activate": {"activate_policy"},
     "policies.shadow": {"shadow_policy"},
     "contracts.register": {"register_contract"},

@@ -64,6 +64,33 @@ async def connect(exits: AsyncExitStack, store: Store) -> Any:
     return connection
 
 
+@pytest.mark.parametrize("is_in_use", [False, True])
+async def test_a_refresh_has_new_blocks_found_and_does_not_wait_for_who_has_them(
+    store: Store, is_in_use: bool
+) -> None:
+    author = golden.Author(3)
+    lives = [author.life(golden.START + timedelta(seconds=number)) for number in range(300)]
+    async with AsyncExitStack() as exits:
+        look, other = await connect(exits, store), await connect(exits, store)
+        await golden.make_weeks(look)
+        await look.execute("select actum.summarize_events()")
+        async with other.transaction():
+            await add_some(other, lives)
+        async with other.transaction():
+            if is_in_use:
+                await other.execute(
+                    "lock table actum.events in share update exclusive mode"
+                )  # as a vacuum does
+            async with asyncio.timeout(10):
+                await store.rollups.refresh()
+        unknown = await look.fetchval(
+            "select sum(brin_summarize_new_values(i.inhrelid)) from pg_inherits i"
+            " where i.inhparent = 'actum.events_blocks'::regclass"
+        )
+        assert is_in_use == (unknown > 0)
+        assert await summed(look, FACTS) == await summed(look, ROLLUPS) != {}
+
+
 async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store) -> None:
     (life,) = [one for one in golden.Author(1).lives(40) if one.status == "completed"][:1]
     life.verdicts.clear()

@@ -113,6 +113,7 @@ class Rollups:
             place = await read_place(self._pool, connection)
             if int(place.first) >= int(place.oldest):
                 return 0
+            await connection.execute(self._pool.statement("rollups", "summarize").text)
             asked: dict[str, object] = {"spread": SPREAD, "bounds": BOUNDS}
             asked |= {"since": place.first, "until": place.oldest}
             rows = await connection.fetch(add.text, *add.order(asked))

@@ -11,7 +11,7 @@ select case :by::text when 'prompt' then w.tags ->> 'prompt' else f.contract end
        percentile_disc(0.95) within group (order by f.us) filter (where f.measure = 'human_times') as people_ninety_fifth
   from actum.facts f
   join actum.workflows w on w.id = f.workflow_id
- where f.is_of_whole
+ where f.part = 'whole'
    and f.measure in ('machine_times', 'human_times')
    and f.outcome = 'completed'
    and f.at >= :since::timestamptz
@@ -32,7 +32,7 @@ select case :by::text when 'prompt' then w.tags ->> 'prompt' else f.contract end
        percentile_disc(0.95) within group (order by f.us) as ninety_fifth
   from actum.facts f
   join actum.workflows w on w.id = f.workflow_id
- where f.is_by_block
+ where f.part = 'block'
    and f.measure = 'step_times'
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
@@ -53,7 +53,7 @@ select case :by::text when 'prompt' then w.tags ->> 'prompt' else f.contract end
        sum(f.money) filter (where f.measure = 'costs') as cost
   from actum.facts f
   join actum.workflows w on w.id = f.workflow_id
- where f.is_by_block
+ where f.part = 'block'
    and f.measure in ('tokens', 'model_calls', 'tool_calls', 'unpriced_calls', 'costs')
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz

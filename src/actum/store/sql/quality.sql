@@ -47,9 +47,10 @@ select f.measure, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us):
 select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
   from actum.facts f
  where f.measure = :measure::text
-   and (not f.is_of_end or :measure::text in ('timeouts_ended', 'recoveries', 'retries', 'retry_attempts'))
-   and (not f.is_of_whole or :measure::text in ('machine_times', 'human_times'))
-   and (not f.is_by_block or :measure::text in ('step_times', 'tokens', 'model_calls', 'tool_calls', 'unpriced_calls', 'costs'))
+   and (f.part <> 'end' or :measure::text in ('timeouts_ended', 'recoveries', 'retries', 'retry_attempts'))
+   and (f.part <> 'whole' or :measure::text in ('machine_times', 'human_times'))
+   and (f.part <> 'block' or :measure::text in ('step_times', 'tokens', 'model_calls', 'tool_calls', 'unpriced_calls', 'costs'))
+   and (f.part <> 'word' or :measure::text = 'verdicts')
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
@@ -57,7 +58,7 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
    and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
    and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
- order by f.us desc, case when f.is_by_block then f.count end desc nulls last, f.at desc, f.workflow_id, f.seq, f.count desc
+ order by f.us desc, case when f.part = 'block' then f.count end desc nulls last, f.at desc, f.workflow_id, f.seq, f.count desc
  limit :count::int;
 
 -- name: unjudged

@@ -11,6 +11,10 @@ with held as materialized (
 select h.is_only
   from held h;
 
+-- name: summarize
+-- Has the newest events found by their blocks. Called by a refresh, second.
+select actum.summarize_events();
+
 -- name: place
 -- From which transaction on nothing is added yet, the oldest still open, and the first not begun. Called by whoever reads or moves the rollup's place.
 select s.watermark::text as first, pg_snapshot_xmin(pg_current_snapshot())::text as oldest,

@@ -2510,22 +2510,21 @@ select e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, c.verdict, c.by, c
  where c.verdict is not null
    and (held.by is null or held.by = 'judge' or v.by <> 'judge');
 
--- Every measure, once. `is_of_end`, `is_of_whole` and `is_by_block` are constant in each part: a query for one measure is not
--- planned over the others. `number` is that of the transaction, as `events_blocks` finds what plain steps add.
+-- Every measure, once. `part` is constant in each part, as `measure` is where the part is `one`: a query for one measure is
+-- not planned over the others. `number` is that of the transaction, as `events_blocks` finds what plain steps add.
 create view actum.facts as
 -- An attempt, or a whole workflow, was not done in time.
 select 'timeouts' as measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null::text as outcome, e.reason,
-       e.tier, 1::bigint as count, 0::bigint as us, false as is_of_end,
-       null::text as kind, null::text as model, 0::numeric as money, e.xid::text::bigint as number,
-       false as is_of_whole, false as is_by_block
+       e.tier, 1::bigint as count, 0::bigint as us, null::text as kind,
+       null::text as model, 0::numeric as money, e.xid::text::bigint as number, 'one' as part
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted', 'workflow.cancel_requested')
    and e.reason like 'timeout.%'
    and (e.attempt is not null or e.kind = 'workflow.cancel_requested')
  union all
 -- A workflow whose own time was over lost it.
-select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, 'lost', e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind = 'workflow.cancel_requested'
    and e.reason like 'timeout.%'
@@ -2533,8 +2532,7 @@ select 'timeouts_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, 
 -- What became of a step at which something had gone wrong: its time-outs, the time to recover from them, its retries and
 -- how many attempts they were. A failure without a number is no attempt, but what was made of those before it.
 select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step, f.outcome, f.reason, c.tier, f.count,
-       coalesce(m.us, 0), true, null, null, 0,
-       c.xid::text::bigint, false, false
+       coalesce(m.us, 0), null, null, 0, c.xid::text::bigint, 'end'
   from actum.closings c
  cross join lateral actum.episode(c.workflow_id, c.address, c.seq) p
  cross join lateral (
@@ -2557,29 +2555,29 @@ select f.measure, c.workflow_id, c.seq, c.at, c.xid, c.contract, c.team, c.step,
    and p.failures + own.timeouts > 0
  union all
 -- A try did not succeed, or nobody knows.
-select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted')
    and e.attempt is not null
  union all
 -- A workflow was taken from a dead worker; the time is since its last record.
 select 'rescues', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1,
-       (extract(epoch from e.at - p.at) * 1000000)::bigint, false, null, null, 0,
-       e.xid::text::bigint, false, false
+       (extract(epoch from e.at - p.at) * 1000000)::bigint, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
   join actum.events p on p.workflow_id = e.workflow_id and p.seq = e.seq - 1
  where e.kind = 'workflow.rescued'
  union all
 -- A workflow could not go on by itself.
-select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'blocks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind = 'workflow.blocked'
  union all
 -- A rollback began.
-select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind = 'workflow.rolling_back'
    and not exists (
@@ -2589,8 +2587,8 @@ select 'rollbacks', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.ste
  union all
 -- A rollback ended, with nothing left standing or with something.
 select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
-       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1, m.us, false, null, null, 0,
-       e.xid::text::bigint, false, false
+       coalesce(e.data::json ->> 'outcome', 'partial'), e.reason, e.tier, 1, m.us, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  cross join lateral (
            select min(b.seq) as seq
@@ -2602,29 +2600,32 @@ select 'rollbacks_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
  where e.kind = 'workflow.rolled_back'
  union all
 -- An undo certainly did not happen, and is not tried again.
-select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'undo_failures', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind = 'effect.failed'
    and e.address like 'undo.%'
  union all
 -- A workflow ended.
-select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'endings', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, substr(e.kind, 10), e.reason, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
  union all
 -- The word on a completed output: the last one, a judge's only where nobody else has spoken; the time is how long a bad
--- output had lived when it was first called so.
-select 'verdicts', v.workflow_id, v.seq, v.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, v.us, false, null, null, 0,
-       v.xid::text::bigint, false, false
+-- output had lived when it was first called so. Promises count it at the time at which it was given, which is no measure.
+select w.measure, v.workflow_id, v.seq, w.at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, w.us, null, null, 0,
+       v.xid::text::bigint, 'word'
   from actum.verdict_changes v
+ cross join lateral (
+           values ('verdicts', v.at, v.us), ('verdicts_given', v.given_at, 0)
+       ) w(measure, at, us)
  union all
 -- Judge and person differ about an output.
 select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, null, null, null, null,
        case when v.verdict <> other.verdict then 1 else 0 end
-       - case when own.verdict <> other.verdict then 1 else 0 end, 0, false, null, null, 0,
-       v.xid::text::bigint, false, false
+       - case when own.verdict <> other.verdict then 1 else 0 end, 0, null, null, 0,
+       v.xid::text::bigint, 'one'
   from actum.verdicts v
   join actum.events e on e.workflow_id = v.workflow_id and e.kind = 'workflow.completed'
  cross join lateral (
@@ -2648,8 +2649,8 @@ select 'disagreements', e.workflow_id, e.seq, e.at, v.xid, e.contract, e.team, n
  where (v.verdict <> other.verdict) is distinct from (own.verdict <> other.verdict and own.verdict is not null)
  union all
 -- A person was asked for an approval.
-select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'approvals_asked', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind = 'approval.requested'
  union all
@@ -2664,8 +2665,8 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
                        and d.rule like 'grant:%'
                 ) then 'granted'
            else e.outcome
-       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint, false, null, null, 0,
-       e.xid::text::bigint, false, false
+       end, null, a.tier, 1, (extract(epoch from e.at - a.at) * 1000000)::bigint, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  cross join lateral (
            select p.at, p.tier
@@ -2680,8 +2681,8 @@ select 'approvals_ended', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team,
  where e.kind in ('approval.decided', 'approval.expired')
  union all
 -- A person stopped a workflow, asked for its end, opened again what had failed, or settled a doubt.
-select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0, false, null, null, 0,
-       e.xid::text::bigint, false, false
+select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, e.kind, null, e.tier, 1, 0, null, null, 0,
+       e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind in ('workflow.paused', 'workflow.cancel_requested', 'step.reopened', 'effect.settled')
    and e.actor not like 'worker:%'
@@ -2689,7 +2690,7 @@ select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e
  union all
 -- A workflow ended: its time without that in which a person was to act, and that time.
 select t.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, null, substr(e.kind, 10), null, null, 1, t.us,
-       false, null, null, 0, e.xid::text::bigint, true, false
+       null, null, 0, e.xid::text::bigint, 'whole'
   from actum.events e
  cross join lateral actum.workflow_times(e.workflow_id, e.seq) w
  cross join lateral (
@@ -2697,22 +2698,17 @@ select t.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, null, s
        ) t(measure, us)
  where e.kind in ('workflow.completed', 'workflow.failed', 'workflow.cancelled', 'workflow.rolled_back')
  union all
--- The word on a completed output as in `verdicts`, but at the time at which it was given: for promises alone, no measure.
-select 'verdicts_given', v.workflow_id, v.seq, v.given_at, v.xid, v.contract, v.team, null, v.verdict, v.by, null, v.sign, 0,
-       false, null, null, 0, v.xid::text::bigint, false, false
-  from actum.verdict_changes v
- union all
 -- An attempt succeeded: how long it took.
 select 'step_times', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, 1,
-       (e.data::json ->> 'us')::bigint, false, case e.kind when 'step.completed' then 'step' else 'effect' end, null, 0,
-       e.xid::text::bigint, false, true
+       (e.data::json ->> 'us')::bigint, case e.kind when 'step.completed' then 'step' else 'effect' end, null, 0,
+       e.xid::text::bigint, 'block'
   from actum.events e
  where e.kind in ('step.completed', 'effect.succeeded')
    and e.data like '{"us":%'
  union all
 -- What an attempt used, as it was reported: tokens, calls, money, and calls of which nobody knows what they cost.
-select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, u.count, 0, false,
-       u.kind, r.model, u.money, e.xid::text::bigint, false, true
+select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step, null, null, null, u.count, 0,
+       u.kind, r.model, u.money, e.xid::text::bigint, 'block'
   from actum.events e
  cross join lateral json_to_recordset(e.data::json -> 'usage') r(
            model text, input_tokens bigint, output_tokens bigint, model_calls bigint, tool_calls bigint, unpriced bigint, cost numeric
@@ -2727,8 +2723,29 @@ select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
    and json_typeof(e.data::json -> 'usage') = 'array'
    and u.count > 0;
 
+-- Has `events_blocks` know the newest blocks, which it otherwise takes for matches of everything until the server's own
+-- housekeeping comes by, at most once a minute. It never waits for that: an index under its hands is left to it.
+create function actum.summarize_events() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
+declare
+    part regclass;
+begin
+    for part in
+        select i.inhrelid
+          from pg_inherits i
+         where i.inhparent = 'actum.events_blocks'::regclass
+    loop
+        begin
+            perform brin_summarize_new_values(part);
+        exception when lock_not_available then null;
+        end;
+    end loop;
+end
+$$;
+
 -- The facts of transactions between two, added up for a refresh: few rows of few workflows whatever the tables hold, so the
--- plan is made once for each connection and goes by indexes alone. The second one holds what is found by blocks.
+-- plan is made once for each connection and goes by indexes alone. The second one holds what is found by blocks, which has
+-- neither outcome, reason nor tier.
 create function actum.fresh_facts(first xid8, last xid8, spread text[], bounds bigint[]) returns table (
     hour timestamptz, measure text, contract text, team text, step text, outcome text, reason text, tier smallint, kind text,
     model text, bucket smallint, count bigint, us bigint, money numeric, facts bigint, first_at timestamptz, last_at timestamptz
@@ -2745,7 +2762,7 @@ begin
            case when f.measure = any(spread) then width_bucket(f.us - 1, bounds) else -1 end::smallint,
            sum(f.count)::bigint, sum(f.us)::bigint, sum(f.money), count(*), min(f.at), max(f.at)
       from actum.facts f
-     where not f.is_by_block
+     where f.part <> 'block'
        and f.xid >= first
        and f.xid < last
      group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
@@ -2757,20 +2774,21 @@ create function actum.fresh_step_facts(first bigint, last bigint, spread text[],
     model text, bucket smallint, count bigint, us bigint, money numeric, facts bigint, first_at timestamptz, last_at timestamptz
 )
 language plpgsql stable set plan_cache_mode = force_generic_plan set jit = off set max_parallel_workers_per_gather = 0
-set enable_seqscan = off as $$
+set enable_seqscan = off set enable_sort = off as $$
 #variable_conflict use_column
+declare
+    past xid8 := last::text::xid8;  -- by blocks only the first is looked up: a transaction's number is slow to come by
 begin
     return query
-    select date_bin('1 hour', f.at, 'epoch'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''),
-           coalesce(f.outcome, ''), coalesce(f.reason, ''), coalesce(f.tier, -1::smallint), coalesce(f.kind, ''),
-           coalesce(f.model, ''),
+    select date_bin('1 hour', f.at, 'epoch'), f.measure, f.contract, coalesce(f.team, ''), coalesce(f.step, ''), '', '',
+           -1::smallint, coalesce(f.kind, ''), coalesce(f.model, ''),
            case when f.measure = any(spread) then width_bucket(f.us - 1, bounds) else -1 end::smallint,
            sum(f.count)::bigint, sum(f.us)::bigint, sum(f.money), count(*), min(f.at), max(f.at)
       from actum.facts f
-     where f.is_by_block
+     where f.part = 'block'
        and f.number >= first
-       and f.number < last
-     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
+       and f.xid < past
+     group by 1, 2, 3, 4, 5, 9, 10, 11;
 end
 $$;
 
@@ -3026,6 +3044,7 @@ begin
         grant execute on function actum.machine_time, actum.episode, actum.workflow_times, actum.fresh_facts,
               actum.fresh_step_facts, actum.count_outcomes, actum.is_sampled, actum.week_bound
               to actum_worker, actum_console, actum_reader;
+        grant execute on function actum.summarize_events to actum_worker, actum_console;
 
         -- The console decides and leaves messages; it writes no snapshot, no effect and no event but a start's.
         grant insert on actum.messages to actum_console;
