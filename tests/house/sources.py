@@ -20,10 +20,15 @@ class Module:
     room: str
     text: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
     @property
     def lines(self) -> int:
         return self.text.count("\n")
+
+    @property
+    def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        return [node for node in self.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,15 @@ class Import:
 
 @cache
 def modules() -> tuple[Module, ...]:
-    """Return every module of the package, sorted by place."""
-    found = []
-    for path in sorted(SOURCE.rglob("*.py")):
-        place = path.relative_to(SOURCE)
-        text = path.read_text("utf-8")
-        room = place.parts[0].removesuffix(".py")
-        found.append(Module(place.as_posix(), room, text, ast.parse(text, str(place))))
-    return tuple(found)
+    """Return every module of the package, sorted by place; they are parsed when first asked for, not while collecting."""
+    return tuple(_parse(path) for path in sorted(SOURCE.rglob("*.py")))
+
+
+def _parse(path: Path) -> Module:
+    place = path.relative_to(SOURCE)
+    text = path.read_text("utf-8")
+    tree = ast.parse(text, str(place))
+    return Module(place.as_posix(), place.parts[0].removesuffix(".py"), text, tree, tuple(ast.walk(tree)))
 
 
 @cache
@@ -54,32 +60,30 @@ def imports(module: Module) -> tuple[Import, ...]:
 
 
 def _imports(module: Module) -> Iterator[Import]:
-    inner = {
-        id(node)
-        for function in ast.walk(module.tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(module.tree):
+    functions = [range(one.lineno, (one.end_lineno or 0) + 1) for one in module.functions]
+    for node in module.nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        is_on_use = any(node.lineno in lines for lines in functions)
         match node:
             case ast.Import(names=names):
                 for one in names:
-                    yield Import(one.name, id(node) in inner, node.lineno)
+                    yield Import(one.name, is_on_use, node.lineno)
             case ast.ImportFrom(module=name, level=0) if name:
-                yield Import(name, id(node) in inner, node.lineno)
+                yield Import(name, is_on_use, node.lineno)
             case ast.ImportFrom(level=level) if level:
-                yield Import("." * level, id(node) in inner, node.lineno)
+                yield Import("." * level, is_on_use, node.lineno)
 
 
 def texts(module: Module) -> Iterator[tuple[str, int]]:
     """Yield every string of a module that is no docstring, with its line; an f-string by its fixed parts."""
     described = {
         id(node.body[0].value)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             yield node.value, node.lineno

@@ -28,11 +28,15 @@ PURE = {
 }
 DRIVERS = {"asyncpg", "psycopg", "sqlalchemy"}
 WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "aiohttp", "flask"}
-INSIDE = [module for module in modules() if module.room != FRONT_DOOR]
+
+
+def inside() -> list[Module]:
+    """Return all modules but the front door."""
+    return [module for module in modules() if module.room != FRONT_DOOR]
 
 
 def test_every_room_has_its_floor() -> None:
-    assert [] == sorted({module.room for module in INSIDE} - set(FLOOR_OF))
+    assert [] == sorted({module.room for module in inside()} - set(FLOOR_OF))
 
 
 def _imports_from_above(module: Module) -> list[str]:
@@ -53,13 +57,13 @@ def _imports_from_above(module: Module) -> list[str]:
 
 
 def test_a_module_imports_from_below_and_from_its_own_room() -> None:
-    assert {} == {one.place: wrong for one in INSIDE if (wrong := _imports_from_above(one))}
+    assert {} == {one.place: wrong for one in inside() if (wrong := _imports_from_above(one))}
 
 
 def test_a_module_names_what_it_imports_whole() -> None:
     assert [] == [
         f"{module.place}:{one.line}"
-        for module in INSIDE
+        for module in inside()
         for one in imports(module)
         if one.name.startswith(".")
     ]
@@ -68,7 +72,7 @@ def test_a_module_names_what_it_imports_whole() -> None:
 def test_the_pure_rooms_use_the_standard_library_only() -> None:
     assert [] == [
         f"{module.place}:{one.line}: {one.name}"
-        for module in INSIDE
+        for module in inside()
         if module.room in PURE
         for one in imports(module)
         if one.name.split(".")[0] not in sys.stdlib_module_names | {"actum"} | PURE[module.room]
@@ -79,7 +83,7 @@ def test_only_the_store_knows_the_driver_and_only_the_console_the_web() -> None:
     known = {"store": DRIVERS, "sqlalchemy": DRIVERS, "console": WEB}
     assert [] == [
         f"{module.place}:{one.line}: {one.name}"
-        for module in INSIDE
+        for module in inside()
         for one in imports(module)
         if one.name.split(".")[0] in (DRIVERS | WEB) - known.get(module.room, set())
     ]

@@ -29,9 +29,8 @@ def _found(look: Callable[[Module], list[str]]) -> dict[str, list[str]]:
 def _long_functions(module: Module) -> list[str]:
     return [
         f"{node.name} ({(node.end_lineno or 0) - node.lineno + 1} lines)"
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+        for node in module.functions
+        if (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
     ]
 
 
@@ -47,7 +46,7 @@ def test_a_file_that_has_become_short_is_no_exception_any_more() -> None:
 
 def _empty_words(module: Module) -> list[str]:
     named = [part.removesuffix(".py") for part in module.place.split("/")]
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ClassDef):
             words = "".join(f" {c}" if c.isupper() else c for c in node.name).lower().split()
             named += [words[-1]]

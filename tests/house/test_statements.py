@@ -87,17 +87,17 @@ def users() -> dict[str, list[str]]:
     """Return, for each statement, the functions of the store that run it."""
     found: dict[str, list[str]] = {name: [] for name in NAMES}
     for module in modules():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for name in _statements_of(node):
-                    found.setdefault(name, []).append(f"{module.place}:{node.name}")
+        for function in module.functions:
+            for name in _statements_of(function):
+                found.setdefault(name, []).append(f"{module.place}:{function.name}")
     return found
 
 
 def _statements_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    words = {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
+    nodes = list(ast.walk(function))
+    words = {node.value for node in nodes if isinstance(node, ast.Constant)}
     used = set()
-    for node in ast.walk(function):
+    for node in nodes:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         given = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
