@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +44,11 @@ class Import:
 @cache
 def modules() -> tuple[Module, ...]:
     """Return every module of the package, sorted by place; they are parsed when first asked for, not while collecting."""
-    return tuple(_parse(path) for path in sorted(SOURCE.rglob("*.py")))
+    gc.disable()  # it would look through a growing heap of nodes again and again, for more than the parsing takes
+    try:
+        return tuple(_parse(path) for path in sorted(SOURCE.rglob("*.py")))
+    finally:
+        gc.enable()
 
 
 def _parse(path: Path) -> Module:
