@@ -18,7 +18,7 @@ from actum.store.store import Store
 from actum.testing.referee import read_sql
 from actum.testing.server import TestServer
 
-MOST_USES = 100
+MOST_USES = 500
 """After so many tests a database is made anew: what they deleted is still in its files."""
 
 LOOKS, LOOK_EVERY = 50, 0.002
@@ -84,7 +84,7 @@ class KeptPool(Pool):
     async def rinse(self) -> bool:
         """Bring every connection back to how it was opened and empty the database; return whether both is done.
 
-        It is not when somebody else is still connected, or when a test changed more than rows.
+        It is not when somebody else is still connected, or when a test changed more than rows and tables of its own.
         """
         if self._pool.get_size() != self._pool.get_idle_size():
             return False
@@ -102,9 +102,19 @@ class KeptPool(Pool):
     async def _make_blank(self, connection: Any, count: int) -> bool:
         for _ in range(LOOKS):
             if await connection.fetchval(read_sql("are_alone"), count):
-                return bool(await connection.fetchval(read_sql("make_blank")))
+                became = await connection.fetchval(read_sql("make_blank"))
+                if became == "blank but for types":
+                    await self._forget_statements()
+                return bool(became != "spoilt")
             await asyncio.sleep(LOOK_EVERY)
         return False
+
+    async def _forget_statements(self) -> None:
+        """Have every statement prepared anew: the table it names may come back with other columns."""
+        async with self._pool.acquire() as one_for_all:
+            await one_for_all.reload_schema_state()
+        for connection in self.idle:
+            await connection.reload_schema_state()
 
 
 class SharedDatabase:

@@ -1,2 +1,2 @@
--- Empties the database; called after every test. False where that is not enough to make it blank.
+-- Empties the database and returns what became of it; called after every test. `spoilt` is a database to give up.
 select actum_blank.make_blank()
