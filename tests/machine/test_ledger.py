@@ -75,24 +75,20 @@ def test_a_free_key_is_taken() -> None:
     assert Take() == reach(None, Mine(TWO, "1", b"a"))
 
 
-@pytest.mark.parametrize(
-    ("state", "word"),
-    [
-        (E.STARTED, WaitForOther(ONE, "3")),
-        (E.IN_DOUBT, WaitForOther(ONE, "3")),
-        (E.SUCCEEDED, Join(b"result")),
-        (E.FAILED, TakeOver(E.FAILED, 5)),
-        (E.ABANDONED, TakeOver(E.ABANDONED, 5)),
-        (E.UNDOING, WaitForOther(ONE, "3")),
-        (E.UNDO_FAILED, WaitForOther(ONE, "3")),
-        (E.UNDONE, NewGeneration(3)),
-    ],
-)
-@pytest.mark.parametrize(("workflow", "address"), [(TWO, "3"), (ONE, "4")])
-def test_another_call_that_reaches_the_key_goes_by_the_state(
-    state: E, word: Reached, workflow: UUID, address: str
-) -> None:
-    assert word == reach(entry(state), Mine(workflow, address, b"a"))
+def test_another_call_that_reaches_the_key_goes_by_the_state() -> None:
+    words: dict[E, Reached] = {
+        E.STARTED: WaitForOther(ONE, "3"),
+        E.IN_DOUBT: WaitForOther(ONE, "3"),
+        E.SUCCEEDED: Join(b"result"),
+        E.FAILED: TakeOver(E.FAILED, 5),
+        E.ABANDONED: TakeOver(E.ABANDONED, 5),
+        E.UNDOING: WaitForOther(ONE, "3"),
+        E.UNDO_FAILED: WaitForOther(ONE, "3"),
+        E.UNDONE: NewGeneration(3),
+    }
+    assert set(E) == set(words)
+    for workflow, address in ((TWO, "3"), (ONE, "4")):
+        assert words == {state: reach(entry(state), Mine(workflow, address, b"a")) for state in words}
 
 
 @pytest.mark.parametrize("state", [E.STARTED, E.IN_DOUBT, E.SUCCEEDED, E.FAILED, E.ABANDONED])
@@ -105,7 +101,7 @@ def test_the_same_call_gets_a_new_generation_after_an_undo_and_waits_during_one(
     assert WaitForOther(ONE, "3") == reach(entry(E.UNDOING), Mine(ONE, "3", b"a"))
 
 
-@pytest.mark.parametrize("state", E)
-@pytest.mark.parametrize("workflow", [ONE, TWO])
-def test_other_arguments_under_one_key_conflict_whatever_became_of_it(state: E, workflow: UUID) -> None:
-    assert Conflict(ONE, "3") == reach(entry(state), Mine(workflow, "3", b"b"))
+def test_other_arguments_under_one_key_conflict_whatever_became_of_it() -> None:
+    for workflow in (ONE, TWO):
+        found = {state: reach(entry(state), Mine(workflow, "3", b"b")) for state in E}
+        assert dict.fromkeys(E, Conflict(ONE, "3")) == found
