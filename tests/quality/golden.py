@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -214,9 +214,9 @@ class Author:
         self.random = random.Random(seed)
         self._plain = plain
 
-    def lives(self, count: int) -> Iterator[Life]:
+    def lives(self, count: int, weeks: int = WEEKS) -> Iterator[Life]:
         """Yield `count` lives, spread over the weeks; they begin in a few hours, so that there is much to add up."""
-        span = timedelta(weeks=WEEKS) / max(count, 1)
+        span = timedelta(weeks=weeks) / max(count, 1)
         for number in range(count):
             at = span * number
             yield self.life(START + at // GATHERED * GATHERED + at % timedelta(minutes=30))
@@ -524,9 +524,13 @@ class Author:
         life.note(K.EFFECT_SUCCEEDED, self._seconds(), step="post.undo", address=address, attempt=attempt)
 
 
-async def make_weeks(connection: Any) -> None:
-    """Make the partitions in which the lives lie."""
-    await connection.execute("select actum.make_weeks($1, $2)", START, WEEKS + 2)
+async def make_weeks(connection: Any, lives: Iterable[Life] = ()) -> None:
+    """Make the partitions in which these lives lie, or all in which an author's do: every query is planned for each."""
+    end = START + timedelta(weeks=WEEKS + 1)
+    last = max((event[2] for life in lives for event in life.events), default=end)
+    await connection.execute(
+        "select actum.make_weeks($1, $2)", START, (last - START) // timedelta(weeks=1) + 1
+    )
 
 
 async def catch_up(store: Store) -> None:

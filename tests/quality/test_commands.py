@@ -25,14 +25,14 @@ from actum.store.store import Store  # noqa: E402
 from actum.testing.server import TestServer  # noqa: E402
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def told(actum_server: TestServer) -> Iterator[Actum]:
     """Commands on a database with a golden history in it."""
     dsn = asyncio.run(actum_server.create())
 
     async def write() -> None:
         store = await Store.open(dsn)
-        await fill(store, list(Author(5).lives(60)), 1)
+        await fill(store, list(Author(5).lives(60, weeks=2)), 1)
         await store.close()
 
     asyncio.run(write())

@@ -61,7 +61,7 @@ async def fill(store: Store, lives: Sequence[golden.Life], pieces: int) -> None:
     """Write lives in pieces, with a refresh after each; legal they are: `Life` asked the table of transitions."""
     async with store.pool.connection() as connection:
         await connection.execute("set session_replication_role = replica")
-        await golden.make_weeks(connection)
+        await golden.make_weeks(connection, lives)
         for piece in range(pieces):
             async with connection.transaction():
                 await golden.write(connection, lives[piece::pieces])

@@ -62,7 +62,7 @@ async def test_each_window_is_counted_to_the_microsecond_while_older_transaction
     targets = dict.fromkeys(golden.CONTRACTS, LATE)
     writer = await asyncpg.connect(store.pool.dsn)
     try:
-        await golden.make_weeks(writer)
+        await golden.make_weeks(writer, lives)
         async with writer.transaction():
             await write(writer, early)
         await store.rollups.refresh()

@@ -27,10 +27,11 @@ async def add_some(connection: Any, lives: list[golden.Life]) -> None:
 async def test_facts_of_transactions_that_commit_late_are_added_once(store: Store, seed: int) -> None:
     """Several connections begin, write, and commit or give up in a random order, with refreshes anywhere between."""
     chance = random.Random(seed)
-    lives = golden.Author(seed).lives(120)
+    written = list(golden.Author(seed).lives(82, weeks=2))
+    lives = iter(written)
     async with AsyncExitStack() as exits:
         look = await connect(exits, store)
-        await golden.make_weeks(look)
+        await golden.make_weeks(look, written)
         writers = [await connect(exits, store) for _ in range(4)]
         open_ones: dict[int, Any] = {}
         late = writers[0].transaction()  # the oldest of all, and the last to commit
@@ -72,7 +73,7 @@ async def test_a_refresh_has_new_blocks_found_and_does_not_wait_for_who_has_them
     lives = [author.life(golden.START + timedelta(seconds=number)) for number in range(300)]
     async with AsyncExitStack() as exits:
         look, other = await connect(exits, store), await connect(exits, store)
-        await golden.make_weeks(look)
+        await golden.make_weeks(look, lives)
         await look.execute("select actum.summarize_events()")
         async with other.transaction():
             await add_some(other, lives)
@@ -96,7 +97,7 @@ async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store
     life.verdicts.clear()
     async with store.pool.connection() as connection:
         await connection.execute("set session_replication_role = replica")
-        await golden.make_weeks(connection)
+        await golden.make_weeks(connection, [life])
         await golden.write(connection, [life])
         await connection.execute("set session_replication_role = default")
     words = [("usable", "judge"), ("unusable", "person"), ("usable", "downstream"), ("unusable", "judge")] * 3
@@ -120,10 +121,11 @@ async def test_verdicts_given_at_once_are_numbered_and_counted_once(store: Store
 
 @pytest.mark.parametrize("option", ["role=actum_reader", "options=-c%20default_transaction_read_only%3Don"])
 async def test_whoever_may_only_read_counts_without_adding(store: Store, option: str) -> None:
+    lives = list(golden.Author(2).lives(30, weeks=2))
     async with store.pool.connection() as connection:
         await connection.execute("set session_replication_role = replica")
-        await golden.make_weeks(connection)
-        await golden.write(connection, list(golden.Author(2).lives(30)))
+        await golden.make_weeks(connection, lives)
+        await golden.write(connection, lives)
         await connection.execute("set session_replication_role = default")
         facts = await summed(connection, FACTS)
     dsn = store.pool.dsn
@@ -140,10 +142,11 @@ async def test_whoever_may_only_read_counts_without_adding(store: Store, option:
 
 async def test_a_restored_dump_is_noticed_and_counted_anew(store: Store) -> None:
     """The events of a dump carry the numbers of a server that was further on."""
+    lives = list(golden.Author(3).lives(40, weeks=2))
     async with store.pool.connection() as connection:
         await connection.execute("set session_replication_role = replica")
-        await golden.make_weeks(connection)
-        await golden.write(connection, list(golden.Author(3).lives(40)))
+        await golden.make_weeks(connection, lives)
+        await golden.write(connection, lives)
         await golden.catch_up(store)
         await connection.execute("update actum.events set xid = '900000000000'")
         await connection.execute("update actum.verdicts set xid = '900000000000'")
