@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Self
 
 from actum.store.connection import Connection
 from actum.store.poison import SAID_BY_SERVER
@@ -59,6 +59,13 @@ class KeptPool(Pool):
         self.idle: list[KeptConnection] = []
         self._rinser: Any = None
         """A connection of its own: passing triggers by makes the server forget all plans of the connection that does."""
+
+    @classmethod
+    async def of(cls, dsn: str) -> Self:
+        """Connect to `dsn`, to plan each statement once: among a few rows a plan for the very values gains nothing."""
+        pool = await cls.open(f"{dsn}{'&' if '?' in dsn else '?'}plan_cache_mode=force_generic_plan", size=8)
+        pool.dsn = dsn
+        return pool
 
     async def dedicated(self) -> Any:
         """Lend a connection that is kept, else a new one."""
@@ -129,7 +136,7 @@ class SharedDatabase:
     async def lend(self) -> Store:
         """Return a store on a blank database, for a test that gives it back."""
         if self._pool is None:
-            self._pool = await KeptPool.open(await self._server.create(), size=8)
+            self._pool = await KeptPool.of(await self._server.create())
             self._uses = 0
         self._uses += 1
         self._pool.now = _no_clock
