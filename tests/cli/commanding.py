@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
 
 import asyncpg
+from nursery import PATIENCE, Child, Nursery
 
 from actum.cli.main import run
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class Actum:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")}
-        self.environment = {**kept, **settings, "PYTHONUNBUFFERED": "1"}
+        self.environment = {**_kept(), **settings, "PYTHONUNBUFFERED": "1"}
 
     def __call__(self, *arguments: str, **settings: str) -> Done:
         """Run a command in this process: the whole program, without the start of an interpreter."""
@@ -67,16 +67,19 @@ class Actum:
 
     def process(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
         """Run a command in a process of its own."""
-        done = subprocess.run(
-            command(*arguments),
-            cwd=self.folder,
-            env={**self.environment, **settings},
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
+            typed.write((text or "").encode())
+            typed.seek(0)
+            child = self.bear(arguments, typed.fileno(), out.fileno(), err.fileno(), **settings)
+            try:
+                code = child.wait(PATIENCE)
+            finally:
+                child.kill()
+            return Done(code, *(file.seek(0) or file.read().decode() for file in (out, err)))
+
+    def bear(self, arguments: Sequence[str], *files: int, **settings: str) -> Child:
+        """Start a command in a process of its own, with these standard files."""
+        return nursery().bear(arguments, self.folder, {**self.environment, **settings}, files)
 
     def fine(self, *arguments: str) -> Done:
         """Run a command that has to succeed."""
@@ -87,16 +90,9 @@ class Actum:
     def begin(self, *arguments: str, log: str = "log") -> Running:
         """Start a command that goes on; what it says is in the file `log`."""
         path = self.folder / log
-        with path.open("w") as file:
-            process = subprocess.Popen(
-                command(*arguments),
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        return Running(process, path)
+        with path.open("w") as file, open(os.devnull) as nothing:
+            child = self.bear(arguments, nothing.fileno(), file.fileno(), file.fileno())
+        return Running(child, path)
 
     def start(self, contract: str, arguments: Mapping[str, Any] | None = None, *options: str) -> str:
         """Start a workflow and return its name."""
@@ -108,7 +104,7 @@ class Actum:
 class Running:
     """A command that goes on."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: Child, log: Path) -> None:
         self.process = process
         self.log = log
 
@@ -129,12 +125,21 @@ class Running:
         return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        self.process.kill()
+
+
+@functools.cache
+def nursery() -> Nursery:
+    """Return where this test run's commands are born."""
+    return Nursery({**_kept(), "PYTHONUNBUFFERED": "1"})
+
+
+def _kept() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("ACTUM_")}
 
 
 def command(*arguments: str) -> list[str]:
+    """Return what starts a command in an interpreter of its own."""
     return [sys.executable, "-m", "actum.cli", *arguments]
 
 

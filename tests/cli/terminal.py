@@ -5,24 +5,16 @@ from __future__ import annotations
 import os
 import pty
 import select
-import subprocess
 import time
 from collections.abc import Sequence
 
-from commanding import PATIENCE, Actum, Done, command
+from commanding import PATIENCE, Actum, Done
 
 
 def type_at(actum: Actum, arguments: Sequence[str], typed: Sequence[tuple[str, str]]) -> Done:
     """Run a command at a terminal of 80 columns; type each line once its prompt was printed. Both outputs are in `out`."""
     outer, inner = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=actum.folder,
-        env={**actum.environment, "TERM": "xterm", "COLUMNS": "80"},
-        stdin=inner,
-        stdout=inner,
-        stderr=subprocess.STDOUT,
-    )
+    process = actum.bear(arguments, inner, inner, inner, TERM="xterm", COLUMNS="80")
     os.close(inner)
     said, read = "", 0
     try:
@@ -33,11 +25,11 @@ def type_at(actum: Actum, arguments: Sequence[str], typed: Sequence[tuple[str, s
             os.write(outer, f"{line}\n".encode())
         while more := _read(outer, said, is_last=True):
             said += more
-        process.wait(PATIENCE)
+        code = process.wait(PATIENCE)
     finally:
         process.kill()
         os.close(outer)
-    return Done(process.returncode, said, said.splitlines()[-1] if said else "")
+    return Done(code, said, said.splitlines()[-1] if said else "")
 
 
 def _read(outer: int, said: str, *, is_last: bool = False) -> str:

@@ -131,9 +131,7 @@ def test_a_terminal_gets_its_own_colours_and_nobody_elses(idle: Actum) -> None:
 def on_a_terminal(actum: Actum, settings: dict[str, str], *arguments: str) -> bytes:
     """Return what a command writes to a terminal."""
     reader, writer = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments), cwd=actum.folder, env={**actum.environment, **settings}, stdout=writer
-    )
+    process = actum.bear(arguments, 0, writer, 2, **settings)
     os.close(writer)
     said = b""
     with contextlib.suppress(OSError):  # Linux: the other side is closed
