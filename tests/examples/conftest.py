@@ -11,17 +11,19 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples")]
 
-from repositories import PASSING, UNUSED, make_diff, make_repository, move, propose  # noqa: E402
+from repositories import PASSING, UNUSED, make_diff, make_repository, move, propose, run_git  # noqa: E402
 
 from change_repository.records import Proposal  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def small_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_repository(
+    top = make_repository(
         tmp_path_factory.mktemp("original") / "small",
         {"code_under_test.py": UNUSED, "test_code.py": PASSING, "notes.txt": "one\ntwo\n"},
     )
+    run_git(top, "repack", "--quiet", "-a", "-d")  # one file to copy, not a folder for each object
+    return top
 
 
 @pytest.fixture
