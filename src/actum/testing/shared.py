@@ -58,7 +58,7 @@ class KeptPool(Pool):
         super().__init__(*arguments, **options)
         self.idle: list[KeptConnection] = []
         self._rinser: Any = None
-        """A connection of its own: passing triggers by makes the server forget all plans of the connection that does."""
+        """A connection of its own: it passes triggers by."""
 
     @classmethod
     async def of(cls, dsn: str) -> Self:
