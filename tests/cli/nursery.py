@@ -127,6 +127,8 @@ def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 def main(control: socket.socket) -> None:
     """Fork a process for each order until the one who orders is gone; in that process, be the command."""
+    ended: list[int] = []
+    atexit.register(leave, ended)  # before all imports, so that it comes last
     import actum.cli
 
     for module in pkgutil.iter_modules(actum.cli.__path__):
@@ -140,7 +142,22 @@ def main(control: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the tests' terminal is for the tests
     if (words := serve(control)) is not None:
         become(words)
-        runpy.run_module("actum.cli", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("actum.cli", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            if isinstance(end.code, int):
+                ended.append(end.code)
+            raise
+
+
+def leave(ended: list[int]) -> None:
+    """Spare a command that has ended in order, threads and exit functions too, the taking apart of what was imported.
+
+    That copies nearly all memory. What the command itself left lying about is still collected, and may complain.
+    """
+    if ended:
+        gc.collect()
+        os._exit(ended[0])
 
 
 def serve(control: socket.socket) -> int | None:
@@ -218,7 +235,7 @@ def become(words: int) -> None:
 
 
 def _standard(number: int, mode: str, like: Any) -> io.TextIOWrapper:
-    """Open a standard file as the interpreter does without buffers, for it has looked at what was there before."""
+    """Open a standard file as an interpreter without buffers does; the one at hand has looked at what was there before."""
     return io.TextIOWrapper(
         open(number, mode, buffering=0 if mode == "wb" else -1, closefd=False),
         encoding=like.encoding,

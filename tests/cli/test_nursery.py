@@ -77,13 +77,14 @@ def test_what_only_an_interpreter_of_its_own_can_have_is_refused(idle: Actum) ->
 @pytest.mark.crash
 def test_nothing_is_left_where_the_tests_were_killed(tmp_path: Path) -> None:
     """Whoever still had the files open would keep their other end from ending."""
+    (tmp_path / "waits.py").write_text("input()")
     held, writer = os.pipe()
     program = f"""
 import os, signal, sys
 sys.path[:0] = [{str(HERE)!r}]
 from commanding import Actum
 from pathlib import Path
-Actum(Path({str(tmp_path)!r})).bear(("start", "flows:greet", "--input", "-"), {held}, 1, 2)
+Actum(Path({str(tmp_path)!r})).bear(("worker", "waits"), {held}, 1, 2)
 print("born", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
