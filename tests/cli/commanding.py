@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -44,12 +45,17 @@ class Actum:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.environment = {**_kept(), **settings, "PYTHONUNBUFFERED": "1"}
+        self._imported: dict[str, tuple[int, ModuleType]] = {}
 
     def __call__(self, *arguments: str, **settings: str) -> Done:
-        """Run a command in this process: the whole program, without the start of an interpreter."""
+        """Run a command in this process: the whole program, without the start of an interpreter.
+
+        What it imports from the folder is there for the next command in it, unless the file has changed.
+        """
         out, err, here = io.StringIO(), io.StringIO(), Path.cwd()
         known, path = set(sys.modules), list(sys.path)
         os.chdir(self.folder)
+        sys.modules.update(self._unchanged())
         try:
             with (
                 patch.dict(os.environ, {**self.environment, **settings}, clear=True),
@@ -61,9 +67,14 @@ class Actum:
             os.chdir(here)
             sys.path[:] = path
             for name in set(sys.modules) - known:
-                if str(self.folder) in str(getattr(sys.modules[name], "__file__", None)):
-                    del sys.modules[name]
+                file = getattr(sys.modules[name], "__file__", None) or ""
+                if str(self.folder) in file:
+                    self._imported[name] = (_changed_at(file), sys.modules.pop(name))
         return Done(int(code), out.getvalue(), err.getvalue())
+
+    def _unchanged(self) -> dict[str, ModuleType]:
+        found = self._imported.items()
+        return {name: module for name, (at, module) in found if at == _changed_at(str(module.__file__))}
 
     def process(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
         """Run a command in a process of its own."""
@@ -132,6 +143,10 @@ class Running:
 def nursery() -> Nursery:
     """Return where this test run's commands are born."""
     return Nursery({**_kept(), "PYTHONUNBUFFERED": "1"})
+
+
+def _changed_at(file: str) -> int:
+    return os.stat(file).st_mtime_ns if os.path.exists(file) else 0
 
 
 def _kept() -> dict[str, str]:
