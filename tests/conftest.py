@@ -6,9 +6,12 @@ import compileall
 import gc
 import signal
 import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import settings
 
 settings.register_profile("actum", deadline=None)
@@ -30,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if sys.dont_write_bytecode and not hasattr(config, "workerinput"):
         compileall.compile_dir(SOURCE, quiet=2)
     sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(optionalhook=True)  # an older pytest-asyncio does not ask
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """Run asynchronous tests on the loop that workers run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
