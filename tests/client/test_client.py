@@ -124,6 +124,20 @@ async def test_a_client_behind_a_transaction_pooler_prepares_and_listens_for_not
         assert client.hints.is_deaf
 
 
+async def test_a_client_opens_a_connection_to_listen_on_only_for_who_waits(settings: Settings) -> None:
+    def listens() -> bool:
+        return "actum client listener" in {task.get_name() for task in asyncio.all_tasks()}
+
+    async with Client.open(actor="user:author", settings=settings) as client:
+        handle = await client.start(shout("a"))
+        assert not listens()
+        with pytest.raises(TimeoutError):
+            await handle.result(0.01)
+        assert listens()
+        async with Worker([shout], settings=settings):
+            assert "A" == await handle.result(10)
+
+
 def test_the_blocking_client_serves_code_without_a_loop(settings: Settings) -> None:
     async def serve(stop: asyncio.Event) -> None:
         async with Worker([shout], settings=settings):

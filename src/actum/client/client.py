@@ -67,7 +67,6 @@ class Client:
         self.verdicts = Verdicts(self)
         self.incidents = Incidents(self)
         self._registered: dict[bytes, Registration] = {}
-        self._listening: Any = None
 
     @classmethod
     def open(cls, *, actor: str = "", token: str = "", settings: Settings | None = None) -> OpeningClient:
@@ -97,8 +96,6 @@ class Client:
     async def close(self) -> None:
         """Close what this client opened."""
         self.endings.close()
-        if self._listening is not None:
-            self._listening.cancel()
         await self.hints.close()
         if self._opened is not None:
             await self._opened.close()
@@ -363,11 +360,7 @@ class OpeningClient:
         except BaseException:
             await opened.close()
             raise
-        import asyncio
-
-        client._listening = asyncio.get_running_loop().create_task(
-            client.hints.listen(), name="actum client listener"
-        )
+        client.endings.hears_others = True
         self._client = client
         return client
 

@@ -1,4 +1,8 @@
-"""Waits for workflows to end: one query for all waiters of a client, hurried by hints."""
+"""Waits for workflows to end: one query for all waiters of a client, hurried by hints.
+
+Hints of other processes come over a connection of its own, which is opened for the first who waits: most clients of the
+command line never do.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ class Endings:
         self._nudge = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pause = POLL_FIRST
+        self._hints = hints
+        self._listening: asyncio.Task[None] | None = None
+        self.hears_others = False
         hints.hear(self._heard)
 
     async def wait(self, workflow_id: UUID) -> tuple[str, int]:
@@ -29,6 +36,10 @@ class Endings:
         self._waiters.setdefault(workflow_id, set()).add(future)
         self._pause = POLL_FIRST
         self._nudge.set()
+        if self.hears_others and self._listening is None:
+            self._listening = asyncio.get_running_loop().create_task(
+                self._hints.listen(), name="actum client listener"
+            )
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._look(), name="actum endings")
         try:
@@ -41,9 +52,10 @@ class Endings:
                     del self._waiters[workflow_id]
 
     def close(self) -> None:
-        """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
+        """Stop looking and listening."""
+        for task in (self._task, self._listening):
+            if task is not None:
+                task.cancel()
 
     def _heard(self, hint: str) -> None:
         if hint.startswith("ended:") and UUID(hint[6:]) in self._waiters:
