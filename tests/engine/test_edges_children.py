@@ -128,6 +128,10 @@ async def test_a_wake_up_lost_between_child_and_parent_is_made_good(
 
     monkeypatch.setattr(actum.store.workflows, "wake", wake)
     handle = await actum.start(awaits())
+    async with asyncio.timeout(10):
+        while not lost:
+            await asyncio.sleep(0.01)
+    await worker.wake_once()
     assert await handle.result(20) == "from the child"
     assert (lost, worker.failure) == ([[handle.workflow_id]], None)
 

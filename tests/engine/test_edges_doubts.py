@@ -115,7 +115,7 @@ async def test_a_person_who_settles_while_a_probe_looks_is_the_one_believed(
     assert ["succeeded"] == [one.state for one in await actum.store.effects.list_of(handle.workflow_id)]
 
 
-@effect("mail.send", in_doubt="repeat", retry=Retry(attempts=2, first="2s"))
+@effect("mail.send", in_doubt="repeat", retry=Retry(attempts=2, first="1h"))
 async def strange_twice() -> None:
     KEPT.append("tried")
     raise RuntimeError("connection lost")
@@ -155,6 +155,7 @@ async def test_a_word_about_an_earlier_attempt_does_not_settle_a_later_one(
     monkeypatch.setattr(actum.store.messages, "read_open", read_open)
     (doubted,) = await actum.store.effects.list_of(handle.workflow_id)
     await handle.settle(doubted.address, "did_not_happen", reason="looked after the first attempt")
+    actum.clock.advance("2h")
     await until(lambda: has_tried(2), "the second attempt is in doubt")
     may_read.set()
     GATES["probed"].set()

@@ -329,6 +329,7 @@ async def test_what_waited_for_its_key_is_looked_at_again_before_it_begins(
     with pytest.raises(WorkflowFailed):
         await first.result(10)
     WORLD["version"] = "2"
+    actum.clock.advance("2s")  # the key is looked at again
     await until(lambda: is_asked(actum), "the other version is asked for")
     assert SENT == []
     await actum.reviewer.approve((await actum.inbox())[0][0].id, "fine")

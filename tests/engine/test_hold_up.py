@@ -8,12 +8,14 @@ import threading
 import pytest
 
 from actum import contract
+from actum.engine import heartbeat
 from actum.testing.harness import Harness
 
 
 async def test_a_body_that_holds_the_loop_is_reported_with_its_line(
-    actum: Harness, caplog: pytest.LogCaptureFixture
+    actum: Harness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(heartbeat, "HELD_UP_AFTER", 0.1)
     reported = threading.Event()
 
     class Listener(logging.Handler):

@@ -124,6 +124,7 @@ async def test_an_approval_that_nobody_decides_expires(actum: Harness) -> None:
     assert timedelta(hours=1) == asked.expires_at - asked.asked_at
     actum.clock.advance("61m")
     assert worker.held == ()
+    await Attendant(actum.store).attend_once()
     assert (await handle.result(10)).startswith("Expired: write was not approved (expired)")
     assert [] == DONE
 
