@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
@@ -153,6 +154,14 @@ async def test_a_vote_that_waited_for_a_lock_while_a_round_ended_counts_for_neit
     assert "voted" == (await vote())[0], "said again, it is of the round that it was said in"
 
 
+async def notice_deadlocks_soon(actum: Harness) -> None:
+    """Have every connection of the pool look for a deadlock after a moment, not a second."""
+    async with AsyncExitStack() as exits:
+        for _ in range(8):
+            connection = await exits.enter_async_context(actum.store.pool.connection())
+            await connection.execute("set deadlock_timeout = '50ms'")
+
+
 @pytest.mark.parametrize("how", ["alone", "with others"])
 async def test_a_vote_that_is_sent_again_after_a_deadlock_is_of_the_round_it_was_cast_in(
     actum: Harness, how: str
@@ -169,6 +178,7 @@ async def test_a_vote_that_is_sent_again_after_a_deadlock_is_of_the_round_it_was
         raise_undecided(answer, approval_id, "user:ana")
 
     locked, blocked, go = Event(), Event(), Event()
+    await notice_deadlocks_soon(actum)
 
     async def escalate_elsewhere() -> None:
         blocker = await asyncpg.connect(actum.dsn)
