@@ -93,6 +93,7 @@ select a.id, a.wake, a.released, null::text as refusal
 -- name: append_with_intents
 -- Writes one flush that also moves the ledger, approvals, questions, children or messages. Called by the Recorder.
 -- Locks in order: workflow, approval, effect. At most one intent a workflow stands in a flush, as its last record.
+-- `any(array[…])` goes by the index for each row; with an equality as well, the whole list was sorted for each.
 with heads as materialized (
     select * from unnest(:heads::actum.flushed_head[])
 ),
@@ -100,7 +101,7 @@ rows as materialized (
     select * from unnest(:records::actum.flushed_record[])
 ),
 held as materialized (
-    select w.id
+    select h.*
       from actum.workflows w, heads h
      where w.id = h.id
        and w.id = any(:ids::uuid[])
@@ -266,11 +267,9 @@ accepted as (
            instance = case when h.is_final or w.wake = h.seen_wake then null else w.instance end,
            run_at = case when w.wake = h.seen_wake then h.run_at else w.run_at end,
            finished_at = case when h.is_final then coalesce(:now::timestamptz, now()) end
-      from heads h
-     where w.id = h.id
-       and w.id = any(:ids::uuid[])
-       and w.id in (select id from held)
-       and w.id not in (select id from refused)
+      from held h
+     where w.id = any(array[h.id])
+       and h.id not in (select id from refused)
     returning w.id, w.wake, w.instance is null as released
 ),
 ended as (
