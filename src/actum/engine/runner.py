@@ -88,6 +88,7 @@ class Runner:
         self._inbox: deque[tuple[Record, Delivery]] = deque()
         self._stash: list[Commands] = []
         self._postponed: list[Callable[[], None]] = []
+        self._asking: list[ApprovalExecution] = []
         self.is_ending = False
         self.is_draining = False
         self._is_poisoned = False
@@ -248,7 +249,9 @@ class Runner:
 
     def is_asked_for(self, address: str) -> bool:
         """Whether a `request_approval` in flight asks for the call at `address`."""
-        return any(isinstance(e, ApprovalExecution) and e.covers(address) for e in self.executions.values())
+        return bool(self._asking) and any(
+            self.executions.get(one.address) is one and one.covers(address) for one in self._asking
+        )
 
     def stay(self) -> None:
         """Take back a park that is queued and not sent: something begins that it did not know of."""
@@ -401,6 +404,8 @@ class Runner:
                 return
             execution = self.executions[command.address] = make_execution(self, command)
             made.append(execution)
+            if isinstance(execution, ApprovalExecution):
+                self._asking.append(execution)
         for execution in made:
             if self.executions.get(execution.address) is execution and not self.is_over:
                 execution.start()
