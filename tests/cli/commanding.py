@@ -78,19 +78,13 @@ class Actum:
 
     def process(self, *arguments: str, text: str | None = None, **settings: str) -> Done:
         """Run a command in a process of its own."""
-        with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
-            typed.write((text or "").encode())
-            typed.seek(0)
-            child = self.bear(arguments, typed.fileno(), out.fileno(), err.fileno(), **settings)
-            try:
-                code = child.wait(PATIENCE)
-            finally:
-                child.kill()
-            return Done(code, *(file.seek(0) or file.read().decode() for file in (out, err)))
+        environment = {**self.environment, **settings}
+        return run_python(["-m", "actum.cli", *arguments], self.folder, environment, text or "")
 
     def bear(self, arguments: Sequence[str], *files: int, **settings: str) -> Child:
         """Start a command in a process of its own, with these standard files."""
-        return nursery().bear(arguments, self.folder, {**self.environment, **settings}, files)
+        line = ["-m", "actum.cli", *arguments]
+        return nursery().bear(line, self.folder, {**self.environment, **settings}, files)
 
     def fine(self, *arguments: str) -> Done:
         """Run a command that has to succeed."""
@@ -143,6 +137,26 @@ class Running:
 def nursery() -> Nursery:
     """Return where this test run's commands are born."""
     return Nursery({**_kept(), "PYTHONUNBUFFERED": "1"})
+
+
+def run_python(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    text: str = "",
+    seconds: float = PATIENCE,
+) -> Done:
+    """Run what `python` with these arguments would, in a process of its own, to its end."""
+    with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
+        typed.write(text.encode())
+        typed.seek(0)
+        files = typed.fileno(), out.fileno(), err.fileno()
+        child = nursery().bear(arguments, folder, environment, files)
+        try:
+            code = child.wait(seconds)
+        finally:
+            child.kill()
+        return Done(code, *(file.seek(0) or file.read().decode() for file in (out, err)))
 
 
 def _changed_at(file: str) -> int:

@@ -1,7 +1,7 @@
 """Where the processes of commands come from: a program that has imported the whole command line, and forks.
 
-Each process is real: it has its own pid, folder, environment, arguments, standard files and end, and it runs
-`actum.cli` as `python -m` does, to the end of its interpreter. Only the interpreter's start and the imports, a third of
+Each process is real: it has its own pid, folder, environment, arguments, standard files and end, and it runs what
+`python` with these arguments would, a module after `-m` or a file. Only the interpreter's start and the imports, a third of
 a second of computing, are done once. The nursery ends with whoever started it, killed or not, and kills what is left.
 """
 
@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 PATIENCE = 60.0
@@ -35,7 +36,7 @@ READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_", "MALLOC_")
 
 
 class Nursery:
-    """Bears the processes of commands. Started at the first birth; one for each process of a test run."""
+    """Bears processes. Started at the first birth; one for each process of a test run."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
@@ -52,7 +53,7 @@ class Nursery:
     def bear(
         self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], files: Sequence[int]
     ) -> Child:
-        """Start a command with these three standard files; raises ValueError for what only a new interpreter can have."""
+        """Start what `python` would, with three standard files; raises ValueError for what only a new one can have."""
         if _read_at_start(environment) != self._read:
             raise ValueError("an interpreter reads these variables at its start: start one for this command")
         ours, theirs = socket.socketpair()
@@ -69,7 +70,7 @@ class Nursery:
 
 
 class Child:
-    """The process of one command, seen from the test: as much of `subprocess.Popen` as tests need."""
+    """One process, seen from the test: as much of `subprocess.Popen` as tests need."""
 
     def __init__(self, words: socket.socket) -> None:
         self.pid = 0
@@ -143,11 +144,23 @@ def main(control: socket.socket) -> None:
     if (words := serve(control)) is not None:
         become(words)
         try:
-            runpy.run_module("actum.cli", run_name="__main__", alter_sys=True)
+            if sys.argv[0] == "-m":
+                del sys.argv[0]
+                runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+            else:
+                run_file(os.path.abspath(sys.argv[0]))
+            ended.append(0)
         except SystemExit as end:
             if isinstance(end.code, int):
                 ended.append(end.code)
             raise
+
+
+def run_file(path: str) -> None:
+    """Run a file as `python` does; `runpy.run_path` makes of its path one and the same in `sys.argv` and `__file__`."""
+    module = sys.modules["__main__"] = ModuleType("__main__")
+    module.__file__ = path
+    exec(compile(Path(path).read_bytes(), path, "exec"), vars(module))  # noqa: S102
 
 
 def leave(ended: list[int]) -> None:
@@ -216,7 +229,7 @@ def adopt(given: Sequence[int]) -> int:
 
 
 def become(words: int) -> None:
-    """Be a process that `python -m actum.cli` has just started, as the order says."""
+    """Be a process that `python` has just become, as the order says."""
     with os.fdopen(words, "r+b", buffering=0) as file:
         line = b""
         while not line.endswith(b"\n"):
@@ -226,8 +239,8 @@ def become(words: int) -> None:
         os.environ.clear()
         os.environ.update(order["environment"])
         time.tzset()
-        sys.path[0] = os.getcwd()
-        sys.argv[1:] = order["arguments"]
+        sys.argv[:] = order["arguments"]
+        sys.path[0] = os.path.dirname(os.path.realpath(sys.argv[0])) if sys.argv[0] != "-m" else os.getcwd()
         sys.stdin = sys.__stdin__ = _standard(0, "rb", sys.stdin)
         sys.stdout = sys.__stdout__ = _standard(1, "wb", sys.stdout)
         sys.stderr = sys.__stderr__ = _standard(2, "wb", sys.stderr)

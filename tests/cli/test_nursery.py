@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commanding import HERE, Actum, command
+from commanding import HERE, Actum, run_python
 from nursery import PATIENCE
 
 LOOK = """
@@ -18,7 +19,8 @@ import json, os, signal, sys, threading, warnings
 streams = [sys.stdin, sys.stdout, sys.stderr]
 seen = {
     "arguments": sys.argv,
-    "program": vars(sys.modules["__main__"])["__spec__"].name,
+    "program": getattr(vars(sys.modules["__main__"])["__spec__"], "name", None),
+    "file": vars(sys.modules["__main__"])["__file__"],
     "path": sys.path,
     "folder": os.getcwd(),
     "environment": dict(os.environ),
@@ -41,22 +43,29 @@ sys.exit(int(seen["typed"]))
 """
 
 
-def test_a_born_process_cannot_be_told_from_a_started_one(tmp_path: Path) -> None:
-    (tmp_path / "looks.py").write_text(LOOK)
-    actum = Actum(tmp_path, ACTUM_SEEN="é \udcff", COLUMNS="50")
-    arguments = ("worker", "looks", "--name", "é'")
-    born = actum.process(*arguments, text="41\n")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-m", "actum.cli", "worker", "below.looks", "--name", "é'"], id="a command"),
+        pytest.param(["below/looks.py", "é'"], id="a file"),
+    ],
+)
+def test_a_born_process_cannot_be_told_from_a_started_one(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "looks.py").write_text(LOOK)
+    environment = Actum(tmp_path, ACTUM_SEEN="é \udcff", COLUMNS="50").environment
+    born = run_python(arguments, tmp_path, environment, "41\n")
     started = subprocess.run(
-        command(*arguments),
+        [sys.executable, *arguments],
         cwd=tmp_path,
-        env=actum.environment,
+        env=environment,
         input="41\n",
         capture_output=True,
         text=True,
     )
     assert (41, 41, "", "") == (born.code, started.returncode, born.err, started.stderr)
     assert "41\n" == born.json["typed"]
-    assert started.stdout == born.out
+    assert json.loads(started.stdout) == born.json
 
 
 def test_a_born_process_can_be_killed_and_its_end_says_so(idle: Actum) -> None:

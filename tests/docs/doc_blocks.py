@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from commanding import Actum
+from commanding import Actum, Done, run_python
 
 from actum.store.embedded import EmbeddedServer
 
@@ -159,17 +159,25 @@ class Reader:
         return done.out
 
     def _run(self, block: Block, *command: str, ending: int = 0) -> str:
+        done = self._start_and_wait(*command) if command[0] == "-m" else self._bear(*command)
+        shown = " ".join(command)
+        assert ending == done.code, f"{block.place}: {shown} ended with {done.code}\n{done.out}{done.err}"
+        return done.out
+
+    def _bear(self, *command: str) -> Done:
+        """Run a saved program without the start of an interpreter, which finds its folder by itself."""
+        self._keep_up()
+        kept = {name: value for name, value in self.environment.items() if name != "PYTHONPATH"}
+        return run_python(command, self.folder, {**kept, "PYTHONUNBUFFERED": "1"}, seconds=LONGEST)
+
+    def _start_and_wait(self, *command: str) -> Done:
         program = self.start(*command)
         try:
             printed, complaints = program.communicate(timeout=LONGEST)
         finally:
             program.kill()
             program.wait()
-        shown = " ".join(command)
-        assert ending == program.returncode, (
-            f"{block.place}: {shown} ended with {program.returncode}\n{printed}{complaints}"
-        )
-        return printed
+        return Done(program.returncode, printed, complaints)
 
 
 def compile_block(block: Block) -> None:
