@@ -130,7 +130,7 @@ class Rollback:
     def begin(self) -> None:
         """Read what stands and make the plan, or go on with the one that is recorded."""
         self._plan = self._runner.history.plan
-        self.is_reading = True
+        self.is_reading, self.due = True, None
         self._runner.when_durable(lambda: self._runner.spawn(self._read, "rollback"))
 
     async def _read(self) -> None:
