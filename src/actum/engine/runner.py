@@ -249,9 +249,7 @@ class Runner:
 
     def is_asked_for(self, address: str) -> bool:
         """Whether a `request_approval` in flight asks for the call at `address`."""
-        return bool(self._asking) and any(
-            self.executions.get(one.address) is one and one.covers(address) for one in self._asking
-        )
+        return any(self.executions.get(e.address) is e and e.covers(address) for e in self._asking)
 
     def stay(self) -> None:
         """Take back a park that is queued and not sent: something begins that it did not know of."""
