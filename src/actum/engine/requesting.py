@@ -32,6 +32,7 @@ class ApprovalExecution(Execution):
         self._over_why: str | None = None
         self._free: set[str] = set()
         self._askings = [self._asking_for(call) for call in self.request.calls]
+        self.runner.asking.append(self)
 
     def _asking_for(self, call: Call[Any]) -> Asking:
         address = call.address or ""

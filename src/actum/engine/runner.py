@@ -34,7 +34,6 @@ from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
 from actum.engine.reopening import ask_again
 from actum.engine.replaying import stand_up
-from actum.engine.requesting import ApprovalExecution
 from actum.engine.rollback import Rollback
 from actum.engine.steps import reason_of
 from actum.engine.telemetry import Telemetry
@@ -49,6 +48,7 @@ from actum.store.rows import MessageRow, RecordRow, WorkflowRow
 from actum.store.store import Store
 
 if TYPE_CHECKING:
+    from actum.engine.requesting import ApprovalExecution
     from actum.engine.worker import Worker
 
 logger = logging.getLogger("actum.runner")
@@ -88,7 +88,7 @@ class Runner:
         self._inbox: deque[tuple[Record, Delivery]] = deque()
         self._stash: list[Commands] = []
         self._postponed: list[Callable[[], None]] = []
-        self._asking: list[ApprovalExecution] = []
+        self.asking: list[ApprovalExecution] = []
         self.is_ending = False
         self.is_draining = False
         self._is_poisoned = False
@@ -249,7 +249,7 @@ class Runner:
 
     def is_asked_for(self, address: str) -> bool:
         """Whether a `request_approval` in flight asks for the call at `address`."""
-        return any(self.executions.get(e.address) is e and e.covers(address) for e in self._asking)
+        return any(self.executions.get(e.address) is e and e.covers(address) for e in self.asking)
 
     def stay(self) -> None:
         """Take back a park that is queued and not sent: something begins that it did not know of."""
@@ -402,8 +402,6 @@ class Runner:
                 return
             execution = self.executions[command.address] = make_execution(self, command)
             made.append(execution)
-            if isinstance(execution, ApprovalExecution):
-                self._asking.append(execution)
         for execution in made:
             if self.executions.get(execution.address) is execution and not self.is_over:
                 execution.start()
