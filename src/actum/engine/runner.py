@@ -425,9 +425,8 @@ class Runner:
         for action in postponed:
             action()
         answered = {delivery.address for _, delivery in self._inbox if isinstance(delivery, Outcome)}
-        for execution in list(
-            self.executions.values()
-        ):  # after what was put off: each begins anew only if idle
+        # After what was put off: each begins anew only if idle.
+        for execution in list(self.executions.values()):
             if execution.address not in answered:
                 execution.resume()
         for commands in stash:
