@@ -56,18 +56,16 @@ class EffectExecution(DoubtfulExecution):
     """What policy said of the attempt that is about to be intended."""
     _raised: Raised | None = None
     """What has a person decide it at tier 2: a freeze, or its budget."""
+    _reaching: Reaching | None = None
+    """Made where its key is taken: it points back, and a circle keeps a whole workflow until the collector comes."""
     is_effect = True
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._reaching = Reaching(self)
 
     @property
     def is_active(self) -> bool:
         """Whether its preview, its attempt or its probe executes, or the ledger is being read."""
         return (
             self._is_busy
-            or self._reaching.is_reading
+            or (self._reaching is not None and self._reaching.is_reading)
             or (self._asking is not None and self._asking.is_active)
         )
 
@@ -134,7 +132,11 @@ class EffectExecution(DoubtfulExecution):
 
     @property
     def _is_under_way(self) -> bool:
-        return self._is_intending or self._reaching.is_joining or self.is_active
+        return self._is_intending or self._is_joining or self.is_active
+
+    @property
+    def _is_joining(self) -> bool:
+        return self._reaching is not None and self._reaching.is_joining
 
     def _proceed(self) -> None:
         """Have the call ruled, asked for or looked at once more, whichever comes next; then intend it."""
@@ -227,7 +229,7 @@ class EffectExecution(DoubtfulExecution):
     def intend(self) -> None:
         """Queue the intent; `intended` or `refused` follows."""
         is_gone = self.runner.executions.get(self.address) is not self
-        if self._is_intending or self._reaching.is_joining or is_gone:
+        if self._is_intending or self._is_joining or is_gone:
             return
         if self._ruling is None:
             self._proceed()
@@ -277,7 +279,7 @@ class EffectExecution(DoubtfulExecution):
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
-        if self._reaching.is_joining:
+        if self._is_joining:
             self._give_back()
             self.show(record, "completed", record.body)
             return
@@ -297,13 +299,14 @@ class EffectExecution(DoubtfulExecution):
 
     def refused(self, why: str) -> None:
         """The database refused the intent; nothing was written, and nothing has happened."""
-        if self._reaching.is_joining:
+        if self._reaching is not None and self._reaching.is_joining:
             self._reaching.is_joining = False
         else:
             self._is_intending = False
             self.attempts -= 1
         match why:
             case "key":
+                self._reaching = self._reaching or Reaching(self)
                 self._reaching.begin()
             case "frozen":
                 self._ruling = None
