@@ -135,9 +135,8 @@ class Runner:
     @property
     def is_stopped(self) -> bool:
         """Whether nothing new is taken in: paused, or blocked by more than a doubt, which is only a longer wait."""
-        return self.status is Status.PAUSED or (
-            self.status is Status.BLOCKED and self.cause != Cause.IN_DOUBT
-        )
+        status = self.journal.status
+        return status is Status.PAUSED or (status is Status.BLOCKED and self.cause != Cause.IN_DOUBT)
 
     @property
     def is_driven(self) -> bool:
