@@ -18,6 +18,7 @@ NAMES = [f"{one.topic}.{one.name}" for one in EVERY]
 
 VOLATILE = {
     "records.append_with_intents": {"clock_timestamp"},  # the expiry of an approval, judged after its lock
+    "records.append_with_first_intents": {"clock_timestamp"},
     "approvals.decide": {"decide_approval"},  # called once, as the source of its rows; so are all that follow
     "approvals.decide_many": {"decide_approvals"},
     "approvals.revoke": {"revoke_approval"},
@@ -59,6 +60,18 @@ def test_a_name_stands_once_in_its_file() -> None:
     for topic in topics():
         names = re.findall(r"^-- name: (\w+)$", texts_of(topic), re.MULTILINE)
         assert sorted(set(names)) == sorted(names)
+
+
+def test_the_shorter_of_two_statements_has_nothing_of_its_own() -> None:
+    statements = load("records")
+    whole, shorter = (
+        statements[name].text.splitlines() for name in ("append_with_intents", "append_with_first_intents")
+    )
+    without_numbers = [[re.sub(r"\$\d+", "$", line) for line in lines] for lines in (whole, shorter)]
+    rest = iter(without_numbers[0])
+    assert all(line in rest for line in without_numbers[1])  # in the same order
+    assert len(shorter) < len(whole) - 100
+    assert not [line for lines in (whole, shorter) for line in lines if line.startswith("--")]
 
 
 def test_each_statement_says_what_it_does_and_who_calls_it() -> None:

@@ -36,6 +36,13 @@ FIELDS = {
 """What the tuples of a flush hold, in the order of the schema's types `flushed_…`."""
 
 
+_MODE, _APPROVAL, _FAMILY = (FIELDS["intents"].index(name) for name in ("mode", "approval_id", "family"))
+
+
+def _is_unasked(intent: tuple[Any, ...]) -> bool:
+    return intent[_MODE] == "first" and intent[_APPROVAL] is None and intent[_FAMILY] is None
+
+
 @dataclass(slots=True)
 class Flush:
     """Rows for one statement. Each list holds tuples, in the order of `FIELDS`."""
@@ -52,6 +59,11 @@ class Flush:
     def moves_ledger(self) -> bool:
         """Whether anything but plain records stands in this flush."""
         return bool(self.intents or self.endings or self.extras or self.received)
+
+    @property
+    def only_begins(self) -> bool:
+        """Whether its intents are first ones that nobody was asked about, and nothing moves but those and endings."""
+        return not (self.extras or self.received) and all(map(_is_unasked, self.intents))
 
 
 class Records:
@@ -76,12 +88,14 @@ class Records:
         }
         name = "append"
         if flush.moves_ledger:
-            name = "append_with_intents"
+            name = "append_with_first_intents"
             values["intents"] = flush.intents
             values["endings"] = flush.endings
-            values["extras"] = orjson.dumps(flush.extras).decode()
-            values["received"] = flush.received
             values["environment"] = flush.environment
+            if not flush.only_begins:
+                name = "append_with_intents"
+                values["extras"] = orjson.dumps(flush.extras).decode()
+                values["received"] = flush.received
         statement = self._pool.statement("records", name)
         rows = await connection.fetch(statement.text, *statement.order(values))
         return [Answer(row[0], row[1], row[2], row[3]) for row in rows]

@@ -14,6 +14,8 @@ from importlib import resources
 
 SCHEMA = "actum"
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_SHORTER = re.compile(r"^-- shorter: (\w+)\n", re.MULTILINE)
+_LEFT_OUT = re.compile(r"^--\[\n.*?^--\]\n", re.MULTILINE | re.DOTALL)
 _ARGUMENT = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -56,12 +58,19 @@ def rename_schema(text: str, schema: str) -> str:
 
 @cache
 def load(topic: str, schema: str = SCHEMA) -> dict[str, Statement]:
-    """Return the statements of `sql/TOPIC.sql` by name."""
+    """Return the statements of `sql/TOPIC.sql` by name.
+
+    A statement with a line `-- shorter: NAME` is two: that one is without what stands between lines `--[` and `--]`.
+    """
     text = rename_schema(
         resources.files("actum.store").joinpath("sql", f"{topic}.sql").read_text("utf-8"), schema
     )
     pieces = _NAME.split(text)[1:]
-    return {name: _statement(topic, name, body) for name, body in zip(pieces[::2], pieces[1::2], strict=True)}
+    bodies = dict(zip(pieces[::2], pieces[1::2], strict=True))
+    for body in list(bodies.values()):
+        for shorter in _SHORTER.findall(body):
+            bodies[shorter] = _LEFT_OUT.sub("", body)
+    return {name: _statement(topic, name, body) for name, body in bodies.items()}
 
 
 def topics() -> tuple[str, ...]:

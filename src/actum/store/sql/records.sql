@@ -93,6 +93,8 @@ select a.id, a.wake, a.released, null::text as refusal
 -- name: append_with_intents
 -- Writes one flush that also moves the ledger, approvals, questions, children or messages. Called by the Recorder.
 -- Locks in order: workflow, approval, effect. At most one intent a workflow stands in a flush, as its last record.
+-- The shorter one is for a flush that begins effects about which nobody was asked, and ends others: most do no more.
+-- shorter: append_with_first_intents
 -- `any(array[…])` goes by the index for each row; with an equality as well, the whole list was sorted for each.
 with heads as materialized (
     select * from unnest(:heads::actum.flushed_head[])
@@ -157,6 +159,7 @@ judged as materialized (
       join heads h on h.id = i.id
       left join approved a on a.id = i.approval_id
 ),
+--[
 shared as (
     update actum.effects e
        set holders = e.holders || array(select unnest(s.ids) except select unnest(e.holders))
@@ -196,6 +199,7 @@ undoing as (
            )
     returning j.id
 ),
+--]
 entered as (
     insert into actum.effects (kind, key, generation, origin, workflow_id, address, step, argument_hash, arguments,
                                state, tier, approval_id, policy_hash, attempt, started_at, holders)
@@ -204,11 +208,14 @@ entered as (
       from judged j
      where j.refusal is null
        and j.mode = 'first'
+--[
        and (j.family is null or j.id in (select id from undoing))
+--]
      order by j.kind, j.key
         on conflict do nothing
     returning workflow_id as id
 ),
+--[
 entered_again as (
     update actum.effects e
        set state = 'started',
@@ -233,18 +240,25 @@ entered_again as (
             or j.mode = 'take_over' and e.state in ('failed', 'abandoned') and e.argument_hash = j.argument_hash)
     returning e.workflow_id as id
 ),
+--]
 refused as (
     select j.id,
            case
                when j.refusal is not null then j.refusal
+--[
                when j.family is not null and j.id not in (select id from undoing) then 'held'
+--]
                else 'key'
            end as why
       from judged j
      where j.refusal is not null
-        or (j.id not in (select id from entered) and j.id not in (select id from entered_again)
-            and j.id not in (select unnest(ids) from shared))
+        or not (j.id in (select id from entered)
+--[
+                or j.id in (select id from entered_again) or j.id in (select unnest(ids) from shared)
+--]
+               )
 ),
+--[
 used as (
     update actum.approvals a
        set used_at = coalesce(:now::timestamptz, now()),
@@ -255,6 +269,7 @@ used as (
        and a.used_at is null
        and j.id not in (select id from refused)
 ),
+--]
 accepted as (
     update actum.workflows w
        set next_seq = h.next_seq,
@@ -284,6 +299,7 @@ ended as (
        and (e.workflow_id = o.id or o.state in ('undone', 'undo_failed'))
        and o.id in (select id from accepted)
 ),
+--[
 asked as (
     insert into actum.approvals (id, workflow_id, address, asked_by, step, kind, key, action_hash, arguments, preview,
                                  relies_on, tier, rule, policy_hash, contract, team, requester, authors, approvers,
@@ -374,6 +390,7 @@ received as (
      where m.id = any(:received::bigint[])
        and m.workflow_id in (select id from accepted)
 ),
+--]
 logged as (
     insert into actum.events (workflow_id, seq, at, kind, step, address, attempt, outcome, reason, actor, contract, team,
                               tier, current_step, attempt_count, payload_hash, data, hash)
