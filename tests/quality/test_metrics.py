@@ -54,6 +54,7 @@ async def test_a_model_that_was_told_keeps_its_name_when_others_come_within_the_
     actum: Harness,
 ) -> None:
     async def told() -> set[str]:
+        await golden.catch_up(actum.store)
         text = await write_metrics(actum.store)
         return set(re.findall(r'actum_tokens_total{.*model="([^"]+)"', text))
 
