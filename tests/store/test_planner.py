@@ -26,6 +26,10 @@ do $$ declare t regclass; begin
     for t in select c.oid::regclass from pg_class c where c.relnamespace = 'actum'::regnamespace and c.relkind = 'r' loop
         execute format('alter table %s set (autovacuum_enabled = off)', t);
     end loop;
+    for t in select c.oid::regclass from pg_class c join pg_am m on m.oid = c.relam
+              where c.relnamespace = 'actum'::regnamespace and m.amname = 'brin' and c.relkind = 'i' loop
+        execute format('alter index %s set (autosummarize = off)', t);  -- its housekeeping counts as reading the table
+    end loop;
 end $$;
 alter table actum.events disable trigger all;
 alter table actum.effects disable trigger all;
