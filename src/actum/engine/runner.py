@@ -89,9 +89,8 @@ class Runner:
         self._stash: list[Commands] = []
         self._postponed: list[Callable[[], None]] = []
         self.asking: list[ApprovalExecution] = []
-        self.is_ending = False
-        self.is_draining = False
-        self._is_poisoned = False
+        """What asks for other calls; what is no more in flight may still stand here."""
+        self.is_ending = self.is_draining = self._is_poisoned = False
 
     # what executions use
 
@@ -636,6 +635,7 @@ class Runner:
         """Put the body away, with everything it was waiting for."""
         flow, self._flow = self._flow, None
         self.executions.clear()
+        self.asking.clear()
         self._inbox.clear()
         self.intending.clear()
         self._stash.clear()

@@ -2,7 +2,8 @@
 
 A file `sql/TOPIC.sql` holds statements that each begin with `-- name: NAME` and a line that says what it does and who
 calls it. `:argument` stands for a value; it becomes `$1`, `$2`, … in the order of first use. The schema is written
-as `actum.` and renamed when a setting says so: that is the only change ever made to a statement's text.
+as `actum.` and renamed when a setting says so; that, and the lines that a shorter statement leaves out, are the only
+changes ever made to a statement's text.
 """
 
 from __future__ import annotations

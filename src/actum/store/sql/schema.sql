@@ -2759,7 +2759,7 @@ select u.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e.step,
    and u.count > 0;
 
 -- Has `events_blocks` know the newest blocks, which it otherwise takes for matches of everything until the server's own
--- housekeeping comes by, at most once a minute. It never waits for that: an index under its hands is left to it.
+-- housekeeping comes by, at most once a minute. It never waits for that: an index under its hands, or of another owner, is left to it.
 create function actum.summarize_events() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '20ms' as $$
 declare
@@ -2772,7 +2772,7 @@ begin
     loop
         begin
             perform brin_summarize_new_values(part);
-        exception when lock_not_available then null;
+        exception when lock_not_available or insufficient_privilege then null;
         end;
     end loop;
 end
