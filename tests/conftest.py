@@ -14,6 +14,8 @@ import pytest
 import uvloop
 from hypothesis import settings
 
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+
 settings.register_profile("actum", deadline=None)
 settings.load_profile("actum")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -45,15 +44,6 @@ async def asked(
 def of(group: str, *by: str, quorum: int = 1, never: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return a requirement as the engine writes it."""
     return {"group": group, "by": list(by), "quorum": quorum, "never": ["requester", *never]}
-
-
-async def until_blocked(connection: Any) -> None:
-    """Wait until somebody waits for a lock that this connection holds."""
-    deadline = time.monotonic() + 20
-    while not await connection.fetchval(
-        "select count(*) from pg_locks l where not l.granted and pg_backend_pid() = any(pg_blocking_pids(l.pid))"
-    ):
-        assert time.monotonic() < deadline, "nobody waited"
 
 
 async def vote(

@@ -14,7 +14,8 @@ import asyncpg
 import orjson
 import pytest
 from holding import Held, hash_of, hold
-from people import asked, close_the_door, of, says, stand_in, until_blocked
+from patience import until_blocked
+from people import asked, close_the_door, of, says, stand_in
 
 from actum.client.approvals import raise_undecided
 from actum.client.cards import read_card

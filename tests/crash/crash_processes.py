@@ -1,4 +1,4 @@
-"""The tests' side of the nursery, the server they can kill, and waiting for a condition."""
+"""The tests' side of the nursery, and the server they can kill."""
 
 from __future__ import annotations
 
@@ -11,34 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from crash_driver import Order
+from patience import PATIENCE
 
 from actum.store.embedded import EmbeddedServer
 from actum.testing.server import TestServer
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0
-"""Seconds after which a condition is taken to be one that never comes true."""
-
-
-async def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """Wait until `condition` (plain or async) is true, and return what it was; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
-        await asyncio.sleep(0.02)
 
 
 class Life:

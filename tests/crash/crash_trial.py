@@ -13,7 +13,8 @@ from uuid import UUID
 
 from crash_contracts import CONTRACTS, go_on, read_lines
 from crash_driver import Order
-from crash_processes import Nursery, until
+from crash_processes import Nursery
+from patience import until
 
 from actum import Client
 from actum.client.handle import Handle

@@ -14,8 +14,9 @@ from typing import Any
 
 import asyncpg
 from crash_contracts import CONTRACTS, nudge
-from crash_processes import Life, Nursery, until
+from crash_processes import Life, Nursery
 from crash_trial import Place, all_ended
+from patience import until
 
 CYCLE_SECONDS = float(os.environ.get("ACTUM_TEST_CYCLE_SECONDS", "10"))
 PARKED = int(os.environ.get("ACTUM_TEST_PARKED", "2000"))

@@ -16,8 +16,9 @@ import asyncpg
 import pytest
 from crash_contracts import read_lines
 from crash_notifying import MOMENTS, sends
-from crash_processes import HERE, until
+from crash_processes import HERE
 from crash_trial import Place
+from patience import until
 
 from actum.store.notifications import NotificationRow
 

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 from crash_contracts import CONTRACTS
-from crash_processes import Nursery, Server, until
+from crash_processes import Nursery, Server
 from crash_proxy import Proxy
 from crash_trial import Place, all_ended
+from patience import until
 
 from actum import Worker
 from actum.model.events import EventKind

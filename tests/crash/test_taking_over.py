@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 from crash_contracts import CONTRACTS
 from crash_driver import LOST_LEASE
-from crash_processes import Nursery, until
+from crash_processes import Nursery
 from crash_trial import Place, Trial, all_ended
+from patience import until
 from test_sweep import expected
 
 WATCHED = ("workflows", "events", "snapshots", "effects", "approvals", "messages", "questions")

@@ -1,11 +1,8 @@
-"""The tests' side of the service that misbehaves, and waiting for a condition."""
+"""The tests' side of the service that misbehaves."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -42,11 +39,3 @@ class Remote:
     async def acts(self) -> int:
         """Return how often something was done."""
         return int((await self.world())["acts"])
-
-
-async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: float = 20) -> None:
-    """Wait until `condition` is true; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.02)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from service_remote import until
+from patience import until
 
 from actum import RollBack, StepFailed, WorkflowFailed, contract
 from actum.authoring.contract import Contract

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from patience import until
 from pydantic import JsonValue
-from service_remote import Remote, until
+from service_remote import Remote
 
 from actum import (
     Happened,

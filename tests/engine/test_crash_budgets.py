@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from patience import until
 
 from actum.testing.harness import Harness
 
@@ -48,15 +47,6 @@ def begin(actum: Harness, tmp_path: Path) -> Iterator[Begin]:
         if worker.poll() is None:
             worker.terminate()
         worker.wait(timeout=20)
-
-
-async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
-    """Return what `condition` does once it is true; fail, naming it, after a minute."""
-    deadline = time.monotonic() + 60
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.02)
-    return found
 
 
 async def uses(actum: Harness, workflow_id: UUID, unit: str) -> list[tuple[str, str]]:

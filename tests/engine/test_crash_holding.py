@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import until
 
 from actum.client.handle import Handle
 from actum.testing.harness import Harness
@@ -55,14 +54,6 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     found = Workers(tmp_path)
     yield found
     found.end()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after a minute."""
-    deadline = time.monotonic() + 60
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.02)
 
 
 async def killed_after_its_retry(actum: Harness, workers: Workers, handle: Handle[Any], asks: bool) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import pytest
+from patience import until
 
 from actum import Happened, NotHappened, Retry, RollBack, Unknown, contract, effect, step
 from actum.authoring.contract import Contract
@@ -24,14 +24,6 @@ def world() -> Iterator[None]:
     GATES.update({name: asyncio.Event() for name in ("probing", "probed")})
     yield
     GATES["probed"].set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 @effect("mail.send", in_doubt="repeat", retry=Retry(attempts=3, first="1ms"))

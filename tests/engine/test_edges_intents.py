@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
+from patience import until
 
 from actum import attempt, contract, effect
 from actum.client.handle import Handle
@@ -27,14 +27,6 @@ def world() -> Iterator[None]:
     yield
     for gate in GATES.values():
         gate.set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 @effect("order.place")

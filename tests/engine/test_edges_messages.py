@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from patience import until
 
 from actum import Signal, contract, effect, step
 from actum.engine import process
@@ -31,14 +31,6 @@ def world() -> Iterator[None]:
     yield
     for gate in GATES.values():
         gate.set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 @step

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from patience import until
 
 from actum import Preview, Retry, Signal, contract, effect, request_approval, step
 from actum.client.handle import Handle
@@ -29,14 +29,6 @@ def world() -> Iterator[None]:
     yield
     for gate in GATES.values():
         gate.set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def passes(gate: str) -> None:

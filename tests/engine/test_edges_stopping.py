@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
+from patience import until
 
 from actum import (
     Happened,
@@ -42,14 +42,6 @@ def world() -> Iterator[None]:
     GATES["end"] = asyncio.Event()
     yield
     GATES["end"].set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def logged(line: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from patience import until
 
 from actum import Happened, NotDone, NotHappened, Retry, RollBack, WorkflowFailed, contract, effect
 from actum.client.handle import Handle
@@ -23,14 +23,6 @@ def world() -> Iterator[None]:
     yield
     for gate in GATES.values():
         gate.set()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Return once `condition` holds; fail, naming it, after ten seconds."""
-    deadline = time.monotonic() + 10
-    while not await condition():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        await asyncio.sleep(0.01)
 
 
 @effect("thing.make", in_doubt="repeat", retry=Retry(attempts=3, first="1ms"))

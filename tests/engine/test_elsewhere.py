@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from patience import until
 
 import actum.sql
 from actum import Fatal, Preview, Retry, RollBack, StepFailed, WorkflowFailed, contract, effect
@@ -137,13 +137,6 @@ async def bills(actum_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> As
 async def approved(actum: Harness, handle: Handle[Any]) -> Handle[Any]:
     await actum.approve(handle)
     return handle
-
-
-async def until(condition: Callable[[], Awaitable[Any]], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not await condition():
-        assert time.monotonic() < deadline, f"not within 20 s: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def is_called() -> bool:

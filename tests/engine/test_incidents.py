@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
@@ -13,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from notified import receiving
+from patience import until
 
 from actum import (
     Budget,
@@ -165,13 +165,6 @@ async def told(actum: Harness) -> dict[str, list[str]]:
     rows = [row for row in await actum.store.notifications.list() if row.kind == "incident"]
     assert len(rows) == len({row.key for row in rows})
     return {row.key.rpartition("/")[2]: row.recipients for row in sorted(rows, key=lambda row: row.key)}
-
-
-async def until(happened: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not await happened():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def run(actum: Harness, calls: Sequence[Any]) -> list[Any]:

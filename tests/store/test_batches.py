@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from holding import Held, claim, errand, hold
+from patience import until_blocked
 
 from actum.engine.log import Park
 from actum.errors import InvalidInput
@@ -357,14 +357,6 @@ async def test_whoever_takes_the_last_of_a_limit_makes_the_next_wait_and_go_with
     finally:
         await one.close()
         await other.close()
-
-
-async def until_blocked(connection: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not await connection.fetchval(
-        "select count(*) from pg_locks l where not l.granted and pg_backend_pid() = any(pg_blocking_pids(l.pid))"
-    ):
-        assert time.monotonic() < deadline, "nobody waited"
 
 
 async def test_a_grant_says_what_it_would_have_matched(actum: Harness) -> None:

@@ -7,7 +7,6 @@ in one order cannot wait in a circle.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,6 +16,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from holding import Held, K, claim, errand, hold
+from patience import until_blocked
 
 from actum.engine.log import Ended
 from actum.engine.recorder import Recorder
@@ -32,13 +32,13 @@ ROWS = {
 
 
 @asynccontextmanager
-async def locked(actum: Harness, what: str, workflow_id: UUID) -> AsyncIterator[None]:
-    """Hold the lock on one row while the block runs."""
+async def locked(actum: Harness, what: str, workflow_id: UUID) -> AsyncIterator[Any]:
+    """Hold the lock on one row while the block runs; gives the connection that holds it."""
     connection = await asyncpg.connect(actum.dsn)
     try:
         async with connection.transaction():
             assert await connection.fetch(ROWS[what], workflow_id)
-            yield
+            yield connection
     finally:
         await connection.close()
 
@@ -51,19 +51,6 @@ async def is_free(actum: Harness, what: str, workflow_id: UUID) -> bool:
             return bool(await connection.fetch(f"{ROWS[what]} nowait", workflow_id))
     except asyncpg.LockNotAvailableError:
         return False
-    finally:
-        await connection.close()
-
-
-async def until_blocked(actum: Harness, count: int = 1) -> None:
-    """Return once `count` connections of this database wait for a lock."""
-    deadline = time.monotonic() + 20
-    connection = await asyncpg.connect(actum.dsn)
-    try:
-        while count > await connection.fetchval(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ):
-            assert time.monotonic() < deadline, "the statement never waited"
     finally:
         await connection.close()
 
@@ -127,9 +114,9 @@ async def rescue(actum: Harness, held: Held, approval_id: UUID) -> Any:
 )
 async def test_the_workflow_is_locked_before_anything_else(actum: Harness, deed: Deed) -> None:
     held, approval_id = await prepared(actum)
-    async with locked(actum, "workflow", held.id):
+    async with locked(actum, "workflow", held.id) as holder:
         doing = await begin(deed(actum, held, approval_id))  # type: ignore[arg-type]  # a coroutine
-        await until_blocked(actum)
+        await until_blocked(holder)
         assert await is_free(actum, "approval", held.id)
         assert await is_free(actum, "effect", held.id)
     await doing
@@ -140,9 +127,9 @@ async def test_the_approval_is_locked_after_the_workflow_and_before_the_effect(
     actum: Harness, deed: Deed
 ) -> None:
     held, approval_id = await prepared(actum)
-    async with locked(actum, "approval", held.id):
+    async with locked(actum, "approval", held.id) as holder:
         doing = await begin(deed(actum, held, approval_id))  # type: ignore[arg-type]  # a coroutine
-        await until_blocked(actum)
+        await until_blocked(holder)
         assert not await is_free(actum, "workflow", held.id)
         assert await is_free(actum, "effect", held.id)
     await doing
@@ -151,9 +138,9 @@ async def test_the_approval_is_locked_after_the_workflow_and_before_the_effect(
 async def test_the_effect_is_locked_last(actum: Harness) -> None:
     held, approval_id = await prepared(actum)
     await decide(actum, held, approval_id)
-    async with locked(actum, "effect", held.id):
+    async with locked(actum, "effect", held.id) as holder:
         doing = await begin(intend_again(actum, held, approval_id))
-        await until_blocked(actum)
+        await until_blocked(holder)
         assert not await is_free(actum, "workflow", held.id)
         assert not await is_free(actum, "approval", held.id)
     assert "written" == await doing
@@ -195,9 +182,9 @@ MANY: dict[str, Many] = {
 @pytest.mark.parametrize("name", MANY)
 async def test_many_workflows_are_locked_by_ascending_id(actum: Harness, name: str) -> None:
     one, two = await held_pair(actum)
-    async with locked(actum, "workflow", one.id):
+    async with locked(actum, "workflow", one.id) as holder:
         doing = await begin(MANY[name](actum, one, two))  # type: ignore[arg-type]  # a coroutine
-        await until_blocked(actum)
+        await until_blocked(holder)
         assert await is_free(actum, "workflow", two.id)
     await doing
 
