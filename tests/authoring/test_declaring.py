@@ -211,6 +211,8 @@ dear: Any = step(spends=Spending(tokens=2), name="dear")(plain_helper)
         (lambda: wrong_contract(owner="platform")(body), "Owner"),
         (lambda: wrong_contract(on_failure="explode")(body), "on_failure='explode'"),
         (lambda: wrong_contract(deadline="later")(body), "is not a duration"),
+        (lambda: wrong_contract(deadline="9" * 400 + "d")(body), "too long: give 36500d at most"),
+        (lambda: wrong_contract(deadline=timedelta.max)(body), "too long: give 36500d at most"),
         (lambda: wrong_contract(budget=5)(body), "write Budget"),
         (lambda: wrong_contract(budget=(Budget(tokens=1), Budget(money=1)))(body), "two budgets"),
         (

@@ -18,6 +18,7 @@ from actum.cli.text import columns, neutral, table
 from actum.client import Client
 from actum.client.accounts import ROLES
 from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
 from actum.store.accounts import AccountRow
 
 _HEADING = "Commands"
@@ -230,7 +231,7 @@ async def _disable(name: str, who: str | None, dry_run: bool) -> int:
 @options.dry_run
 def delegate(name: str, delegator: str, lasts: str, reason: str, who: str | None, dry_run: bool) -> int:
     """Have NAME decide in one's place: together the two have one vote."""
-    return carry_out(_delegate(name, delegator, options.read_length(lasts), reason, who, dry_run))
+    return carry_out(_delegate(name, delegator, parse_duration(lasts), reason, who, dry_run))
 
 
 async def _delegate(

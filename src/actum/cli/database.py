@@ -13,6 +13,7 @@ from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out
 from actum.cli.printing import say, say_json
 from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
 from actum.settings import Settings, check_url
 from actum.store.forgetting import KEPT, forget_keys
 from actum.store.keys import OperationKeys
@@ -73,7 +74,7 @@ def prune_keys(variable: str, older: str, dry_run: bool) -> int:
     stays while a workflow that used it has not ended, or where the ledger does not know it. Let --older be longer than
     the oldest backup of Actum's database that you might restore.
     """
-    return carry_out(_prune_keys(variable, options.read_length(older), is_trial=dry_run))
+    return carry_out(_prune_keys(variable, parse_duration(older), is_trial=dry_run))
 
 
 async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int:

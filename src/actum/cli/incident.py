@@ -17,6 +17,7 @@ from actum.cli.printing import BAD, DIM, GOOD, say, say_all, say_json
 from actum.cli.text import age, columns, neutral, since, table
 from actum.client.client import Client
 from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
 from actum.model.ids import short
 from actum.model.incident import RootCause, Rule
 from actum.store.incidents import DigestRow, IncidentRow
@@ -137,7 +138,7 @@ def digest(length: str, is_json: bool) -> int:
 
 
 async def _digest(length: str, is_json: bool) -> int:
-    back = options.read_length(length)
+    back = parse_duration(length)
     async with open_client() as client:
         rows = await client.incidents.digest(await client.store.read_clock() - back)
     if is_json:

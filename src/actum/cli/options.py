@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
-from actum.errors import InvalidInput
-from actum.model.contract import parse_duration
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 AUTHOR, REVIEWER = "author", "reviewer"
-LONGEST = timedelta(days=36_500)
-"""A hundred years: much further back, or ahead, there is no calendar."""
-
-
-def read_length(text: str) -> timedelta:
-    """Return what `--since` and its like say; raises InvalidContract for no duration, InvalidInput above `LONGEST`."""
-    try:
-        length = parse_duration(text)
-    except OverflowError:
-        length = timedelta.max
-    if length > LONGEST:
-        raise InvalidInput(f"{text!r} is too long: give {LONGEST.days}d at most")
-    return length
 
 
 def acts_as(default: str) -> Callable[[F], F]:

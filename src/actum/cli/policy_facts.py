@@ -18,6 +18,7 @@ from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import complain, say_all, say_json
 from actum.cli.text import neutral_lines
 from actum.machine.policy import Operation, vocabulary
+from actum.model.contract import parse_duration
 from actum.outcomes import Preview
 
 Schema = Mapping[str, Any]
@@ -55,7 +56,7 @@ def facts(places: tuple[str, ...], since: str, is_json: bool) -> int:
 
 
 async def _operations(since: str) -> list[Operation]:
-    length = options.read_length(since)
+    length = parse_duration(since)
     async with open_client() as client:
         found = await client.policies.list_operations(await client.store.read_clock() - length)
     return [past.operation for past in found]

@@ -22,6 +22,7 @@ from actum.client.policies import ACTIVE, SHADOW
 from actum.errors import NotFound
 from actum.machine.policy import Past, Policy, Simulation
 from actum.machine.policy import simulate as try_on
+from actum.model.contract import parse_duration
 
 SHOWN = 50
 """Operations that are named of those let through more easily; all of them with `--json`."""
@@ -49,7 +50,7 @@ def simulate(name: str, since: str | None, against: str | None, is_json: bool) -
 
     Without POLICY it is the one that is shadowed, since it is. Nothing is changed, and nobody is asked.
     """
-    length = None if since is None else options.read_length(since)
+    length = None if since is None else parse_duration(since)
     tried = carry_out(_simulate(name, length, against))
     say_json(_as_json(tried)) if is_json else _tell(tried)
     return Exit.FINE

@@ -23,6 +23,7 @@ from actum.client.fatigue import Fatigue, read_fatigue
 from actum.client.latency import LatencyReport, read_latency
 from actum.client.quality import Report, read_prompts, read_report
 from actum.errors import InvalidInput
+from actum.model.contract import parse_duration
 from actum.model.latency import LATENCY
 from actum.model.quality import PEOPLE, Family
 from actum.store.quality import Span
@@ -133,7 +134,7 @@ def quality(
             "--by prompt shows outputs and latency alone: leave --family, --compare and --ids out"
         )
     families = tuple(Family) if family is None else (Family(family),)
-    length = options.read_length(since)
+    length = parse_duration(since)
     asked = Asked(
         families, length, contract, team, workflows, compare is not None, ids, by is not None, limit, is_json
     )

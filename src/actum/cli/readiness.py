@@ -10,6 +10,7 @@ from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import BAD, DIM, GOOD, HEADING, say, say_all, say_json
 from actum.cli.text import columns, indent, neutral
 from actum.client.readiness import Check, Readiness, read_readiness
+from actum.model.contract import parse_duration
 
 
 @click.command()
@@ -25,7 +26,7 @@ def readiness(contract: str, since: str, is_json: bool) -> int:
 
 
 async def _readiness(contract: str, since: str, is_json: bool) -> int:
-    length = options.read_length(since)
+    length = parse_duration(since)
     async with open_client() as client:
         found = await read_readiness(client.store, contract, length=length)
     if is_json:

@@ -13,6 +13,7 @@ from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import DIM, HEADING, WARN, say, say_all, say_json
 from actum.cli.text import columns, neutral, table
 from actum.client.usage import By, UsageReport, read_usage
+from actum.model.contract import parse_duration
 from actum.store.latency import SpentRow
 from actum.store.usage import UsedRow
 
@@ -34,7 +35,7 @@ def usage(by: By, since: str, contract: str | None, team: str | None, is_json: b
 
     A cost that nobody knows is never counted as nothing: such calls are named beside the sum.
     """
-    return carry_out(_usage(by, options.read_length(since), contract, team, is_json))
+    return carry_out(_usage(by, parse_duration(since), contract, team, is_json))
 
 
 async def _usage(by: By, length: timedelta, contract: str | None, team: str | None, is_json: bool) -> int:

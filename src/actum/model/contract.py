@@ -13,6 +13,8 @@ from actum.model.quiet import QuietHours
 
 Duration: TypeAlias = str | timedelta
 
+LONGEST = timedelta(days=36_500)
+"""A hundred years: much further back, or ahead, there is no calendar."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
@@ -20,20 +22,24 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 def parse_duration(value: Duration) -> timedelta:
     """Return `value` as a timedelta; text is numbers with units, such as `"90s"`, `"3m"` or `"1h30m"`.
 
-    Raises InvalidContract for anything else, zero and negative lengths included.
+    Raises InvalidContract for anything else: zero, negative lengths and more than `LONGEST` included.
     """
-    if isinstance(value, timedelta):
-        length = value
-    else:
-        parts = _PART.findall(value)
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            raise InvalidContract(
-                f'{value!r} is not a duration: write numbers with a unit, such as "90s", "3m" or "2d"'
-            )
-        length = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    length = value if isinstance(value, timedelta) else _read_duration(value)
     if length <= timedelta(0):
         raise InvalidContract(f"a duration must be longer than nothing, and {value!r} is not")
+    if length > LONGEST:
+        raise InvalidContract(f"{value!r} is too long: give {LONGEST.days}d at most")
     return length
+
+
+def _read_duration(text: str) -> timedelta:
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise InvalidContract(
+            f'{text!r} is not a duration: write numbers with a unit, such as "90s", "3m" or "2d"'
+        )
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return timedelta(seconds=seconds) if seconds < timedelta.max.total_seconds() else timedelta.max
 
 
 @dataclass(frozen=True, slots=True)
