@@ -15,8 +15,6 @@ from actum.machine.policy.scanning import Path, find_lines
 from actum.model.contract import parse_duration
 
 _PLACE: Final = re.compile(r"\s*\(at line (\d+), column \d+\)")
-LONGEST: Final = timedelta(days=3660)
-"""The longest duration of a policy."""
 _WORDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     str: "a text",
@@ -144,21 +142,15 @@ class Table:
         return float(found)
 
     def duration(self, key: str) -> timedelta | None:
-        """Return a duration such as `4h`, of ten years at most: added to an instant it stays within the calendar."""
+        """Return a duration such as `4h`."""
         found = self.text(key)
         if found is None:
             return None
         try:
-            length = parse_duration(found)
+            return parse_duration(found)
         except InvalidContract as error:
             self.blame(key, str(error))
             return None
-        except OverflowError:
-            length = timedelta.max
-        if length > LONGEST:
-            self.blame(key, f"{found!r} is not allowed: write at most {LONGEST.days}d")
-            return None
-        return length
 
     def texts(self, key: str, *, or_one: bool = False) -> tuple[str, ...]:
         """Return a list of texts; `or_one` lets a single text stand for the list of it."""
