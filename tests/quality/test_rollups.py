@@ -65,9 +65,9 @@ async def connect(exits: AsyncExitStack, store: Store) -> Any:
     return connection
 
 
-@pytest.mark.parametrize("is_in_use", [False, True])
-async def test_a_refresh_has_new_blocks_found_and_does_not_wait_for_who_has_them(
-    store: Store, is_in_use: bool
+@pytest.mark.parametrize("blocks", ["free", "in use", "another's"])
+async def test_a_refresh_has_new_blocks_found_and_leaves_what_it_cannot_have(
+    store: Store, blocks: str
 ) -> None:
     author = golden.Author(3)
     lives = [author.life(golden.START + timedelta(seconds=number)) for number in range(300)]
@@ -78,16 +78,16 @@ async def test_a_refresh_has_new_blocks_found_and_does_not_wait_for_who_has_them
         async with other.transaction():
             await add_some(other, lives)
         async with other.transaction():
-            if is_in_use:
-                await other.execute(
-                    "lock table actum.events in share update exclusive mode"
-                )  # as a vacuum does
+            if blocks == "in use":  # as a vacuum has them
+                await other.execute("lock table actum.events in share update exclusive mode")
+            if blocks == "another's":
+                await look.execute("alter function actum.summarize_events() owner to actum_worker")
             await golden.catch_up(store)
         unknown = await look.fetchval(
             "select sum(brin_summarize_new_values(i.inhrelid)) from pg_inherits i"
             " where i.inhparent = 'actum.events_blocks'::regclass"
         )
-        assert is_in_use == (unknown > 0)
+        assert (blocks == "free") == (unknown == 0)
         assert await summed(look, FACTS) == await summed(look, ROLLUPS) != {}
 
 
