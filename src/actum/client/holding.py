@@ -42,6 +42,8 @@ async def plan_reopening(
     if row.deadline is not None and row.deadline <= await client.store.read_clock():
         raise NotPossible(f"the deadline of workflow {name} has passed: roll it back, or cancel it")
     events = await client.store.records.read_events(workflow_id)
+    if events[-1].seq >= row.next_seq:
+        raise NotPossible(f"workflow {name} has just moved on: `actum show {name}` says what is possible")
     require_open(events)
     failure = choose(events, address)
     require_possible(failure, verb)
