@@ -135,9 +135,10 @@ async def serve(worker: Worker, beside: Callable[[Worker], Coroutine[Any, Any, N
     def stop() -> None:
         if stopping:
             complain(f"{worker.name} leaves at once: what it held is taken over by others")
+            worker.isolator.kill()
             os._exit(Exit.FAILED)
         logger.info(
-            "%s stops: %d workflow(s) held, %g s of grace", worker.name, len(worker.held), worker.grace
+            "%s stops: %d workflow(s) held, %g s of grace", worker.name, worker.held_count, worker.grace
         )
         if companion is not None:
             companion.cancel()

@@ -15,12 +15,10 @@ import random
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from actum.authoring.contract import Contract
-from actum.authoring.registration import register
 from actum.engine import process
 from actum.engine.admission import require_ownership, with_children
 from actum.engine.alarm import Alarm
@@ -29,6 +27,7 @@ from actum.engine.attending import Attendant
 from actum.engine.claimer import Claimer
 from actum.engine.clock import DatabaseClock, monotonic_us
 from actum.engine.databases import Databases
+from actum.engine.enlisting import enlist
 from actum.engine.heartbeat import STUCK_AFTER, Heartbeat
 from actum.engine.loop import Loop
 from actum.engine.notifier import Notifier, channels_of
@@ -48,7 +47,6 @@ from actum.store.migrate import migrate, require_current
 from actum.store.opening import Opened, open_store
 from actum.store.rows import WorkflowRow
 from actum.store.store import Store
-from actum.version import VERSION
 
 logger = logging.getLogger("actum.worker")
 
@@ -98,7 +96,7 @@ class Worker:
         self.grace = grace
         self.random = random.Random()  # noqa: S311  # jitter, not secrets
         self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="actum step")
-        self._lease = lease or self.settings.lease
+        self.lease = lease or self.settings.lease
         self._given_store = store
         self._opened: Opened | None = None
         self._runners: dict[UUID, Runner] = {}
@@ -146,12 +144,11 @@ class Worker:
         asked = monotonic_us()
         self.clock.learn(await self.store.read_clock(), asked, monotonic_us())
         await self.store.make_weeks()
-        await self._register()
+        await enlist(self)
         filter_replays()
         self.hints = Hints(self.store, is_on=self.settings.hints)
-        environment = self.settings.environment
-        self.recorder = Recorder(self.store, self.instance, environment=environment)
-        self.policing = Policing(self.store, environment)
+        self.recorder = Recorder(self.store, self.instance, environment=self.settings.environment)
+        self.policing = Policing(self.store, self.settings.environment)
         await self.policing.refresh_once()
         self.placing = Placing(self)
         self.databases = Databases(self.store)
@@ -159,20 +156,20 @@ class Worker:
             self.store,
             self.instance,
             self.clock,
-            lease=self._lease,
+            lease=self.lease,
             on_lost=self._lost,
             stuck_after=STUCK_AFTER,
         )
         self.claimer = Claimer(self)
         self.rescuer = Rescuer(
-            self.store, self.heartbeat, instance=self.instance, machine=process.machine(), lease=self._lease
+            self.store, self.heartbeat, instance=self.instance, machine=process.machine(), lease=self.lease
         )
         self.isolator = Isolator(self)
         self.heartbeat.start()
         self._claiming = Loop("claimer", self.claimer.claim_once, busy=POLL_BUSY, idle=POLL_IDLE)
         self.alarm = Alarm(self.clock, self._claiming.nudge)
         self._ruling = Loop("policing", self.policing.refresh_once, busy=2.0, idle=2.0)
-        self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self._lease / 4, 1.0))
+        self._comparing = Loop("comparer", self.compare_once, busy=1.0, idle=max(self.lease / 4, 1.0))
         self._loops = self._make_loops()
         self.hints.hear(self._heard)
         self.spawn(self.recorder.run(), "recorder")
@@ -186,7 +183,7 @@ class Worker:
         attendant = Attendant(self.store, self.placing.place_left_once)
         return [
             self._claiming,
-            Loop("rescuer", self.rescue_once, busy=min(self._lease / 8, 0.5), idle=min(self._lease / 4, 1.0)),
+            Loop("rescuer", self.rescue_once, busy=min(self.lease / 8, 0.5), idle=min(self.lease / 4, 1.0)),
             Loop("isolator", self.isolator.isolate_once, busy=0.5, idle=2.0),
             Loop("waker", self.wake_once, busy=0.5, idle=5.0),
             self._comparing,
@@ -203,17 +200,19 @@ class Worker:
     async def stop(self, grace: float | None = None) -> None:
         """Drain and stop: claim no more, let attempts finish for `grace` seconds, leave the rest, release the lease.
 
-        Steps still executing then are interrupted and run again elsewhere; effects are left to their way out of
-        doubt. A second call returns at once.
+        A workflow of which nothing executes any more is given back at once, and one that is run alone is drained and
+        waited for. Steps still executing after the grace are interrupted and run again elsewhere; effects are left to
+        their way out of doubt. A second call returns at once.
         """
         if self._is_stopping:
             return
         self._is_stopping = True
         for loop in self._loops:
-            loop.stop()
+            if loop is not self._comparing:  # it gives back what is let go
+                loop.stop()
         await self._drain(self.grace if grace is None else grace)
-        held = list(self._runners.values())
-        for runner in held:
+        self._comparing.stop()
+        for runner in self.held:
             runner.let_go()
         self.recorder.stop()
         with contextlib.suppress(DatabaseUnavailable, TimeoutError):
@@ -222,6 +221,7 @@ class Worker:
                 if owned:
                     await self.store.workflows.release(instance=self.instance, ids=sorted(owned))
                 await self.store.workers.stop([self.instance], "stopped")
+        await self.isolator.ended()
         await asyncio.to_thread(self.heartbeat.stop)  # it closes its own connections, which may take a while
         await self.hints.close()
         for task in list(self._tasks):
@@ -243,40 +243,13 @@ class Worker:
             await asyncio.sleep(0.05)
 
     async def _drain(self, grace: float) -> None:
-        for runner in list(self._runners.values()):
+        self.isolator.drain(grace)
+        for runner in self.held:
             runner.drain()
         if self._runners and grace > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._emptied.wait()
-
-    async def _register(self) -> None:
-        shapes: dict[bytes, None] = {}
-        fresh: list[str] = []
-        for contract in self.contracts.values():
-            registration = register(contract)
-            self.documents[contract.name] = registration.document_hash
-            found, is_new = await self.store.contracts.register(registration)
-            shapes.update(dict.fromkeys(found))
-            if is_new:
-                fresh.append(contract.name)
-        self.shapes = list(shapes)
-        await self.store.workers.register(
-            instance=self.instance,
-            name=self.name,
-            machine=process.machine(),
-            pid=os.getpid(),
-            pid_started=process.started(os.getpid()) or "",
-            python=self.python,
-            version=VERSION,
-            contracts=sorted(self.contracts),
-            queues=self.queues,
-            shapes=self.shapes,
-            concurrency=self.concurrency,
-            lease=timedelta(seconds=self._lease),
-        )
-        for name in fresh:
-            await self.store.workflows.wake_mismatched(name)
 
     # what loops and runners use
 
@@ -291,6 +264,11 @@ class Worker:
     def held(self) -> tuple[Runner, ...]:
         """The workflows held now."""
         return tuple(self._runners.values())
+
+    @property
+    def held_count(self) -> int:
+        """How many workflows this worker answers for now, the one that is run alone included."""
+        return len(self._runners) + self.isolator.count
 
     def has_lease(self) -> bool:
         """Whether this worker's lease is unexpired by its own clock."""
@@ -326,6 +304,8 @@ class Worker:
                 self._claiming.nudge()
         if not self._runners:
             self._emptied.set()
+        if self._is_stopping:
+            self.compare_soon()
 
     def lose(self, runner: Runner) -> None:
         """Stop one workflow locally, because the lease may have passed to somebody else."""
@@ -333,7 +313,7 @@ class Worker:
         runner.let_go()
 
     def compare_soon(self) -> None:
-        """Look what the database says we hold: a reply was lost."""
+        """Look what the database says we hold: a reply was lost, or a workflow was let go unfinished."""
         self._comparing.nudge()
 
     def wake_soon(self, ids: Sequence[UUID]) -> None:
@@ -384,7 +364,7 @@ class Worker:
             return
         logger.error("%s was declared dead and has lost its lease: it stops", self.name)
         self.failure = "the lease was lost"
-        for runner in list(self._runners.values()):
+        for runner in self.held:
             runner.let_go()
         self._ended.set()
 
@@ -412,6 +392,7 @@ class Worker:
         stray = [one for one in owned if one not in known and one not in now_known]
         if stray:
             await self.store.workflows.release(instance=self.instance, ids=sorted(stray))
+            self.hint_ready()
         for workflow_id, wake in owned.items():
             runner = self._runners.get(workflow_id)
             if runner is not None:

@@ -43,4 +43,6 @@ async def open_store(settings: Settings, *, size: int = 4, now: Now = _no_clock)
         if server is not None:
             await asyncio.to_thread(server.close)
         raise
+    if server is not None:
+        store.home = settings.home.absolute()
     return store, Opened(store, server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from actum.store.accounts import Accounts
 from actum.store.approvals import Approvals, Questions
@@ -38,6 +39,8 @@ class Store:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.home: Path | None = None
+        """The folder of the embedded server that this is a database of, None for another server."""
         self.workflows = Workflows(pool)
         self.records = Records(pool)
         self.messages = Messages(pool)
