@@ -39,7 +39,7 @@ GATES: dict[str, asyncio.Event] = {}
 def world() -> Iterator[None]:
     LOG.clear()
     BROKEN.clear()
-    GATES["end"] = asyncio.Event()
+    GATES["end"], GATES["stop over"] = asyncio.Event(), asyncio.Event()
     yield
     GATES["end"].set()
 
@@ -64,6 +64,13 @@ async def slow() -> str:
 @step
 async def quick() -> str:
     return "quick"
+
+
+@step
+async def stop_over() -> str:
+    LOG.append("stop over")
+    await GATES["stop over"].wait()
+    return "rested"
 
 
 @step(retry=Retry(attempts=1))
@@ -101,6 +108,11 @@ async def works(is_slow: bool) -> str:
     return await slow() if is_slow else await quick()
 
 
+@contract
+async def travels() -> str:
+    return await stop_over() + " and " + await quick()
+
+
 @contract(on_failure="hold")
 async def journey(state: str) -> str:
     match state:
@@ -135,6 +147,32 @@ async def test_an_attempt_begun_after_an_idle_time_is_finished_within_the_grace(
     await actum.worker([works])
     assert await handle.result(10) == "slow"
     assert LOG == ["begin", "end"]
+
+
+async def test_what_a_draining_worker_has_put_down_goes_on_elsewhere_while_another_step_executes(
+    actum: Harness,
+) -> None:
+    leaving = await actum.worker([works, travels])
+    slow_one, quick_one = await actum.start(works(True)), await actum.start(travels())
+    await logged("begin")
+    await logged("stop over")
+    stopping = asyncio.create_task(leaving.stop(grace=60))
+
+    async def is_draining() -> bool:
+        return all(runner.is_draining for runner in leaving.held)
+
+    await until(is_draining, "the worker stops")
+    await actum.worker([works, travels])
+    GATES["stop over"].set()
+    assert await quick_one.result(10) == "rested and quick"
+    assert LOG == ["begin", "stop over"]
+    row = await slow_one.row()
+    assert (stopping.done(), row.instance) == (False, leaving.instance)
+    GATES["end"].set()
+    await stopping
+    assert await slow_one.result(10) == "slow"
+    assert LOG == ["begin", "stop over", "end"]
+    assert (await quick_one.row()).crash_count == 0
 
 
 async def test_stopping_a_second_time_returns_at_once_and_changes_nothing(actum: Harness) -> None:
