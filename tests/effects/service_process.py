@@ -1,7 +1,7 @@
 """A small service on the loopback for the tests of HTTP effects, in a process of its own; it ends with its parent.
 
-It makes things: POST /things makes one, POST /keyed/things at most one for each operation key, GET finds one by key,
-DELETE removes one. Before a test acts it plans how the next requests that write are met: POST /plan with a list of
+It makes things: POST /things makes one, POST /keyed/things at most one for each operation key, DELETE removes one, and
+GET finds one by key, /things/by-key/KEY (KEY is one segment) or /things/by-key?key=KEY, decoded once as usual. Before a test acts it plans how the next requests that write are met: POST /plan with a list of
 
     ok               act and answer
     STATUS           do not act, answer with that status and the text that the test gives
@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -66,9 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         world = self.world
         if self.path == "/seen":
             self.answer(200, {"acts": world.acts, "seen": world.seen, "things": list(world.things.values())})
-        elif self.path.startswith("/things/by-key/"):
-            wanted = self.path.removeprefix("/things/by-key/")
-            found = [one for one in world.things.values() if one["key"] == wanted]
+        elif self.path.startswith(("/things/by-key/", "/things/by-key?key=")):
+            wanted = urllib.parse.unquote(self.path[len("/things/by-key/") :].removeprefix("key="))
+            is_one_segment = "?" in self.path or "/" not in self.path.removeprefix("/things/by-key/")
+            found = [one for one in world.things.values() if is_one_segment and one["key"] == wanted]
             self.answer(200, found[0]) if found else self.answer(404, {"error": "no such thing"})
         elif self.path.startswith("/status/"):
             self.answer(int(self.path.removeprefix("/status/")), {"error": "as asked"})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -14,8 +16,17 @@ from service_remote import Remote
 from actum import Happened, NotDone, NotHappened, Unknown
 from actum.authoring.attempt import CURRENT_ATTEMPT, Attempt
 from actum.effects.answers import BUSY, NOT_DONE, Said, judge
-from actum.effects.http import Answer, Busy, Declined, NotSent, RequestFacts, Service, Unclear
-from actum.errors import InvalidContract, InvalidInput
+from actum.effects.http import (
+    Answer,
+    Busy,
+    Declined,
+    NotSent,
+    RequestFacts,
+    Service,
+    Unclear,
+    quoted_key,
+)
+from actum.errors import InvalidContract, InvalidInput, OutsideWorkflow
 
 SECRET = "s3cr3t-of-the-service"
 
@@ -36,12 +47,32 @@ async def test_a_request_carries_the_key_and_brings_what_was_answered(
 ) -> None:
     answer = await service(remote).send("POST", "/things", {"name": "a"})
     assert (
-        Answer(201, {"id": "1", "key": "order/4711#2 f%C3%BCr Ana", "body": {"name": "a"}}, "/things/1")
+        Answer(201, {"id": "1", "key": "order/4711#2%20f%C3%BCr%20Ana", "body": {"name": "a"}}, "/things/1")
         == answer
     )
     (seen,) = (await remote.world())["seen"]
     assert ("POST", "/things", {"name": "a"}) == (seen["method"], seen["path"], seen["body"])
     assert f"Bearer {SECRET}" == seen["headers"]["Authorization"]
+
+
+@pytest.mark.parametrize("place", ["/things/by-key/", "/things/by-key?key="])
+async def test_what_was_sent_is_found_by_its_quoted_key(
+    remote: Remote, under_a_key: None, place: str
+) -> None:
+    tracker = service(remote)
+    await tracker.send("post", "/things")
+    found = await tracker.look(f"{place}{quoted_key()}")
+    assert isinstance(found, Happened)
+    assert NotHappened() == await tracker.look(f"{place}{quoted_key()}2")
+
+
+def test_a_quoted_key_is_refused_where_there_is_none() -> None:
+    token = CURRENT_ATTEMPT.set(Attempt(number=1))
+    try:
+        with pytest.raises(OutsideWorkflow, match="a step has no operation key"):
+            quoted_key()
+    finally:
+        CURRENT_ATTEMPT.reset(token)
 
 
 async def test_a_look_carries_no_key(remote: Remote, under_a_key: None) -> None:
@@ -74,6 +105,16 @@ async def test_these_statuses_leave_a_doubt(remote: Remote, status: int) -> None
         await service(remote).send("POST", "/things")
     assert not isinstance(caught.value, NotDone)
     assert 1 == len((await remote.world())["seen"]), "no redirect was followed"
+
+
+@pytest.mark.parametrize("location", ["http:things/9", "ftp://elsewhere.example/", "http://[", "/things/%"])
+async def test_an_answer_that_leads_nowhere_is_a_doubt_and_not_a_request_that_was_never_sent(
+    remote: Remote, location: str
+) -> None:
+    await remote.plan("303", location=location)
+    with pytest.raises(Unclear):
+        await service(remote).send("POST", "/things")
+    assert 1 == len((await remote.world())["seen"])
 
 
 async def test_an_author_may_know_better_which_statuses_mean_not_done(remote: Remote) -> None:
@@ -153,6 +194,7 @@ async def test_a_location_below_the_service_becomes_a_path(remote: Remote) -> No
     for location, path in [
         (f"{remote.url}/keyed/things/7", "/things/7"),
         ("/keyed/things/7", "/things/7"),
+        ("/keyed/things/7#top", "/things/7"),
         ("//elsewhere.example/things/7", "//elsewhere.example/things/7"),
         ("https://elsewhere.example/things/7", "https://elsewhere.example/things/7"),
     ]:
@@ -175,12 +217,14 @@ PATHS = [
     "/a/%2e%2e/b",
     "/a\\b",
     "/a\nb",
+    "/things/a#b",
     "",
+    None,
 ]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/things?api_key=abc"])
-async def test_a_path_cannot_leave_the_service_or_carry_a_secret(remote: Remote, path: str) -> None:
+async def test_a_path_cannot_leave_the_service_or_carry_a_secret(remote: Remote, path: Any) -> None:
     with pytest.raises(InvalidInput):
         service(remote).show("POST", path)
     with pytest.raises(Declined):
@@ -196,6 +240,10 @@ async def test_a_path_cannot_leave_the_service_or_carry_a_secret(remote: Remote,
         "https://ana:pw@x.example",
         "https://x.example/?key=1",
         "https://",
+        "https://x.example/#",
+        "https://x.example/?",
+        "https://[x.example",
+        "https://x.example:port",
     ],
 )
 def test_an_address_that_cannot_be_meant_is_refused_and_its_password_is_not_repeated(url: str) -> None:
@@ -207,6 +255,8 @@ def test_an_address_that_cannot_be_meant_is_refused_and_its_password_is_not_repe
 def test_what_cannot_be_declared_is_refused() -> None:
     with pytest.raises(InvalidContract, match="success"):
         Service("https://x.example", not_done=frozenset({200}))
+    with pytest.raises(InvalidContract, match="key_header='X Y' is no name of a header"):
+        Service("https://x.example", key_header="X Y")
     with pytest.raises(InvalidContract, match="GET is no request that writes"):
         Service("https://x.example").effect("thing.read", "GET")
 
@@ -235,7 +285,7 @@ async def test_a_secret_reaches_the_service_and_nothing_else(
         with pytest.raises(Unclear) as unclear:
             await tracker.send("POST", "/things")
     broken = Service(remote.url, headers={"Authorization": f"{SECRET}\n"})
-    with pytest.raises(Declined, match="the header Authorization holds") as refused:
+    with pytest.raises(Declined, match="its header Authorization holds") as refused:
         await broken.send("POST", "/things")
     shown = [
         caplog.text,
@@ -255,3 +305,73 @@ async def test_headers_that_cannot_be_made_are_known_before_anything_is_sent(rem
         await Service(remote.url, headers=forgetful).send("POST", "/things")
     assert SECRET not in str(caught.value)
     assert [] == (await remote.world())["seen"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        ({"Authorization": None}, "its header Authorization is of type NoneType, and a header is text"),
+        ({"Authorization": SECRET.encode()}, "its header Authorization is of type bytes"),
+        ({"X-Count": 5}, "its header X-Count is of type int"),
+        ({"X-Name": "Žižek"}, "its header X-Name holds what no header can"),
+        ({"X-Name": f" {SECRET}"}, "its header X-Name begins or ends with a space"),
+        ({f"Authorization: {SECRET}": ""}, "of its headers, one has a name that begins with 'Authorization'"),
+        ({"": "5"}, "of its headers, one has a name that begins with ''"),
+        ({5: "5"}, "of its headers, one has a name of type int"),
+        ({"content-length": "5"}, "its header content-length is written by the request itself"),
+        ({"idempotency-key": "5"}, "its header idempotency-key is where the operation key goes"),
+        (None, "its headers are of type NoneType"),
+    ],
+)
+async def test_a_header_that_cannot_be_sent_is_known_before_anything_is_sent(
+    remote: Remote, headers: Any, sentence: str
+) -> None:
+    tracker = Service(remote.url, headers=lambda: headers)
+    with pytest.raises(Declined) as caught:
+        await tracker.send("POST", "/things", 1)
+    assert f"POST {remote.url}/things was not sent: {sentence}" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert [] == (await remote.world())["seen"]
+
+
+@pytest.mark.parametrize(
+    "body", [{1, 2}, {"at": math.nan}, [2**70], {"\ud800": 1}, {1: 2}, object()], ids=str
+)
+async def test_a_body_that_is_no_json_is_known_before_anything_is_sent(remote: Remote, body: Any) -> None:
+    with pytest.raises(InvalidInput, match="the body cannot be written as JSON"):
+        service(remote).show("POST", "/things", body)
+    with pytest.raises(Declined, match="was not sent: the body cannot be written as JSON"):
+        await service(remote).send("POST", "/things", body)
+    assert [] == (await remote.world())["seen"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PO ST", "/things"), ("", "/things"), (None, "/things"), ("POST", "/" + "a" * 70_000)],
+)
+async def test_a_request_that_cannot_be_written_is_known_before_anything_is_sent(
+    remote: Remote, method: Any, path: str
+) -> None:
+    with pytest.raises(Declined, match="was not sent"):
+        await service(remote).send(method, path)
+    assert [] == (await remote.world())["seen"]
+
+
+async def test_a_client_that_cannot_be_opened_has_sent_nothing(remote: Remote) -> None:
+    shared = httpx.AsyncClient()
+    tracker = Service(remote.url, open_client=lambda: shared)
+    await tracker.send("POST", "/things")
+    with pytest.raises(NotSent, match=r"no client could be opened for it \(RuntimeError\)"):
+        await tracker.send("POST", "/things")
+    odd = Service(remote.url, open_client=lambda: httpx.AsyncClient(headers={"X Y": SECRET}))
+    with pytest.raises(Declined, match="one has a name that begins with 'x'") as caught:
+        await odd.send("POST", "/things")
+    assert SECRET not in str(caught.value)
+    assert 1 == len((await remote.world())["seen"])
+
+
+async def test_an_author_may_name_another_kind_of_json(remote: Remote) -> None:
+    kind = "application/vnd.api+json"
+    await Service(remote.url, headers={"content-type": kind}).send("POST", "/things", 1)
+    (seen,) = (await remote.world())["seen"]
+    assert [kind] == [value for name, value in seen["headers"].items() if name.lower() == "content-type"]

@@ -17,13 +17,12 @@ from actum import (
     StepFailed,
     Unknown,
     WorkflowFailed,
-    attempt,
     contract,
 )
 from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
 from actum.client.handle import Handle
-from actum.effects.http import Answer, Declined, Service
+from actum.effects.http import Answer, Declined, Service, quoted_key
 from actum.testing.harness import Harness
 
 
@@ -44,7 +43,7 @@ def desk(remote: Remote, *, is_probed: bool = True, place: str = "/things", **op
 
         @make.probe
         async def _(path: str, body: JsonValue) -> Happened[Answer] | NotHappened | Unknown:
-            return await service.look(f"/things/by-key/{attempt().key}")
+            return await service.look(f"/things/by-key/{quoted_key()}")
 
     @make.undo
     async def _(answer: Answer, path: str, body: JsonValue) -> None:
@@ -135,6 +134,29 @@ async def test_a_dropped_answer_is_found_by_the_probe(actum: Harness, remote: Re
     assert ["effect.started", "effect.doubted", "effect.settled"] == [
         kind for kind in await actum.kinds(handle) if kind.startswith("effect.")
     ]
+
+
+async def test_what_was_undone_and_is_made_anew_is_found_under_its_later_key(
+    actum: Harness, remote: Remote
+) -> None:
+    one = desk(remote)
+    one.make.key(lambda path, body: "thing/größe 4")
+    await actum.worker([one.order, one.regret])
+    undone = await actum.start(one.regret("a"))
+    await actum.approve(undone)
+    with pytest.raises(WorkflowFailed):
+        await undone.result(10)
+    handle = await actum.start(one.order("a"))
+    await remote.plan("drop")
+    await actum.approve(handle)
+    assert "/things/3" == await handle.result(10)
+    seen = (await remote.world())["seen"]
+    first = "thing/gr%C3%B6%C3%9Fe%204"
+    assert [
+        ("POST", first),
+        ("DELETE", f"{first}/undo"),
+        ("POST", f"{first}#2"),
+    ] == [(request["method"], request["key"]) for request in seen]
 
 
 async def test_an_answer_that_says_nothing_is_tried_again_once_the_probe_found_nothing(

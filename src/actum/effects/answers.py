@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import JsonValue
 
 from actum.authoring.canonical import find_fault
-from actum.errors import ActumError, InvalidInput, NotDone
+from actum.errors import ActumError, NotDone
 
 BUSY: Final = frozenset({423, 425, 429})
 """Refused for now: locked, too early, too many requests. Worth another attempt."""
@@ -39,9 +39,6 @@ LONGEST_BODY: Final = 256 * 1024
 """Bytes of an answer that are kept; an answer is recorded as the effect's result."""
 
 SECRET_NAMES: Final = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization")
-_SECRET_PARAMETERS: Final = frozenset(
-    {"access_token", "api_key", "apikey", "client_secret", "password", "secret"}
-)
 _EXCERPT: Final = 200
 MASK: Final = "•••"
 
@@ -126,23 +123,16 @@ def read_body(content: bytes, content_type: str) -> JsonValue:
     return content.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def check_path(path: str) -> str:
-    """Return `path` if it stays below its service and holds no secret; raises InvalidInput otherwise."""
-    if not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
-        raise InvalidInput(
-            f"{path[:80]!r} is no path below the service: write it from its first slash on, such as /tickets/4711",
-            path="path",
-        )
-    parts = urlsplit(path)
-    if ".." in unquote(parts.path).split("/"):
-        raise InvalidInput(f"{path[:80]!r} climbs out of the service: write the path without ..", path="path")
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if name.lower() in _SECRET_PARAMETERS:
-            raise InvalidInput(
-                f"the path carries {name}=, and arguments are recorded: give it to the service as a header",
-                path="path",
-            )
-    return path
+def find_path(url: str, location: str | None) -> str | None:
+    """Return a Location as a path below the service at `url`, without its fragment; as it is where it leads elsewhere."""
+    if location is None:
+        return None
+    path = location.partition("#")[0]
+    if path.startswith(url + "/"):
+        return path[len(url) :]
+    prefix = urlsplit(url).path
+    is_local = path.startswith("/") and not path.startswith("//")
+    return path[len(prefix) :] if is_local and path.startswith(prefix + "/") else location
 
 
 def mask(value: JsonValue) -> JsonValue:

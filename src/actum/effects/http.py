@@ -5,7 +5,7 @@
 
     @create_ticket.probe
     async def _(path: str, body: JsonValue) -> Happened[Answer] | NotHappened | Unknown:
-        return await tracker.look(f"/tickets/by-key/{attempt().key}")
+        return await tracker.look(f"/tickets/by-key?key={quoted_key()}")
 
     @create_ticket.undo
     async def _(answer: Answer, path: str, body: JsonValue) -> None:
@@ -19,18 +19,19 @@ Needs httpx: `pip install "actum[http]"`; it is imported when the first request 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import JsonValue
 
-from actum.authoring.attempt import CURRENT_ATTEMPT
+from actum.authoring.attempt import CURRENT_ATTEMPT, attempt
 from actum.authoring.effect import DEFAULT_SETTLE_AFTER, Effect, effect
 from actum.effects.answers import (
     AWAY,
@@ -42,13 +43,25 @@ from actum.effects.answers import (
     NotSent,
     Said,
     Unclear,
-    check_path,
+    find_path,
     judge,
     mask,
     quote_answer,
     read_body,
 )
-from actum.errors import InvalidContract, InvalidInput
+from actum.effects.request import (
+    check_headers,
+    check_method,
+    check_path,
+    check_sendable,
+    encode_body,
+    is_token,
+    list_secrets,
+    printed_key,
+    quote_key,
+    split_address,
+)
+from actum.errors import InvalidContract, InvalidInput, OutsideWorkflow
 from actum.machine.classify import retry_after
 from actum.model.contract import Duration, Retry, parse_duration
 from actum.outcomes import Happened, NotHappened, Preview, Unknown
@@ -56,7 +69,17 @@ from actum.outcomes import Happened, NotHappened, Preview, Unknown
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["NOT_DONE", "Answer", "Busy", "Declined", "NotSent", "RequestFacts", "Service", "Unclear"]
+__all__ = [
+    "NOT_DONE",
+    "Answer",
+    "Busy",
+    "Declined",
+    "NotSent",
+    "RequestFacts",
+    "Service",
+    "Unclear",
+    "quoted_key",
+]
 
 Headers = Mapping[str, str]
 
@@ -65,8 +88,6 @@ LONGEST_CONNECT = 10.0
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _GONE = (404, 410)
-_SHORTEST_SECRET = 6
-_PRINTED_IN_KEYS = "/#:@!$&'()*+,;= "
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,22 @@ class _Exchange:
 
 def _no_headers() -> Headers:
     return {}
+
+
+def quoted_key() -> str:
+    """Return the running attempt's operation key as the service got it, quoted to stand in a path or a query.
+
+    For a probe: `tracker.look(f"/tickets/by-key?key={quoted_key()}")`. The plain key would be cut off or taken apart
+    there: it holds slashes, and `#2` in its second generation. The same in every attempt.
+    Raises OutsideWorkflow where no attempt runs, and in a step, which has no operation key.
+    """
+    key = attempt().key
+    if key is None:
+        raise OutsideWorkflow(
+            "quoted_key() was asked for in a step, and a step has no operation key: "
+            "ask in an effect or in one of its hooks"
+        )
+    return quote_key(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +154,20 @@ class Service:
     def __post_init__(self) -> None:
         if find_spec("httpx") is None:
             raise InvalidContract('actum.effects.http needs httpx: pip install "actum[http]"')
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidContract(f"{self.url!r} is no address of a service: write https://host/path")
-        if parts.username is not None or parts.query or parts.fragment:
+        parts = split_address(self.url)
+        if parts is None:
+            raise InvalidContract(
+                f"{self.url.rpartition('@')[2]!r} is no address of a service: write https://host/path"
+            )
+        if parts.username is not None or "?" in self.url or "#" in self.url:
             raise InvalidContract(
                 f"the address of {parts.hostname} carries a user, query or fragment: "
                 "an address is shown to people, so give those as headers=… or in the path of a call"
             )
         if any(200 <= status < 300 for status in self.not_done):
             raise InvalidContract("not_done names a status below 300 that means success: take it out")
+        if not is_token(self.key_header):
+            raise InvalidContract(f"key_header={self.key_header!r} is no name of a header")
         parse_duration(self.timeout)
         object.__setattr__(self, "url", self.url.rstrip("/"))
 
@@ -171,12 +212,13 @@ class Service:
         """Send one request under the running attempt's key, once, and return the answer that says it was done.
 
         Raises NotSent, Busy or Declined (all NotDone) when nothing happened, and Unclear when nobody can tell.
+        Method, path, headers and body that cannot be sent are Declined too, before anything is sent.
         A `body` of None sends none; anything else is sent as JSON. Redirects are not followed.
         """
         try:
-            address = self.url + check_path(path)
+            method, address = check_method(method), self.url + check_path(path)
         except InvalidInput as error:
-            raise Declined(str(error)) from None
+            raise Declined(f"the request was not sent: {error}") from None
         exchange = await self._exchange(method, address, body)
         status = exchange.answer.status
         because = f"{method} {address.partition('?')[0]} was answered with {status}{exchange.quote}"
@@ -193,8 +235,9 @@ class Service:
     async def look(self, path: str) -> Happened[Answer] | NotHappened | Unknown:
         """Answer a probe by GET: 2xx says that it happened, 404 and 410 that it did not, the rest nothing.
 
-        Raises NotSent or Unclear when the service did not look (408, 425, 429, any 5xx, no answer): a probe that fails
-        is tried again, and then a person is asked.
+        Raises NotSent or Unclear when the service did not look (408, 425, 429, any 5xx, no answer), InvalidInput or
+        Declined for a path and headers that cannot be sent: a probe that fails is tried again, and then a person is
+        asked. A key in the path is quoted by `quoted_key`.
         """
         exchange = await self._exchange("GET", self.url + check_path(path), None)
         answer = exchange.answer
@@ -217,10 +260,11 @@ class Service:
     def show(self, method: str, path: str, body: JsonValue = None) -> Preview[RequestFacts]:
         """Return the preview of a request: method, address and body, without the fields named like secrets.
 
-        Raises InvalidInput for a path that leads out of the service or carries a secret.
+        Raises InvalidInput for a method or body that cannot be sent, and for a path that leads out of the service or
+        carries a secret.
         """
-        address = self.url + check_path(path)
-        size = len(_encoded(body))
+        method, address = check_method(method), self.url + check_path(path)
+        size = len(encode_body(body))
         shown = "" if body is None else orjson.dumps(mask(body), option=orjson.OPT_INDENT_2).decode()
         what = f"with {size:,} bytes of JSON" if size else "without a body"
         return Preview(
@@ -236,36 +280,24 @@ class Service:
 
         shown = f"{method} {address.partition('?')[0]}"
         given = self._given_headers(shown)
-        secrets = _secrets(given)
-        nothing_sent = (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.PoolTimeout,
-            httpx.ProxyError,
-            httpx.UnsupportedProtocol,
-            httpx.InvalidURL,
-        )
-        try:
-            async with self._client() as client:
-                request = client.build_request(
-                    method,
-                    address,
-                    headers={**given, **_own_headers(self.key_header, method, body)},
-                    content=_encoded(body) or None,
-                )
+        secrets = list_secrets(given)
+        nothing_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+        async with self._opened(shown) as client:
+            request = self._built(client, method, address, body, given)
+            try:
                 response = await client.send(request, stream=True, follow_redirects=False)
                 content, is_cut = await _read(response)
-        except nothing_sent as error:
-            raise NotSent(f"{shown} was not sent: {_why(error, secrets)}") from error
-        except httpx.HTTPError as error:
-            raise Unclear(
-                f"{shown} was sent, and no whole answer came back: {_why(error, secrets)}"
-            ) from error
+            except nothing_sent as error:
+                raise NotSent(f"{shown} was not sent: {_why(error, secrets)}") from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:  # InvalidURL: of the answer's Location
+                raise Unclear(
+                    f"{shown} was sent, and no whole answer came back: {_why(error, secrets)}"
+                ) from error
         found = response.headers
         answer = Answer(
             response.status_code,
             None if is_cut else read_body(content, found.get("content-type", "")),
-            self._below(found.get("location")),
+            find_path(self.url, found.get("location")),
             found.get("etag"),
             is_cut,
         )
@@ -276,17 +308,58 @@ class Service:
     def _given_headers(self, shown: str) -> Headers:
         """Return the author's headers; what is wrong with them is known before anything is sent."""
         try:
-            given = dict(self.headers() if callable(self.headers) else self.headers)
+            given = self.headers() if callable(self.headers) else self.headers
         except Exception as error:  # the author's function; its message may hold what it read
             raise NotSent(
                 f"{shown} was not sent: its headers could not be made ({type(error).__name__})"
             ) from None
-        for name, value in given.items():
-            if not value.isprintable() or not value.isascii():
-                raise Declined(
-                    f"{shown} was not sent: the header {name} holds what no header can; check its source"
-                )
-        return given
+        try:
+            return check_headers(given, self.key_header)
+        except InvalidInput as error:
+            raise Declined(f"{shown} was not sent: {error}") from None
+
+    @asynccontextmanager
+    async def _opened(self, shown: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Give a client for one request; one that cannot be opened has sent nothing."""
+        async with AsyncExitStack() as stack:
+            try:
+                client = await stack.enter_async_context(self._client())
+            except Exception as error:  # the author's function, or the certificates of this machine
+                raise NotSent(
+                    f"{shown} was not sent: no client could be opened for it ({type(error).__name__}); "
+                    "open_client must return a new one each time"
+                ) from error
+            yield client
+
+    def _built(
+        self, client: httpx.AsyncClient, method: str, address: str, body: JsonValue, given: Headers
+    ) -> httpx.Request:
+        """Return the request as it will be sent; what cannot be sent is Declined."""
+        try:
+            content = encode_body(body)
+            request = client.build_request(
+                method,
+                address,
+                headers={**given, **self._own_headers(method, body, given)},
+                content=content or None,
+            )
+            check_sendable(request.headers.multi_items())
+        except Exception as error:
+            why = str(error) if isinstance(error, InvalidInput) else _why(error, list_secrets(given))
+            raise Declined(f"{method} {address.partition('?')[0][:200]} was not sent: {why}") from None
+        return request
+
+    def _own_headers(self, method: str, body: JsonValue, given: Headers) -> Headers:
+        """Return what we add: the kind of content, unless it is given, and the running attempt's key where it writes.
+
+        Where no attempt runs, as in a script or a unit test, there is no key.
+        """
+        is_typed = body is None or any(name.lower() == "content-type" for name in given)
+        own = {} if is_typed else {"Content-Type": "application/json"}
+        current = CURRENT_ATTEMPT.get()
+        if method in _WRITES and current is not None and current.key:
+            own[self.key_header] = printed_key(current.key)
+        return own
 
     def _client(self) -> httpx.AsyncClient:
         import httpx
@@ -297,15 +370,6 @@ class Service:
         return httpx.AsyncClient(
             verify=_trusted(), timeout=httpx.Timeout(limit, connect=min(LONGEST_CONNECT, limit / 2))
         )
-
-    def _below(self, location: str | None) -> str | None:
-        if location is None:
-            return None
-        if location.startswith(self.url + "/"):
-            return location[len(self.url) :]
-        prefix = urlsplit(self.url).path
-        is_local = location.startswith("/") and not location.startswith("//")
-        return location[len(prefix) :] if is_local and location.startswith(prefix + "/") else location
 
 
 @cache
@@ -324,28 +388,6 @@ async def _read(response: httpx.Response) -> tuple[bytes, bool]:
         if len(content) > LONGEST_BODY:
             return bytes(content[:LONGEST_BODY]), True
     return bytes(content), False
-
-
-def _encoded(body: JsonValue) -> bytes:
-    return b"" if body is None else orjson.dumps(body)
-
-
-def _own_headers(key_header: str, method: str, body: JsonValue) -> Headers:
-    """Return what we add: the kind of content, and the running attempt's key where something is written.
-
-    Where no attempt runs, as in a script or a unit test, there is no key.
-    """
-    own = {} if body is None else {"Content-Type": "application/json"}
-    current = CURRENT_ATTEMPT.get()
-    if method in _WRITES and current is not None and current.key:
-        own[key_header] = quote(current.key, safe=_PRINTED_IN_KEYS)
-    return own
-
-
-def _secrets(headers: Headers) -> list[str]:
-    """Return what of the headers must not be quoted: the values, and their words."""
-    words = {word for value in headers.values() for word in (value, *value.split())}
-    return sorted((word for word in words if len(word) >= _SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _why(error: Exception, secrets: list[str]) -> str:
