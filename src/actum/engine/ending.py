@@ -18,7 +18,6 @@ from actum.errors import InvalidInput, RollBack
 from actum.flow import Cancelled, Flow, Raised, Returned
 from actum.model.events import EventKind, Reason
 from actum.model.workflow import Cause
-from actum.store.rows import MessageRow
 
 if TYPE_CHECKING:
     from actum.engine.runner import Runner
@@ -63,19 +62,19 @@ class Ending:
         )
         self._finally(record, "failed", body)
 
-    def cancel_blocked(self, message: MessageRow) -> None:
+    def cancel_blocked(self, at: int, actor: str | None, why: str | None, received: int | None) -> None:
         """End a workflow whose body cannot be driven any more, because a person says so."""
         reason = Reason.OPERATOR.value
-        body = self._failure("cancelled", reason, message.reason or "it was cancelled")
+        body = self._failure("cancelled", reason, why or "it was cancelled")
         record = Record(
             K.WORKFLOW_CANCELLED,
-            self._runner.stamp_of(message),
+            at,
             reason=reason,
-            actor=message.actor,
-            data=as_data(why=message.reason),
+            actor=actor,
+            data=as_data(why=why),
             snapshot="error",
             body=body,
-            received=message.id,
+            received=received,
         )
         self._finally(record, "cancelled", body)
 

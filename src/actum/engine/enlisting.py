@@ -1,6 +1,6 @@
 """Makes a worker known: its contracts first, then its own row, with the lease that others go by.
 
-What a contract of a new shape was waited for by is woken last. If the process dies between, a registered contract
+What its contracts did not fit when it was last tried is woken last: this may be the code that does, new or old. If the process dies between, a registered contract
 harms nobody, and a row without a heartbeat is closed like any dead worker's.
 """
 
@@ -21,14 +21,11 @@ if TYPE_CHECKING:
 async def enlist(worker: Worker) -> None:
     """Register a worker and its contracts, and note on it which shapes it may claim."""
     shapes: dict[bytes, None] = {}
-    fresh: list[str] = []
     for contract in worker.contracts.values():
         registration = register(contract)
         worker.documents[contract.name] = registration.document_hash
-        found, is_new = await worker.store.contracts.register(registration)
+        found, _ = await worker.store.contracts.register(registration)
         shapes.update(dict.fromkeys(found))
-        if is_new:
-            fresh.append(contract.name)
     worker.shapes = list(shapes)
     await worker.store.workers.register(
         instance=worker.instance,
@@ -44,5 +41,5 @@ async def enlist(worker: Worker) -> None:
         concurrency=worker.concurrency,
         lease=timedelta(seconds=worker.lease),
     )
-    for name in fresh:
+    for name in worker.contracts:
         await worker.store.workflows.wake_mismatched(name)

@@ -50,6 +50,8 @@ class History:
     rollback_wanted: str | None = None
     rollback_to: str | None = None
     rollback_actor: str | None = None
+    given_up: tuple[str | None, str] | None = None
+    """Who ended it, and why, while its body could not be driven: it never will be again."""
     plan: list[dict[str, Any]] = field(default_factory=list)
     rejections: dict[bytes, tuple[str | None, str]] = field(default_factory=dict)
     """Who rejected an action, and why, by the action's subject."""
@@ -60,6 +62,11 @@ class History:
     last_at: int = 0
     last_span: str | None = None
     """The last span that an earlier holder made before it gave the workflow up, in hexadecimal digits."""
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether an effect of its was ever begun."""
+        return any(one.has_started for one in self.progress.values())
 
     def note_rejection(self, asked: Asked) -> None:
         """Remember what a person said no to: the same action is not asked for again."""
@@ -143,6 +150,8 @@ def _read_one(history: History, record: RecordRow) -> None:
         if data.get("rollback"):
             history.rollback_wanted, history.rollback_to = data.get("why") or "", data.get("to")
             history.rollback_actor = record.actor
+        if data.get("given_up"):
+            history.given_up = record.actor, data.get("why") or ""
         history.deliveries.append(CancelRequested(at, record.reason or "operator"))
     elif kind is K.WORKFLOW_RESCUED:
         history.rescues += 1
@@ -244,6 +253,7 @@ def _progress(
             progress.again_at = None
             progress.attempts = record.attempt or 1
             progress.key, progress.generation = data["key"], data["generation"]
+            progress.kind = data.get("kind")
             history.deliveries.append(Started(address, name, argument_hash or b"", at))
         case K.EFFECT_DOUBTED:
             progress.is_in_doubt, progress.doubted_at = True, at

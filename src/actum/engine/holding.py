@@ -85,7 +85,6 @@ class Holding:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self.records: Sequence[RecordRow] = ()
-        self.wants_records = False
 
     def take(self, message: MessageRow) -> Taking:
         """Receive a retry, a skip or an edit: the workflow goes on, or is held still, with the refusal."""
@@ -93,7 +92,7 @@ class Holding:
         if runner.status is not Status.BLOCKED or runner.cause != Cause.HELD:
             return Taking.NOBODY
         if not self.records:
-            self.wants_records = True
+            runner.wants_claim = True
             return Taking.LATER
         try:
             record, history, flow, commands = self._try(message)

@@ -7,12 +7,13 @@ refuses a record or the queue is thrown away.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from actum.engine.execution import as_data
 from actum.engine.log import Log, Record, Writer, to_microseconds
 from actum.machine.transitions import TABLE, next_status
-from actum.model.events import EventKind
+from actum.model.events import EventKind, Reason
 from actum.model.workflow import Status
 from actum.store.rows import WorkflowRow
 
@@ -75,6 +76,13 @@ class Journal:
         self.log.pending.append(record)
         self._worker.recorder.queue(self.log)
 
+    def note_rescues(self, known: int, crashes: int) -> None:
+        """Record the crashes of holders that no record tells of yet."""
+        now = self.stamp(self._worker.clock.now())
+        for crash in range(known, crashes):
+            data = as_data(crash=crash + 1)
+            self.queue(Record(K.WORKFLOW_RESCUED, now, reason=Reason.WORKER_LOST.value, data=data))
+
     def correct_current(self) -> None:
         """Let the last queued record say which step is current now."""
         if self.log.pending:
@@ -103,6 +111,17 @@ class Journal:
         self.status, self.cause = Status(self.log.tail.status), self.log.tail.cause
         for record in self.log.pending:
             self._move(record)
+
+    def take_facts(self, postponed: Iterable[Record]) -> list[Record]:
+        """Return what is queued or `postponed` of how effects ended, since no replay could find it out again.
+
+        What was to follow from it is left out.
+        """
+        waiting = (*self.log.pending, *postponed)
+        facts = [one for one in waiting if one.ended and not (one.intent or one.carrier)]
+        for one in facts:
+            one.then = None
+        return facts
 
     def forget(self) -> None:
         """Throw away what is queued and not durable; a replay makes it again."""

@@ -86,7 +86,8 @@ class Outsiders:
     def take_in(self, messages: Sequence[MessageRow]) -> None:
         """Take in messages and what has become due, each at its own instant.
 
-        Nothing is taken in after an ending, nor while an intent is with the database: the rest waits for its answer.
+        Nothing is taken in after an ending, nor before the claim that is wanted for its records, nor while an intent is
+        with the database: the rest waits for its answer.
         """
         runner = self._runner
         now = runner.worker.clock.now()
@@ -94,7 +95,7 @@ class Outsiders:
             if message.id in self._taken:
                 continue
             runner.parking.act_until(to_microseconds(message.sent_at))
-            if runner.is_over or runner.is_ending:
+            if runner.is_over or runner.is_ending or runner.wants_claim:
                 return
             if runner.is_intending:
                 self._waiting = list(messages[position:])
@@ -132,6 +133,8 @@ class Outsiders:
                 return self._take_rollback(message)
             case "retry" | "skip" | "edit":
                 return runner.holding.take(message)
+        if message.kind == "settle" and runner.is_put_away:
+            return runner.orphans.settle(message)
         if runner.is_stopped or (runner.rollback is not None and runner.rollback.is_reading):
             return Taking.LATER
         match message.kind:
@@ -161,14 +164,39 @@ class Outsiders:
 
     def _take_cancel(self, message: MessageRow) -> Taking:
         runner = self._runner
-        is_held = runner.status is Status.BLOCKED and runner.cause == Cause.HELD
-        if runner.history.cancel_reason is not None and not is_held:
+        if runner.is_put_away:
+            return self._cancel_blocked(message)
+        if runner.history.cancel_reason is not None or runner.rollback is not None:
             return Taking.NOBODY
-        if runner.status is Status.BLOCKED and runner.is_stopped:
-            runner.ending.cancel_blocked(message)
-            return Taking.TAKEN
         self._cancel(message, Reason.OPERATOR.value, to_microseconds(message.sent_at))
         return Taking.TAKEN
+
+    def _cancel_blocked(self, message: MessageRow) -> Taking:
+        """End it without its body: now, or once a person has settled what that left open."""
+        runner = self._runner
+        if runner.history.given_up is not None:
+            return Taking.NOBODY
+        if runner.orphans.are_open:
+            self._give_up(message)
+        else:
+            at = runner.stamp_of(message)
+            runner.ending.cancel_blocked(at, message.actor, message.reason, message.id)
+        return Taking.TAKEN
+
+    def _give_up(self, message: MessageRow) -> None:
+        """Record that the body is not driven again, whatever code comes."""
+        runner, history = self._runner, self._runner.history
+        history.given_up = message.actor, message.reason or ""
+        history.cancel_reason = history.cancel_reason or Reason.OPERATOR.value
+        record = Record(
+            K.WORKFLOW_CANCEL_REQUESTED,
+            runner.stamp_of(message),
+            reason=Reason.OPERATOR.value,
+            actor=message.actor,
+            data=_cancel_data(message, given_up=True),
+            received=message.id,
+        )
+        runner.record(record)
 
     def _cancel(self, message: MessageRow | None, reason: str, instant: int) -> None:
         runner = self._runner
@@ -180,7 +208,7 @@ class Outsiders:
             at,
             reason=reason,
             actor=message.actor if message else None,
-            data=_rollback_data(message),
+            data=_cancel_data(message),
             received=message.id if message else None,
         )
         runner.deliver(record, CancelRequested(at, reason))
@@ -190,19 +218,23 @@ class Outsiders:
     def _take_rollback(self, message: MessageRow) -> Taking:
         """Undo what was done: at once where the body has ended, else after it was cancelled."""
         runner, history = self._runner, self._runner.history
-        if runner.rollback is not None or history.rollback_wanted is not None:
+        is_wanted = history.rollback_wanted is not None and not runner.is_put_away
+        if runner.rollback is not None or is_wanted or history.given_up is not None:
             return Taking.NOBODY
         history.rollback_wanted, history.rollback_to = message.reason or "", message.address
         history.rollback_actor = message.actor
         if runner.is_driven and history.cancel_reason is None:
             self._cancel(message, Reason.OPERATOR.value, to_microseconds(message.sent_at))
             return Taking.TAKEN
+        if runner.orphans.are_open:
+            self._give_up(message)
+            return Taking.TAKEN
         record = Record(
             K.WORKFLOW_CANCEL_REQUESTED,
             runner.stamp_of(message),
             reason=Reason.OPERATOR.value,
             actor=message.actor,
-            data=_rollback_data(message),
+            data=_cancel_data(message),
             received=message.id,
         )
         history.cancel_reason = history.cancel_reason or Reason.OPERATOR.value
@@ -231,7 +263,7 @@ class Outsiders:
         runner = self._runner
         if runner.status is Status.PAUSED:
             kind = K.WORKFLOW_RESUMED
-        elif runner.status is Status.BLOCKED and runner.cause == Cause.CRASH_LOOP:
+        elif runner.status is Status.BLOCKED and runner.cause in (Cause.CRASH_LOOP, Cause.REFUSED):
             kind = K.WORKFLOW_UNBLOCKED
         elif runner.status is Status.BLOCKED and runner.cause == Cause.UNDO_FAILED:
             kind = K.WORKFLOW_ROLLING_BACK
@@ -249,14 +281,14 @@ class Outsiders:
         if kind is K.WORKFLOW_ROLLING_BACK:
             runner.roll_back(Reason.OPERATOR, message.reason or "", message.actor)
         if kind is K.WORKFLOW_UNBLOCKED:
-            runner.replay()
+            runner.wants_claim = True
         runner.release_stash()
         return Taking.TAKEN
 
 
-def _rollback_data(message: MessageRow | None) -> str | None:
+def _cancel_data(message: MessageRow | None, *, given_up: bool | None = None) -> str | None:
     if message is None:
         return None
     if message.kind == "rollback":
-        return as_data(rollback=True, why=message.reason, to=message.address)
-    return as_data(why=message.reason)
+        return as_data(rollback=True, why=message.reason, to=message.address, given_up=given_up)
+    return as_data(why=message.reason, given_up=given_up)

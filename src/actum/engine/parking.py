@@ -49,7 +49,7 @@ class Parking:
         if runner.is_stuck:
             runner.ending.stuck()
             return
-        if runner.holding.wants_records:
+        if runner.wants_claim:
             self.park(runner.now())
             return
         due = self._next_due()

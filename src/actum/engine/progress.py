@@ -67,6 +67,7 @@ class Progress:
     failure_reason: str | None = None
     asked: Asked | None = None
     preview: bytes | None = None
+    kind: str | None = None
     key: str | None = None
     generation: int = 1
     is_started: bool = False

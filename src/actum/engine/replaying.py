@@ -6,13 +6,15 @@ Pure: nothing is carried out. If the process dies here, nothing has changed.
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 from uuid import UUID
 
 from actum.authoring.contract import Contract
+from actum.engine.execution import as_data
 from actum.engine.history import History, find_unasked
 from actum.engine.reopening import replay
-from actum.flow import Commands, Flow, ReplayFilter
+from actum.flow import Commands, Flow, Mismatch, ReplayFilter
 
 
 def stand_up(contract: Contract[..., Any], workflow_id: UUID, history: History) -> tuple[Flow, Commands]:
@@ -42,3 +44,15 @@ def filter_replays() -> None:
     for handler in logging.getLogger().handlers:
         if not any(isinstance(one, ReplayFilter) for one in handler.filters):
             handler.addFilter(ReplayFilter())
+
+
+def describe_mismatch(mismatch: Mismatch, python: str | None) -> str:
+    """Return the data of the block: both sides, and the Pythons that wrote the history and read it."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return as_data(
+        address=mismatch.address,
+        recorded=mismatch.recorded,
+        asked=mismatch.asked,
+        python=python,
+        python_here=here,
+    )

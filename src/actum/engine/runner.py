@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
@@ -30,10 +29,11 @@ from actum.engine.intending import Intending
 from actum.engine.journal import Journal
 from actum.engine.log import Log, Park, Record, to_datetime, to_microseconds
 from actum.engine.making import make_execution
+from actum.engine.orphans import Orphans
 from actum.engine.outsiders import Outsiders
 from actum.engine.parking import Parking
 from actum.engine.reopening import ask_again
-from actum.engine.replaying import stand_up
+from actum.engine.replaying import describe_mismatch, stand_up
 from actum.engine.rollback import Rollback
 from actum.engine.steps import reason_of
 from actum.engine.telemetry import Telemetry
@@ -80,6 +80,7 @@ class Runner:
         self.parking = Parking(self)
         self.ending = Ending(self)
         self.holding = Holding(self)
+        self.orphans = Orphans(self)
         self.intending = Intending(self)
         self.budgeting = Budgeting.of(self)
         self.telemetry = Telemetry.of(self)
@@ -91,6 +92,9 @@ class Runner:
         self.asking: list[ApprovalExecution] = []
         """What asks for other calls; what is no more in flight may still stand here."""
         self.is_ending = self.is_draining = self._is_poisoned = False
+        self.wants_claim = (
+            False  # it goes on from its records, which a claim brings: let go of, ready at once
+        )
 
     # what executions use
 
@@ -136,6 +140,11 @@ class Runner:
         """Whether nothing new is taken in: paused, or blocked by more than a doubt, which is only a longer wait."""
         status = self.journal.status
         return status is Status.PAUSED or (status is Status.BLOCKED and self.cause != Cause.IN_DOUBT)
+
+    @property
+    def is_put_away(self) -> bool:
+        """Whether its body is not driven any more, as it stands."""
+        return self.is_stopped and self.status is Status.BLOCKED
 
     @property
     def is_driven(self) -> bool:
@@ -305,21 +314,22 @@ class Runner:
         """Replay what was recorded, then take in what came while nobody held the workflow."""
         self.history = read_history(records)
         self.journal.stamp(self.history.last_at)
-        self._note_rescues()
+        self.journal.note_rescues(self.history.rescues, self.row.crash_count)
         if self.history.plan and (self.status is not Status.BLOCKED or self.cause == Cause.IN_DOUBT):
             self.roll_back(Reason.OPERATOR, "", None)
             self.outsiders.take_in(messages)
             return
-        if self.status is Status.BLOCKED and self.cause not in (Cause.IN_DOUBT, Cause.MISMATCH):
-            self.holding.records = records
-            self.outsiders.take_in(messages)
-            self.consider()
-            return
         crashes = self.history.rescues_since_unblock + self.row.crash_count - self.history.rescues
-        if crashes >= MOST_CRASHES:
-            self.block(Cause.CRASH_LOOP, f"its worker crashed {crashes} times while it ran, at last alone")
-            return
-        self.replay()
+        if not self.is_put_away or (self.cause == Cause.MISMATCH and self.history.given_up is None):
+            if crashes >= MOST_CRASHES:
+                why = f"its worker crashed {crashes} times while it ran, at last alone"
+                self.block(Cause.CRASH_LOOP, why)
+            else:
+                self.replay()
+        if self.is_put_away:
+            self.wants_claim = False
+            self.holding.records = records
+            self.orphans.adopt(records)
         self.outsiders.take_in(messages)
         self.consider()
 
@@ -350,17 +360,6 @@ class Runner:
             if progress is not None and (progress.child_id or progress.asked or progress.is_asked):
                 make_execution(self, Command(address, request)).stop()
 
-    def _note_rescues(self) -> None:
-        for crash in range(self.history.rescues, self.row.crash_count):
-            self.record(
-                Record(
-                    K.WORKFLOW_RESCUED,
-                    self.now(),
-                    reason=Reason.WORKER_LOST.value,
-                    data=as_data(crash=crash + 1),
-                )
-            )
-
     # delivering
 
     def _take_in(self, record: Record | None, delivery: Delivery) -> None:
@@ -374,6 +373,8 @@ class Runner:
         try:
             commands = flow.advance((delivery,))
         except Mismatch as mismatch:
+            if record is not None and record.ended is not None:
+                self.journal.queue(record)
             self._mismatched(mismatch)
             return
         self.note_current()
@@ -515,6 +516,8 @@ class Runner:
             execution.leave()
         if is_hopeless:
             self._sleep()
+        elif self.history.has_acted:  # what is in flight is settled before it ends
+            self.guarded(self.block, Cause.REFUSED, f"a record could not be stored: {error}")
         else:
             self.guarded(
                 self.ending.fail, Reason.BUG, f"a record could not be stored: {error}", type(error).__name__
@@ -554,14 +557,8 @@ class Runner:
     # blocking and unblocking
 
     def _mismatched(self, mismatch: Mismatch) -> None:
-        data = as_data(
-            address=mismatch.address,
-            recorded=mismatch.recorded,
-            asked=mismatch.asked,
-            python=self.row.python,
-            python_here=f"{sys.version_info.major}.{sys.version_info.minor}",
-        )
-        self.block(Cause.MISMATCH, f"history has {mismatch.recorded}, the code {mismatch.asked}", data)
+        why = f"history has {mismatch.recorded}, the code {mismatch.asked}"
+        self.block(Cause.MISMATCH, why, describe_mismatch(mismatch, self.row.python))
 
     def block(self, cause: Cause, why: str, data: str | None = None) -> None:
         """Stop here until a person, or other code, helps; nothing is executed on a guess."""
@@ -570,12 +567,17 @@ class Runner:
             if execution not in doubted:
                 execution.leave()
         self.close_flow()
+        facts = self.journal.take_facts(record for record, _ in self._inbox)
         self._forget_pending()
-        if self.status is not Status.BLOCKED:
-            for execution in doubted:
-                execution.leave_in_doubt()
+        for fact in facts:
+            self.journal.queue(fact)
+        for execution in doubted:
+            execution.leave_in_doubt()
+        is_new = self.status is not Status.BLOCKED or self.cause == Cause.IN_DOUBT
+        if is_new:
             logger.warning("%s is blocked (%s): %s", short(self.workflow_id), cause.value, why)
             self.queue_block(cause, data or as_data(why=why))
+        self.wants_claim = is_new and self.history.has_acted
         self.consider()
 
     def queue_block(self, cause: Cause, data: str, body: bytes | None = None) -> None:

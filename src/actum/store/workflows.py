@@ -146,7 +146,7 @@ class Workflows:
         return [row["id"] for row in rows]
 
     async def wake_mismatched(self, contract: str) -> list[UUID]:
-        """Make workflows of `contract` that a mismatch blocked ready for a new shape."""
+        """Make workflows of `contract` that a mismatch blocked ready to be tried by other code."""
         rows = await self._pool.fetch(self._named("wake_mismatched"), contract=contract, now=self._pool.now())
         return [row["id"] for row in rows]
 

@@ -162,7 +162,7 @@ update actum.workflows w
 returning w.id;
 
 -- name: wake_mismatched
--- Makes workflows blocked by a mismatch ready for a shape they have not tried. Called when one registers.
+-- Makes workflows blocked by a mismatch ready to be tried by other code, new or old. Called when a worker of it begins.
 update actum.workflows w
    set wake = w.wake + 1,
        run_at = least(w.run_at, coalesce(:now::timestamptz, now()))
