@@ -141,6 +141,22 @@ async def test_a_workflow_stopped_by_a_bug_gives_its_slot_back_and_can_be_cancel
     assert (caught.value.status, worker.failure) == ("cancelled", None)
 
 
+async def test_a_workflow_stopped_by_a_bug_goes_on_where_it_was_once_the_bug_is_mended(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*args: object, **values: object) -> None:
+        raise ZeroDivisionError("a planted bug")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(StepExecution, "_tried", buggy)
+        await actum.worker([does])
+        handle = await actum.start(does("step"))
+        await actum.run_until_idle()
+        assert (await handle.row()).cause == "refused"
+    await handle.resume()
+    assert await handle.result(10) == "said"
+
+
 LEFT = asyncio.Event()
 
 

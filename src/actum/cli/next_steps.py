@@ -50,7 +50,8 @@ def next_commands(facts: Facts) -> list[str]:
         found += [f"actum rollback {name} --resume --reason '…'", f"actum rollback {name} --report"]
     elif row.status != Status.ROLLING_BACK and any(effect.state == "succeeded" for effect in facts.effects):
         found.append(f"actum rollback {name} --dry-run")
-    if row.status == Status.PAUSED or (row.status == Status.BLOCKED and row.cause == Cause.CRASH_LOOP):
+    is_mendable = row.status == Status.BLOCKED and row.cause in (Cause.CRASH_LOOP, Cause.REFUSED)
+    if row.status == Status.PAUSED or is_mendable:
         found.append(f"actum resume {name}")
     elif row.status != Status.BLOCKED:
         found.append(f"actum pause {name}")

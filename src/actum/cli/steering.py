@@ -98,7 +98,7 @@ def _require_possible(verb: str, row: WorkflowRow) -> None:
     name, status = short(row.id), row.status.replace("_", " ")
     if row.finished_at is not None:
         raise NotPossible(f"workflow {name} has ended ({status}): nothing can reach it any more")
-    helped = (Cause.CRASH_LOOP, Cause.UNDO_FAILED)
+    helped = (Cause.CRASH_LOOP, Cause.REFUSED, Cause.UNDO_FAILED)
     if verb == "resume" and row.status == Status.BLOCKED and row.cause not in helped:
         raise NotPossible(f"workflow {name} is blocked, not paused: `actum show {name}` says what helps")
     if verb == "pause" and row.status in (Status.BLOCKED, Status.PAUSED):

@@ -16,7 +16,7 @@ select w.id, w.contract, w.key, w.status, w.cause, w.current_step, w.team, w.cre
    and w.tags @> :tags::text::jsonb
    and (w.status <> 'paused' or :verb::text <> 'pause')
    and (w.status <> 'blocked' or :verb::text <> 'pause')
-   and (:verb::text <> 'resume' or w.status = 'paused' or w.status = 'blocked' and w.cause in ('crash_loop', 'undo_failed'))
+   and (:verb::text <> 'resume' or w.status = 'paused' or w.status = 'blocked' and w.cause in ('crash_loop', 'refused', 'undo_failed'))
    and (:verb::text <> 'retry' or w.status = 'blocked' and w.cause = 'held')
    and (:verb::text <> 'rollback' or w.status <> 'rolling_back' and coalesce(w.cause, '') <> 'undo_failed')
  order by w.id

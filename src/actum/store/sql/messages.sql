@@ -34,5 +34,5 @@ select distinct m.workflow_id
    and w.run_at > coalesce(:now::timestamptz, now()) + interval '1 minute'
    and (w.status not in ('paused', 'blocked')
         or w.status = 'blocked' and w.cause = 'in_doubt'
-        or m.kind in ('cancel', 'resume', 'rollback', 'retry', 'skip', 'edit'))
+        or m.kind in ('cancel', 'resume', 'rollback', 'retry', 'skip', 'edit', 'settle'))
  limit 1000;
