@@ -175,6 +175,38 @@ async def test_what_a_draining_worker_has_put_down_goes_on_elsewhere_while_anoth
     assert (await quick_one.row()).crash_count == 0
 
 
+async def test_an_outcome_that_is_being_written_as_the_grace_ends_is_durable_before_the_workflow_is_given_back(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = await actum.worker([works])
+    handle = await actum.start(works(True))
+    await logged("begin")
+    real, is_sending, may_send = leaving.recorder._send, asyncio.Event(), asyncio.Event()
+
+    async def send(flush: Flush) -> list[Answer]:
+        is_sending.set()
+        await may_send.wait()
+        return await real(flush)
+
+    monkeypatch.setattr(leaving.recorder, "_send", send)
+    GATES["end"].set()
+    await logged("end")
+    await asyncio.wait_for(is_sending.wait(), 10)
+    stopping = asyncio.create_task(leaving.stop(grace=0))
+
+    async def is_let_go() -> bool:
+        return not leaving.held
+
+    await until(is_let_go, "the worker gives up")
+    for _ in range(20):
+        assert (await handle.row()).instance == leaving.instance
+    may_send.set()
+    await stopping
+    await actum.worker([works])
+    assert await handle.result(10) == "slow"
+    assert LOG == ["begin", "end"]
+
+
 async def test_stopping_a_second_time_returns_at_once_and_changes_nothing(actum: Harness) -> None:
     worker = await actum.worker([works])
     handle = await actum.start(works(True))

@@ -51,6 +51,7 @@ class Recorder:
         self._queue: list[Log] = []
         self._awake = asyncio.Event()
         self._is_stopping = False
+        self._ended = asyncio.Event()
         self._away: set[asyncio.Task[None]] = set()
         self._connection: Any = None
         self.flushes = 0
@@ -66,10 +67,13 @@ class Recorder:
             self._queue.append(log)
             self._awake.set()
 
-    def stop(self) -> None:
-        """Let `run` end once everything queued is written."""
+    async def stop(self, patience: float) -> None:
+        """Have `run` end once everything queued is written; return then, or after `patience` seconds."""
         self._is_stopping = True
         self._awake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._ended.wait()
 
     async def run(self) -> None:
         """Write until stopped. Ends only when the queue is empty, or by cancellation."""
@@ -83,6 +87,7 @@ class Recorder:
                     continue
                 await self.flush_once()
         finally:
+            self._ended.set()
             await self._disconnect()
 
     async def flush_once(self) -> int:

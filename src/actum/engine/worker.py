@@ -52,6 +52,7 @@ logger = logging.getLogger("actum.worker")
 
 POLL_BUSY, POLL_IDLE = 0.02, 1.0
 THREADS = 32
+LAST_WORDS = 2.0  # seconds for outcomes to become durable before a stopping worker gives everything back
 
 
 class Worker:
@@ -214,7 +215,7 @@ class Worker:
         self._comparing.stop()
         for runner in self.held:
             runner.let_go()
-        self.recorder.stop()
+        await self.recorder.stop(LAST_WORDS)
         with contextlib.suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(5), self.owning:  # what a claim under way brings is given back too
                 owned = await self.store.workflows.list_owned(self.instance)
@@ -248,8 +249,7 @@ class Worker:
             runner.drain()
         if self._runners and grace > 0:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self._emptied.wait()
+                await asyncio.wait_for(self._emptied.wait(), grace)
 
     # what loops and runners use
 
