@@ -328,7 +328,7 @@ class Service:
                 raise NotSent(
                     f"{shown} was not sent: no client could be opened for it ({type(error).__name__}); "
                     "open_client must return a new one each time"
-                ) from error
+                ) from None
             yield client
 
     def _built(
