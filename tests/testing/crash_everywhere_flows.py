@@ -152,6 +152,16 @@ async def ends_its_process(code: int) -> None:
     await leave(code)
 
 
+@a.step(retry=a.Retry(attempts=1))
+async def refuse(name: str) -> str:
+    raise ValueError(f"nobody is called {name}")
+
+
+@a.contract(on_failure="hold")
+async def is_held(name: str) -> str:
+    return await refuse(name)
+
+
 @a.step
 async def wait_for_ever(name: str) -> None:
     Path(os.environ["ACTUM_TEST_PID"]).write_text(str(os.getpid()))

@@ -65,6 +65,16 @@ def test_a_fault_is_told_in_json_with_exit_code_1(actum_server: TestServer) -> N
     assert ['observe() holds "comment on T-7" twice; without a kill once'] == report["faults"][0]["twice"]
 
 
+def test_a_workflow_that_is_held_is_told_by_its_failure(actum_server: TestServer) -> None:
+    arguments = [f"{FLOWS}:is_held", "--world", FLOWS, "--input", '{"name": "ada"}', "--json"]
+    code, out, _ = crashtest(actum_server, *arguments)
+    assert 1 == code
+    (fault,) = json.loads(out)["faults"]
+    assert ("not_ended", "refuse") == (fault["kind"], fault["step"])
+    assert "nobody is called ada" in fault["what"]
+    assert "at refuse (1), and is held for a person" in fault["what"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -213,6 +213,36 @@ def test_an_unkilled_run_that_ends_is_fine_and_one_that_does_not_is_a_fault() ->
     assert (FaultKind.NOT_ENDED, "it did not end: it waits for nobody") == (fault.kind, fault.what)
 
 
+def test_a_run_that_ends_held_names_the_failure_and_what_to_do_about_it() -> None:
+    data = {
+        "why": "no",
+        "reason": "other",
+        "error_type": "StepFailed",
+        "failed": [{"address": "2", "step": "mail", "word": "failed"}],
+    }
+    fault = judge_unkilled(replace(UNKILLED, stuck="no", cause="held", data=data))
+    assert fault is not None
+    assert (FaultKind.NOT_ENDED, "mail") == (fault.kind, fault.step)
+    assert (
+        "it failed (StepFailed: no) at mail (2), and is held for a person, as on_failure='hold' asks"
+        == fault.what
+    )
+    assert "let what fails succeed in the world, or crash a contract whose on_failure ends it" in fault.cure
+    by_itself = judge_unkilled(replace(UNKILLED, stuck="no", cause="held", data={**data, "failed": None}))
+    assert by_itself is not None
+    assert (None, "it failed (StepFailed: no), and is held for a person, as on_failure='hold' asks") == (
+        by_itself.step,
+        by_itself.what,
+    )
+
+
+def test_a_run_that_fails_only_when_killed_is_not_told_to_let_its_world_succeed() -> None:
+    fault = judged(stuck="no", cause="held", data={"why": "no", "error_type": "ValueError"})
+    assert fault is not None
+    assert "without a kill it ends as completed" in fault.what
+    assert "let what fails succeed" not in fault.cure
+
+
 @pytest.mark.parametrize(
     ("expected", "found", "words"),
     [

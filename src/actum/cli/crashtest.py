@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from actum.authoring.call import Call
 from actum.authoring.contract import Contract
+from actum.authoring.step import Step
 from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.inputs import call_of
@@ -75,13 +79,36 @@ def _tell(boundary: object) -> None:
 
 
 def _find_call(place: str, text: str | None) -> Call[Any]:
-    """Return the call that `MODULE:CALL` means; raises NotFound and InvalidInput."""
+    """Return the call that `MODULE:CALL` means; raises NotFound and InvalidInput, and InvalidContract of the module."""
     name, _, attribute = place.partition(":")
     value = getattr(import_module(name), attribute, None) if attribute else None
-    if callable(value) and not isinstance(value, Contract | Call):
-        value = value()
-    if not isinstance(value, Call):
+    if value is None or isinstance(value, Contract):
         return call_of(find_contract(place), text)
     if text is not None:
-        raise InvalidInput(f"{place} is a call with its arguments already: leave --input out", path="--input")
+        raise InvalidInput(f"{place} brings its arguments itself: leave --input out", path="--input")
+    is_function = callable(value) and not isinstance(value, Call | Step)
+    if is_function:
+        value = _made_by(place, value)
+    if not isinstance(value, Call) or not isinstance(value.subject, Contract):
+        what = "returned" if is_function else "is"
+        way = "have it return one" if is_function else "name one"
+        raise InvalidInput(
+            f'{place} {what} {_shown(value)} and no call of a contract: {way}, such as onboard("ana")'
+        )
     return value
+
+
+def _made_by(place: str, function: Callable[[], object]) -> object:
+    """Return what the author's function returns; raises InvalidInput when it raises."""
+    if inspect.iscoroutinefunction(function):
+        raise InvalidInput(f"{place} is async, and its call is needed at once: write it with a plain def")
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        raise InvalidInput(
+            f"{place} raised {type(error).__name__}: {error}: let it return a call; `actum --debug …` shows where"
+        ) from error
+
+
+def _shown(value: object) -> str:
+    return textwrap.shorten(repr(value), 60, placeholder="…")

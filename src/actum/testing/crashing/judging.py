@@ -93,7 +93,7 @@ def compare_unkilled(first: Seen, second: Seen) -> tuple[Reference, list[Fault]]
 def judge(reference: Reference, seen: Seen, steps: Mapping[str, Step[..., Any]]) -> Fault | None:
     """Return what is wrong with a killed run; None when it is as if nobody had killed it."""
     if seen.stuck is not None:
-        return _unended(seen)
+        return _unended(seen, reference)
     again = _ran_again(seen)
     if again is not None:
         return again
@@ -133,8 +133,10 @@ def _shows(reference: Reference, seen: Seen) -> list[str]:
     return found[:MOST]
 
 
-def _unended(seen: Seen) -> Fault:
+def _unended(seen: Seen, reference: Reference | None = None) -> Fault:
     data = seen.data
+    if seen.cause == Cause.HELD:
+        return _held(seen, reference)
     if seen.cause == Cause.MISMATCH:
         after = "after the restart " if seen.boundary is not None else "taken up again after a wait, "
         what = (
@@ -148,6 +150,23 @@ def _unended(seen: Seen) -> Fault:
         return Fault(FaultKind.BODY_DIFFERS, seen.boundary, _step_named(data), what, (), cure)
     cure = "see that each wait has somebody who ends it, and each effect a way out of doubt"
     return Fault(FaultKind.NOT_ENDED, seen.boundary, None, f"it did not end: {seen.stuck}", (), cure)
+
+
+def _held(seen: Seen, reference: Reference | None) -> Fault:
+    """Say what a workflow with on_failure="hold" is held for, and, of a killed one, how it ends else."""
+    data = seen.data
+    failed: list[dict[str, str]] = data.get("failed") or []
+    places = ", ".join(f"{one['step']} ({one['address']})" for one in failed)
+    place = f" at {places}" if places else ""
+    raised = f"{data.get('error_type') or 'it'}: {data.get('why') or seen.stuck}"
+    what = f"it failed ({raised}){place}, and is held for a person, as on_failure='hold' asks"
+    if reference is None:
+        cure = "let what fails succeed in the world, or crash a contract whose on_failure ends it: 'fail' or 'rollback'"
+    else:
+        what += f"; without a kill it ends as {reference.seen.status}"
+        cure = "look at what this failure finds, outside or in this process, that a crash leaves behind or takes away"
+    step = failed[0]["step"] if len(failed) == 1 else None
+    return Fault(FaultKind.NOT_ENDED, seen.boundary, step, what, (), cure)
 
 
 def _step_named(data: Mapping[str, Any]) -> str | None:
