@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields, replace
 from datetime import timedelta
 from json import loads
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import asyncpg
+import pytest
 from alone_contracts import pays
 from patience import until
 
@@ -107,3 +110,17 @@ async def test_what_runs_alone_is_ruled_frozen_and_timed_as_by_its_worker(
     assert not (tmp_path / "paid").exists()
     (alone,) = await ask(actum, "select queues, lease from actum.workers where name = 'first-alone'")
     assert (["default", "more"], timedelta(seconds=45)) == tuple(alone)
+
+
+async def test_a_contract_that_no_other_process_finds_is_run_where_it_crashed(
+    actum: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("only_here")
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    exec("from actum import contract\n@contract\nasync def stays() -> str: return 'here'", vars(module))  # noqa: S102
+    handle = await actum.start(module.stays())
+    await ask(actum, "update actum.workflows set crash_count = 2")
+    worker = await actum.worker([module.stays])
+    assert "stays" in worker.isolator.contracts
+    assert await handle.result(30) == "here"
+    assert "stays" not in worker.isolator.contracts

@@ -1,7 +1,7 @@
 """`actum worker`: serves contracts until told to stop, and stops in order.
 
-The first SIGTERM or SIGINT drains: nothing new is taken, what executes may finish within the grace. The second one
-leaves at once; what was executing is then taken over by others, as after any crash.
+The first SIGTERM or SIGINT drains: nothing new is taken, what executes may finish within the grace, a workflow that
+is run alone too. The second one leaves at once; what was executing is then taken over by others, as after any crash.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from actum.authoring.contract import Contract
-from actum.engine.single import run_single
+from actum.engine.single import NOT_FOUND, run_single
 from actum.model.ids import short
 from actum.settings import Settings
 from actum.store.store import Store
@@ -108,7 +108,7 @@ class Isolator:
         return int(self._process is not None and self._process.is_alive())
 
     async def isolate_once(self) -> int:
-        """Return 1 if a process was started and has ended, else 0."""
+        """Return 1 if a process was started and has ended, else 0; one that does not find its contract is not tried again."""
         worker = self._worker
         if not self._places or worker.only is not None or not worker.has_lease():
             return 0
@@ -121,6 +121,8 @@ class Isolator:
         logger.warning("%s was running in two crashes or more: it is run alone", short(workflow_id))
         self._begin(self._errand(workflow_id, contract))
         await self.ended()
+        if self._process is not None and self._process.exitcode == NOT_FOUND:
+            del self._places[contract]
         return 1
 
     def drain(self, grace: float) -> None:

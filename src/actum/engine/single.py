@@ -27,18 +27,30 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actum.isolator")
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+NOT_FOUND = 69
+"""Exit status of a process that cannot import its contract."""
 
 
 def run_single(errand: Errand, line: Connection) -> None:
     """Be the process; `line` brings the seconds of grace of a drain. It is started with SIGINT blocked."""
-    place = sys.modules["__mp_main__"] if errand.module == "__main__" else import_module(errand.module)
     try:
-        was_drained = asyncio.run(_serve(getattr(place, errand.contract), errand, line))
+        contract = _find(errand)
+    except (ImportError, AttributeError) as error:
+        logger.error("%s cannot be run alone, and is run where it crashed: %s", errand.contract, error)
+        _leave(NOT_FOUND)
+    try:
+        was_drained = asyncio.run(_serve(contract, errand, line))
     except ActumError as error:
         logger.error("%s cannot run its workflow: %s", errand.name, error)
         _leave(1)
     if was_drained:
         _leave(0)
+
+
+def _find(errand: Errand) -> Contract[..., Any]:
+    place = sys.modules["__mp_main__"] if errand.module == "__main__" else import_module(errand.module)
+    found: Contract[..., Any] = getattr(place, errand.contract)
+    return found
 
 
 async def _serve(contract: Contract[..., Any], errand: Errand, line: Connection) -> bool:
