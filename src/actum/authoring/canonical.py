@@ -66,7 +66,10 @@ def check_loose(value: object, title: str) -> None:
 
 def refusal(value: object, title: str, why: str) -> InvalidInput:
     """Return the InvalidInput that says where in `value` the trouble lies, or `why` when it cannot be found."""
-    fault = find_fault(value)
+    try:
+        fault = find_fault(value)
+    except RecursionError:
+        return InvalidInput(f"{title}: it is nested too deeply to be stored: make it flatter")
     return _refused(title, *fault) if fault else InvalidInput(f"{title}: cannot be stored: {why}")
 
 

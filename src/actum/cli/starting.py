@@ -16,9 +16,9 @@ from actum.cli.printing import complain, say, say_json
 from actum.cli.text import neutral
 from actum.cli.watching import follow, tell_nobody
 from actum.client import Client
+from actum.client.arguments import check_start_key
 from actum.client.starting import check_tags
 from actum.errors import InvalidInput
-from actum.machine.keys import validate_key
 from actum.model.ids import short
 
 
@@ -85,7 +85,7 @@ def _read_tags(tags: tuple[str, ...]) -> dict[str, str]:
 
 def _rehearse(contract: AnyContract, call: Call[object], key: str | None) -> int:
     if key is not None:
-        validate_key(key)
+        check_start_key(key)
     arguments = call.arguments.decode()
     named = f" under the key {neutral(key)}" if key else ""
     say(f"would start {neutral(contract.name)}{named} with {neutral(arguments)}; nothing was started")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from actum.client.arguments import check_id, check_number, check_text
 from actum.client.finding import find_approval
 from actum.errors import InvalidInput, NotEntitled, NotFound, NotPossible
 from actum.machine.approvals import identity
@@ -179,6 +180,7 @@ class Approvals:
     async def answer_inquiry(self, inquiry: int, answer: str) -> None:
         """Answer what was asked about an approval; the first answer stands. Raises NotFound and NotPossible."""
         _require_text(answer, "the answer is empty: say something")
+        check_number(inquiry, "a question", "actum inbox")
         said = await self._store.approvals.answer_inquiry(inquiry, actor=self._client.actor, answer=answer)
         if said["answer"] == "not_found":
             raise NotFound(f"there is no question {inquiry} about an approval: see `actum inbox`")
@@ -194,7 +196,9 @@ class Approvals:
         return await self._store.approvals.list_votes(approvals)
 
     async def _find(self, approval: UUID | str) -> UUID:
-        return await find_approval(self._store, approval) if isinstance(approval, str) else approval
+        if isinstance(approval, str):
+            return await find_approval(self._store, approval)
+        return check_id(approval, "an approval", "actum inbox")
 
     def _raise_refused(self, answer: str, state: str | None, approval_id: UUID, what: str) -> None:
         name = short(approval_id)
@@ -247,5 +251,5 @@ def raise_undecided(decided: DecidedRow, approval_id: UUID, actor: str) -> None:
 
 
 def _require_text(text: str, sentence: str) -> None:
-    if not text.strip():
+    if not check_text(text, "what is said with it").strip():
         raise InvalidInput(sentence, path="rationale")

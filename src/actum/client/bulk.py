@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from actum.client.arguments import check_text
 from actum.client.holding import plan_reopening
 from actum.errors import InvalidContract, InvalidInput, NotPossible
 from actum.machine.holding import Verb
@@ -95,7 +96,7 @@ async def carry_out_bulk(client: Client, plan: Plan, *, reason: str, count: int)
     them all, so a crash leaves all or none; what ended meanwhile is left out. Carried out twice it is asked twice,
     and the second finds nothing to do. Raises InvalidInput, NotPossible and NotEntitled.
     """
-    if not reason.strip():
+    if not check_text(reason, "the reason").strip():
         raise InvalidInput(f"{plan.verb} needs its --reason: say in a few words why", path="reason")
     if plan.total > MOST:
         raise NotPossible(

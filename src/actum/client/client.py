@@ -9,10 +9,12 @@ from uuid import UUID
 import orjson
 
 from actum.authoring.call import Call
+from actum.authoring.canonical import canonical
 from actum.authoring.contract import Contract
 from actum.authoring.registration import Registration, register
 from actum.client.accounts import Accounts
 from actum.client.approvals import Approvals
+from actum.client.arguments import check_count, check_id, check_message, check_page, check_text, check_texts
 from actum.client.finding import find_workflow
 from actum.client.fitting import require_fit
 from actum.client.freezes import Freezes
@@ -22,11 +24,11 @@ from actum.client.incidents import Incidents
 from actum.client.planning import plan_rollback
 from actum.client.policies import Policies
 from actum.client.signing_in import find_actor
-from actum.client.starting import Tags, contract_of, prepare
+from actum.client.starting import Tags, contract_of, find_standing, prepare
 from actum.client.verdicts import Verdicts
 from actum.client.waiting import Endings
 from actum.engine.clock import DatabaseClock, monotonic_us
-from actum.errors import InvalidInput, KeyConflict, NotFound, NotPossible
+from actum.errors import InvalidInput, NotFound, NotPossible
 from actum.machine.approvals import identity
 from actum.machine.rollback import Entry
 from actum.model.ids import short
@@ -147,6 +149,7 @@ class Client:
         """Start many calls with one statement; handles in the order of the calls. Refuses all or starts all."""
         if keys is not None and len(keys) != len(calls):
             raise InvalidInput(f"{len(keys)} keys for {len(calls)} calls: give each call its key, or None")
+        check_texts(requester=requester)
         at = self.clock.now()
         named = keys or [None] * len(calls)
         prepared = [
@@ -173,30 +176,11 @@ class Client:
 
     async def _start(self, prepared: Sequence[Started], connection: Any | None) -> list[UUID]:
         started = await self.store.workflows.start(prepared, connection)
-        return await self._resolve(prepared, started, connection)
-
-    async def _resolve(
-        self, prepared: Sequence[Started], started: set[UUID], connection: Any | None
-    ) -> list[UUID]:
-        """Return the workflow of each start: its own, or the one that holds its key; raises KeyConflict."""
         missing = [
             (one.contract, one.key) for one in prepared if one.id not in started and one.key is not None
         ]
         standing = await self.store.workflows.find_keys(missing, connection) if missing else {}
-        ids = []
-        for one in prepared:
-            if one.id in started:
-                ids.append(one.id)
-                continue
-            workflow_id, input_hash = standing[one.contract, one.key or ""]
-            if input_hash != one.input_hash:
-                raise KeyConflict(
-                    f"the key {one.key!r} of {one.contract} already stands for other input (workflow "
-                    f"{short(workflow_id)}): one key is one piece of work, so use another key",
-                    key=one.key or "",
-                )
-            ids.append(workflow_id)
-        return ids
+        return [one.id if one.id in started else find_standing(one, standing) for one in prepared]
 
     async def _register(self, contract: Contract[..., Any]) -> Registration:
         """Register a contract's document once for each client; started workflows name it."""
@@ -215,7 +199,7 @@ class Client:
 
     async def get(self, workflow_id: UUID) -> WorkflowRow:
         """Return one row; raises NotFound."""
-        row = await self.store.workflows.get(workflow_id)
+        row = await self.store.workflows.get(check_id(workflow_id, "a workflow", "actum list"))
         if row is None:
             raise NotFound(f"there is no workflow {workflow_id}: `actum list` shows those there are")
         return row
@@ -232,11 +216,13 @@ class Client:
         before: UUID | None = None,
         count: int = 50,
     ) -> list[WorkflowRow]:
-        """Return a page of workflows, newest first."""
+        """Return a page of workflows, newest first; raises InvalidInput for a status that is none."""
+        check_page(contract, status, before, count)
         return await self.store.workflows.list(contract=contract, status=status, before=before, count=count)
 
     async def inbox(self, count: int = 100) -> tuple[Sequence[ApprovalRow], Sequence[QuestionRow]]:
         """Return what waits for a person: approvals and questions, oldest first."""
+        check_count(count)
         return await self.store.approvals.list_pending(count), await self.store.questions.list_open(count)
 
     async def explain_wait(self, workflow_id: UUID) -> str | None:
@@ -266,14 +252,16 @@ class Client:
         return await self.approvals.reject(approval, rationale, seen_hash=seen_hash)
 
     async def answer(self, workflow_id: UUID, address: str, value: Any) -> None:
-        """Answer a question; raises NotPossible when it is not open, InvalidInput for what does not fit what was asked."""
+        """Answer a question; durable when this returns, and the first answer stands.
+
+        Raises NotPossible when it is not open, InvalidInput for what cannot be stored or does not fit what was asked.
+        """
+        check_id(workflow_id, "a workflow", "actum inbox")
+        check_text(address, "the address")
+        body = canonical(value, "the answer")
         for question in await self.store.questions.list_of(workflow_id):
             if question.address == address:
-                require_fit(value, question.schema, "the answer")
-        try:
-            body = orjson.dumps(value)
-        except TypeError as error:
-            raise InvalidInput(f"the answer cannot be stored: {error}", path="answer") from None
+                require_fit(orjson.loads(body), question.schema, "the answer")
         if not await self.store.questions.answer(workflow_id, address, body=body, actor=self.actor):
             raise NotPossible(
                 f"no question is open at {address} of workflow {short(workflow_id)}: see `actum inbox`"
@@ -293,7 +281,12 @@ class Client:
         body: bytes | None = None,
         reason: str | None = None,
     ) -> None:
-        """Leave a message for a workflow; durable when this returns. Raises NotFound and NotPossible (it has ended)."""
+        """Leave a message for a workflow; durable when this returns.
+
+        Raises NotFound, NotPossible (it has ended), and InvalidInput for a kind that nobody knows and what cannot be kept.
+        """
+        check_id(workflow_id, "a workflow", "actum list")
+        check_message(kind, body, name=name, address=address, outcome=outcome, reason=reason)
         sent = await self.store.messages.send(
             workflow_id=workflow_id,
             kind=kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
+from actum.client.arguments import check_text
 from actum.errors import InvalidInput, NotFound
 from actum.store.batches import BatchRow
 from actum.store.store import Store
@@ -17,6 +18,7 @@ async def find_workflow(store: Store, name: str) -> UUID:
 
     Raises NotFound when there is none, InvalidInput when several end so.
     """
+    check_text(name, "the name of the workflow")
     contract, slash, key = name.partition("/")
     if slash:
         found = await store.workflows.find_keys([(contract, key)])
@@ -50,7 +52,7 @@ async def find_batch(store: Store, name: str) -> BatchRow:
 
 
 def _digits(name: str, noun: str, command: str) -> str:
-    lowered = name.strip().lower()
+    lowered = check_text(name, f"the name of the {noun}").strip().lower()
     if not _DIGITS.fullmatch(lowered):
         raise NotFound(
             f"{name!r} names no {noun}: give its id, or the last digits of it, as `{command}` shows them"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from actum.client.arguments import check_id, check_text, check_texts
 from actum.errors import InvalidInput, NotFound
 from actum.model.ids import new_id
 from actum.store.freezes import FreezeRow, InFlightRow
@@ -39,6 +40,7 @@ class Freezes:
             raise InvalidInput(
                 f"{scope} / {mode} is no freeze: scopes are {', '.join(SCOPES)}, modes {', '.join(MODES)}"
             )
+        check_texts(subject=subject, reason=reason)
         if (scope == "everything") != (subject is None) or (subject is not None and not subject.strip()):
             raise InvalidInput(
                 f"a freeze of {scope} takes {'no' if scope == 'everything' else 'the'} name of one"
@@ -54,6 +56,7 @@ class Freezes:
 
     async def unfreeze(self, freeze_id: UUID) -> None:
         """Lift a freeze; twice changes nothing. Raises NotFound, and NotEntitled as `freeze` does."""
+        check_id(freeze_id, "a freeze", "actum freeze")
         await self._client.accounts.require_role(ROLES, "lift a freeze")
         if not await self._store.unfreeze(freeze_id, actor=self._client.actor):
             raise NotFound(f"there is no freeze {freeze_id}: `actum freeze` lists those that hold")
@@ -61,7 +64,9 @@ class Freezes:
 
     async def find(self, digits: str) -> UUID:
         """Return the freeze that holds and ends in these digits; raises NotFound and InvalidInput."""
-        found = await self._store.find(digits.strip().lower().replace("-", ""))
+        found = await self._store.find(
+            check_text(digits, "the name of the freeze").strip().lower().replace("-", "")
+        )
         if not found:
             raise NotFound(f"no freeze that holds ends in {digits!r}: `actum freeze` lists them")
         if len(found) > 1:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from actum.client.arguments import check_count, check_id, check_text
 from actum.errors import InvalidInput, NotFound
 from actum.machine.amounts import Amount, exact_amounts
 from actum.machine.grants import check_matcher, covers
@@ -77,7 +78,11 @@ class Grants:
         check_matcher(matcher)
         length = parse_duration(lasts)
         sums = exact_amounts(max_sums or {})
-        if uses < 1 or len(sums) < len(max_sums or {}) or any(most < 0 for most in sums.values()):
+        if (
+            not 1 <= check_count(uses, "uses")
+            or len(sums) < len(max_sums or {})
+            or any(most < 0 for most in sums.values())
+        ):
             raise InvalidInput(
                 "a grant has limits: at least one use, and sums that are neither negative nor endless",
                 path="uses",
@@ -86,7 +91,7 @@ class Grants:
             raise InvalidInput(
                 f"a grant ends after {LONGEST.days} days at the latest: name its end", path="lasts"
             )
-        if not reason.strip():
+        if not check_text(reason, "the reason").strip():
             raise InvalidInput("a grant needs its reason: say in a few words why", path="reason")
         grant_id = new_id()
         await self._store.give(
@@ -102,12 +107,15 @@ class Grants:
 
     async def revoke(self, grant_id: UUID) -> None:
         """End a grant; what was approved by it stays. Twice changes nothing. Raises NotFound."""
+        check_id(grant_id, "a grant", "actum grant list")
         if not await self._store.revoke(grant_id, by=self._client.actor):
             raise NotFound(f"there is no grant {grant_id}: `actum grant list` shows those there are")
 
     async def find(self, digits: str) -> UUID:
         """Return the grant that ends in these digits; raises NotFound and InvalidInput."""
-        found = await self._store.find(digits.strip().lower().replace("-", ""))
+        found = await self._store.find(
+            check_text(digits, "the name of the grant").strip().lower().replace("-", "")
+        )
         if not found:
             raise NotFound(f"no grant ends in {digits!r}: `actum grant list` shows those there are")
         if len(found) > 1:

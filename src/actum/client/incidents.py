@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from actum.client.arguments import check_count, check_id, check_texts, check_word
 from actum.client.finding import find_workflow
 from actum.engine.promises import Promise, read_promises
 from actum.errors import InvalidInput, NotFound, NotPossible
@@ -56,11 +57,13 @@ class Incidents:
         self, *, only_open: bool = True, contract: str | None = None, team: str | None = None, count: int = 50
     ) -> Sequence[IncidentRow]:
         """Return incidents, newest first."""
+        check_texts(contract=contract, team=team)
+        check_count(count)
         return await self._store.list(only_open=only_open, contract=contract, team=team, count=count)
 
     async def get(self, incident_id: UUID) -> IncidentRow:
         """Return one incident; raises NotFound."""
-        row = await self._store.get(incident_id)
+        row = await self._store.get(check_id(incident_id, "an incident", "actum incident list"))
         if row is None:
             raise NotFound(f"there is no incident {incident_id}: `actum incident list --all` shows them")
         return row
@@ -114,6 +117,7 @@ class Incidents:
         A new one is a detection miss (`is_missed`) unless the machine has an incident of this contract open. Raises
         InvalidInput, NotFound for a workflow that is none and a contract that nobody registered, and NotEntitled.
         """
+        check_texts(summary=summary, contract=contract, step=step)
         if not summary.strip() or len(summary) > LONGEST_SUMMARY:
             raise InvalidInput(
                 f"an incident needs a sentence of at most {LONGEST_SUMMARY} characters", path="summary"
@@ -141,12 +145,15 @@ class Incidents:
 
     async def acknowledge(self, incident_id: UUID) -> None:
         """Take an incident on, which ends its escalation; twice changes nothing. Raises NotFound and NotPossible."""
+        check_id(incident_id, "an incident", "actum incident list")
         await self._require("take on an incident")
         if not await self._store.acknowledge(incident_id, actor=self._client.actor):
             await self._refuse(incident_id)
 
     async def mitigate(self, incident_id: UUID, *, note: str | None = None) -> None:
         """Say that the harm is over while the cause may not be known; raises as `acknowledge` does."""
+        check_id(incident_id, "an incident", "actum incident list")
+        check_texts(note=note)
         await self._require("mitigate an incident")
         if not await self._store.mitigate(incident_id, actor=self._client.actor, note=note or None):
             await self._refuse(incident_id)
@@ -156,9 +163,9 @@ class Incidents:
 
         Raises InvalidInput for another cause, NotFound, NotPossible (it has ended), NotEntitled.
         """
-        known = [one.value for one in RootCause if one is not RootCause.RECOVERED]
-        if cause not in known:
-            raise InvalidInput(f"{cause!r} is no cause: say one of {', '.join(known)}", path="cause")
+        check_id(incident_id, "an incident", "actum incident list")
+        check_texts(note=note)
+        check_word(cause, [one.value for one in RootCause if one is not RootCause.RECOVERED], "cause")
         if cause == RootCause.OTHER and not (note or "").strip():
             raise InvalidInput("the cause `other` needs a note: say in a few words what it was", path="note")
         await self._require("resolve an incident")

@@ -13,11 +13,11 @@ import orjson
 
 from actum.authoring.call import Call
 from actum.authoring.contract import Contract
-from actum.errors import InvalidInput
+from actum.client.arguments import check_priority, check_start_key
+from actum.errors import InvalidInput, KeyConflict
 from actum.machine.chain import FIRST_SEQ, GENESIS, link, payload_hash
-from actum.machine.keys import validate_key
 from actum.model.events import EventKind
-from actum.model.ids import new_id
+from actum.model.ids import new_id, short
 from actum.store.rows import Started
 
 Tags = Mapping[str, str]
@@ -90,7 +90,7 @@ def prepare(
 
     contract = contract_of(call)
     if key is not None:
-        validate_key(key)
+        check_start_key(key)
     arguments, argument_hash = call.arguments, call.argument_hash
     workflow_id, salt = new_id(at // 1000), secrets.token_bytes(16)
     hashed = payload_hash(salt, argument_hash, arguments)
@@ -107,7 +107,7 @@ def prepare(
         team=team,
         requester=requester,
         queue=contract.queue,
-        priority=priority,
+        priority=check_priority(priority),
         salt=salt,
         tags=orjson.dumps(check_tags(tags or {})).decode(),
         at=to_datetime(at),
@@ -120,6 +120,18 @@ def prepare(
         hash=head,
         changes=" ".join(contract.changes),
     )
+
+
+def find_standing(wanted: Started, standing: Mapping[tuple[str, str], tuple[UUID, bytes]]) -> UUID:
+    """Return the workflow that holds the key of a start; raises KeyConflict when it was started with other input."""
+    workflow_id, input_hash = standing[wanted.contract, wanted.key or ""]
+    if input_hash != wanted.input_hash:
+        raise KeyConflict(
+            f"the key {wanted.key!r} of {wanted.contract} already stands for other input (workflow "
+            f"{short(workflow_id)}): one key is one piece of work, so use another key",
+            key=wanted.key or "",
+        )
+    return workflow_id
 
 
 def _first_link(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from actum.client.arguments import check_count, check_id, check_text, check_texts
 from actum.errors import InvalidInput, NotFound, NotPossible
 from actum.model.ids import short
 from actum.model.quality import Judge, Verdict
@@ -32,7 +33,8 @@ class Verdicts:
         reason, NotFound, and NotPossible for a workflow that has not completed.
         """
         word, judge = _one_of(Verdict, verdict, "a verdict"), _one_of(Judge, by, "who gives a verdict")
-        if not why.strip():
+        check_id(workflow_id, "a workflow", "actum list")
+        if not check_text(why, "the reason").strip():
             raise InvalidInput("a verdict says why: give the reason in a few words")
         answer, status = await self._client.store.verdicts.give(
             workflow_id, verdict=word.value, by=judge.value, actor=self._client.actor, why=why
@@ -47,12 +49,15 @@ class Verdicts:
 
     async def list_of(self, workflow_id: UUID) -> list[VerdictRow]:
         """Return what was said about a workflow's output, in order."""
+        check_id(workflow_id, "a workflow", "actum list")
         return await self._client.store.verdicts.list_of(workflow_id)
 
     async def due(
         self, *, contract: str | None = None, team: str | None = None, count: int = 50
     ) -> Sequence[DueRow]:
         """Return the outputs that contracts want a word on (`verdicts=Sample(…)`) and have none, the oldest first."""
+        check_texts(contract=contract, team=team)
+        check_count(count)
         return await self._client.store.verdicts.list_due(contract=contract, team=team, count=count)
 
     async def sample(self, since: datetime, *, contract: str | None = None) -> SampleCount:

@@ -37,30 +37,30 @@ def outside_key(key: str, generation: int) -> str:
     return key if generation == 1 else f"{key}#{generation}"
 
 
-def validate_key(text: str) -> str:
-    """Return `text` if it can be an operation key: 1 to 255 characters, no control characters, no `#` and number last.
+def validate_key(text: str, noun: str = "operation key") -> str:
+    """Return `text` if it can be a key: 1 to 255 characters, no control characters, no `#` and number last.
 
     That ending is how the outside sees a later generation of the shorter key, so the two would be one name there.
-    Raises InvalidInput with the way out.
+    `noun` says which key it is. Raises InvalidInput with the way out.
     """
     if not text:
         raise InvalidInput(
-            "an operation key is empty: name the operation, such as key='refund/4711'", path="key"
+            f"the {noun} is empty: name what it stands for, such as key='refund/4711'", path="key"
         )
     if len(text) > LONGEST_KEY:
         raise InvalidInput(
-            f"an operation key of {len(text)} characters is too long: keep it to {LONGEST_KEY}, or hash its long part",
+            f"the {noun} of {len(text)} characters is too long: keep it to {LONGEST_KEY}, or hash its long part",
             path="key",
         )
     bad = next((mark for mark in text if unicodedata.category(mark) in _UNSTORABLE), None)
     if bad is not None:
         raise InvalidInput(
-            f"the operation key {text!r} holds the control character {bad!r}: use printable characters",
+            f"the {noun} {text!r} holds the control character {bad!r}: use printable characters",
             path="key",
         )
     if _GENERATION.search(text):
         raise InvalidInput(
-            f"the operation key {text!r} ends like a generation (#number): put the number after another sign",
+            f"the {noun} {text!r} ends like a generation (#number): put the number after another sign",
             path="key",
         )
     return text

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import asyncpg
 
-from actum.errors import DatabaseUnavailable, InvalidSettings
+from actum.errors import DatabaseUnavailable, InvalidInput, InvalidSettings
 from actum.store.connection import Connection
 from actum.store.poison import REPEAT
 from actum.store.statements import SCHEMA, Statement, load
@@ -38,6 +38,10 @@ LOST = (
     OSError,
     TimeoutError,
 )
+
+
+class UnstorableText(InvalidInput, asyncpg.DataError):  # type: ignore[misc]  # the driver has no types
+    """A statement was given text that Postgres cannot hold: bad input for a caller, poison for a loop."""
 
 
 def _no_clock() -> None:
@@ -111,7 +115,7 @@ class Pool:
         """Run one statement and return its rows; one that was given up in a deadlock is run again.
 
         Raises DatabaseUnavailable when the connection could not be had or was lost: whether the statement was
-        carried out is then unknown.
+        carried out is then unknown. Text that Postgres cannot hold is InvalidInput, and nothing was carried out.
         """
         self.refuse_fork()
         with Explained(self.dsn):
@@ -122,7 +126,11 @@ class Pool:
                 return await self._fetch(connection, statement, values)
 
     async def _fetch(self, connection: Any, statement: Statement, values: dict[str, object]) -> Sequence[Row]:
-        rows: Sequence[Row] = await connection.fetch(statement.text, *statement.order(values))
+        try:
+            rows: Sequence[Row] = await connection.fetch(statement.text, *statement.order(values))
+        except asyncpg.DataError as error:
+            _refuse_text(values, error)
+            raise
         return rows
 
     @asynccontextmanager
@@ -158,6 +166,23 @@ class Pool:
             raise DatabaseUnavailable(
                 "this client was opened before a fork: open a new one in the child process"
             )
+
+
+def _refuse_text(values: dict[str, object], error: asyncpg.DataError) -> None:
+    """Raise UnstorableText, naming the argument, if `error` is about a text among these; others are faults of ours."""
+    nul = "\\u0000" if isinstance(error, asyncpg.UntranslatableCharacterError) else "\0"
+    for name, value in values.items():
+        for text in value if isinstance(value, list) else [value]:
+            if not isinstance(text, str):
+                continue
+            what = "a NUL character" if nul in text else ""
+            if not what and any("\ud800" <= mark <= "\udfff" for mark in text):
+                what = "half of a character (a lone surrogate)"
+            if what:
+                raise UnstorableText(
+                    f"the {name.replace('_', ' ')} holds {what}, which the database cannot store: remove it",
+                    path=name,
+                )
 
 
 class Explained:
