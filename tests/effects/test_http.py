@@ -335,7 +335,7 @@ async def test_a_header_that_cannot_be_sent_is_known_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    "body", [{1, 2}, {"at": math.nan}, [2**70], {"\ud800": 1}, {1: 2}, object()], ids=str
+    "body", [{1, 2}, {"at": math.nan}, [2**70], {"\ud800": 1}, {1: 2}, {"set": {1}}], ids=str
 )
 async def test_a_body_that_is_no_json_is_known_before_anything_is_sent(remote: Remote, body: Any) -> None:
     with pytest.raises(InvalidInput, match="the body cannot be written as JSON"):

@@ -28,7 +28,7 @@ def test_the_page_shows_the_query_in_force_and_explains_each_violation() -> None
     named = re.findall(r"^select .*, '([^']+)'(?: as violation)?$", in_force(), re.MULTILINE)
     explained = re.findall(r"^\| (an? .*?|one .*?) \|", PAGE, re.MULTILINE)
     assert sorted(named) == sorted(explained)
-    assert 6 == len(named)
+    assert 7 == len(named)
 
 
 @effect("proof.act")
@@ -57,6 +57,7 @@ HARM = {
         "update actum.events set address = '1', attempt = 1 where kind = 'effect.started' and address = '2'"
     ),
     "an undo without its do": "update actum.effects set state = 'succeeded' where address = '1'",
+    "an ending that left an effect open": "update actum.effects set state = 'in_doubt' where address = '1'",
     "one approval used twice": (
         "update actum.effects set approval_id = (select approval_id from actum.effects where address = '1')"
         " where address = '2'"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from actum.engine.runner import Runner
 
 K = EventKind
+UNDO = "undo."
+"""How the addresses of a rollback's plan begin."""
 WHY = "its workflow was blocked before its end was known"
 
 
@@ -49,7 +51,7 @@ class Orphans:
         runner.history = read_history(records)
         for address, progress in runner.history.progress.items():
             is_open = progress.is_started or progress.is_in_doubt
-            if not is_open or progress.is_ended or address.startswith("undo."):
+            if not is_open or progress.is_ended or address in runner.history.undone:
                 continue
             self._open[address] = progress
             if not progress.is_in_doubt:
@@ -67,18 +69,22 @@ class Orphans:
         record.data = as_data(why=message.reason)
         match message.outcome:
             case "did_not_happen":
-                record.ended = _ended(progress, "failed")
+                record.ended, of_undo = _ended(progress, "failed"), "undo_failed"
             case "abandon":
                 why = message.reason or "a person gave it up without knowing whether it happened"
                 record.outcome, record.snapshot = "abandoned", "error"
                 record.body = self._failure(progress, Reason.OPERATOR, why)
-                record.ended = _ended(progress, "abandoned")
+                record.ended, of_undo = _ended(progress, "abandoned"), "undo_failed"
             case _:
                 record.body = message.body if message.body is not None else b"null"
                 record.snapshot, misfit = "output", self._misfit(progress, record.body)
                 if misfit is not None:
                     record.outcome, record.body = "invalid", misfit
-                record.ended = _ended(progress, "succeeded", record.body)
+                record.ended, of_undo = _ended(progress, "succeeded", record.body), "undone"
+        if address.startswith(UNDO):
+            record.also_ended = _undone(progress, of_undo)
+            if of_undo == "undone":
+                self._runner.history.undone.add(address)
         del self._open[address]
         progress.is_started = progress.is_in_doubt = False
         self._runner.record(record)
@@ -133,3 +139,9 @@ class Orphans:
 
 def _ended(progress: Progress, state: str, result: bytes | None = None) -> Ended:
     return Ended(progress.kind or "", progress.key or "", progress.generation, state, result)
+
+
+def _undone(progress: Progress, state: str) -> Ended:
+    """Return the move of the entry that an undo is about."""
+    kind = (progress.kind or "").removesuffix(".undo")
+    return Ended(kind, progress.key or "", progress.generation, state)

@@ -92,9 +92,7 @@ class Runner:
         self.asking: list[ApprovalExecution] = []
         """What asks for other calls; what is no more in flight may still stand here."""
         self.is_ending = self.is_draining = self._is_poisoned = False
-        self.wants_claim = (
-            False  # it goes on from its records, which a claim brings: let go of, ready at once
-        )
+        self.wants_claim = False  # whether it goes on only from its records, which a claim brings
 
     # what executions use
 

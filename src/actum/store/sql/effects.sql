@@ -52,6 +52,12 @@ select u.workflow_id, u.address, 'an undo without its do'
               and d.state in ('undoing', 'undone', 'undo_failed')
        )
  union all
+select e.workflow_id, e.address, 'an ending that left an effect open'
+  from actum.effects e
+  join actum.workflows w on w.id = e.workflow_id
+ where e.state in ('started', 'in_doubt')
+   and w.finished_at is not null
+ union all
 select min(e.workflow_id::text)::uuid, min(e.address), 'one approval used twice'
   from actum.effects e
  where e.approval_id is not null

@@ -291,7 +291,7 @@ ended as (
     update actum.effects e
        set state = o.state,
            ended_at = case when o.state in ('started', 'in_doubt') then null else coalesce(:now::timestamptz, now()) end,
-           result = o.result
+           result = coalesce(o.result, e.result)
       from unnest(:endings::actum.flushed_ending[]) o
      where e.kind = o.kind
        and e.key = o.key
