@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from actum.authoring.contract import Contract
+from actum.engine.process import default_name
 from actum.engine.single import NOT_FOUND, run_single
 from actum.model.ids import short
 from actum.settings import Settings
@@ -51,7 +52,7 @@ class Errand:
     workflow_id: UUID
     settings: Settings
     queues: tuple[str, ...]
-    name: str
+    name: str | None
     grace: float
 
 
@@ -154,7 +155,7 @@ class Isolator:
             workflow_id=workflow_id,
             settings=hand_over(worker.settings, worker.store, worker.lease),
             queues=tuple(worker.queues),
-            name=f"{worker.name}-alone",
+            name=None if worker.name == default_name() else f"{worker.name}-alone",
             grace=worker.grace,
         )
 

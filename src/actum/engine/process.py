@@ -12,6 +12,11 @@ import subprocess
 from pathlib import Path
 
 
+def default_name() -> str:
+    """Return what this process is called in logs and events unless it is given a name: its machine and its pid."""
+    return f"{platform.node()}-{os.getpid()}"
+
+
 def machine() -> str:
     """Return the name of this boot of this machine, as far as pids are concerned."""
     boot = _read("/proc/sys/kernel/random/boot_id") or _ask("sysctl", "-n", "kern.boottime") or "unknown-boot"

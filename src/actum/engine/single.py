@@ -41,7 +41,7 @@ def run_single(errand: Errand, line: Connection) -> None:
     try:
         was_drained = asyncio.run(_serve(contract, errand, line))
     except ActumError as error:
-        logger.error("%s cannot run its workflow: %s", errand.name, error)
+        logger.error("%s cannot be run alone now: %s", errand.contract, error)
         _leave(1)
     if was_drained:
         _leave(0)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import platform
 import random
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
@@ -86,7 +84,7 @@ class Worker:
         self.settings = settings or Settings.read()
         self._channels = channels_of(self.settings)
         self.instance: UUID = uuid4()
-        self.name = name or f"{platform.node()}-{os.getpid()}"
+        self.name = name or process.default_name()
         self.actor = f"worker:{self.name}"
         self.python = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.queues = list(queues or sorted({contract.queue for contract in self.contracts.values()}))
