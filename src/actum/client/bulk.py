@@ -29,12 +29,17 @@ ROLES = ("operator", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be done: the workflows that `verb` can reach as they stand, `total` of them in all."""
+    """What would be done: the workflows that `verb` can reach as they stand, `total` of them in all.
+
+    `unnamed` are those that the filter's incident affects beyond the thousand it names: a look of a worker's names them
+    once others have moved on.
+    """
 
     verb: str
     filter: Filter
     rows: Sequence[MatchRow]
     total: int
+    unnamed: int = 0
 
 
 async def read_filter(client: Client, conditions: Sequence[str]) -> Filter:
@@ -86,7 +91,14 @@ async def plan_bulk(client: Client, verb: str, wanted: Filter) -> Plan:
     if verb not in VERBS:
         raise InvalidInput(f"{verb!r} cannot be done to many: {', '.join(VERBS)} can", path="verb")
     rows = await client.store.interventions.list_matching(wanted, verb, MOST)
-    return Plan(verb, wanted, rows, rows[0].total if rows else 0)
+    return Plan(verb, wanted, rows, rows[0].total if rows else 0, await _count_unnamed(client, wanted))
+
+
+async def _count_unnamed(client: Client, wanted: Filter) -> int:
+    if wanted.incident is None:
+        return 0
+    row = await client.incidents.get(wanted.incident)
+    return max(row.count - len(row.workflow_ids), 0) if len(row.workflow_ids) >= MOST else 0
 
 
 async def carry_out_bulk(client: Client, plan: Plan, *, reason: str, count: int) -> tuple[UUID, list[UUID]]:

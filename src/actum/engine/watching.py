@@ -30,6 +30,8 @@ PATIENCE = timedelta(days=1)
 """How long a workflow may stand still, or an approval wait, where no `Slo` says otherwise."""
 UNSERVED = timedelta(minutes=5)
 """How long ready workflows may find no live worker: a deployment takes less."""
+RESPITE = timedelta(seconds=30)
+"""How long what still stands may do so after its incident was resolved, for what mends it has to take effect first."""
 HORIZON = timedelta(days=7)
 """How far back failed effects are looked for; no outage of all workers should be longer."""
 EVERY = timedelta(seconds=25)
@@ -85,7 +87,7 @@ class Watcher:
 
     async def _list_standing(self) -> list[Trouble]:
         return await self._store.incidents.list_troubles(
-            patience=PATIENCE, unserved=UNSERVED, horizon=HORIZON
+            patience=PATIENCE, unserved=UNSERVED, respite=RESPITE, horizon=HORIZON
         )
 
     async def _verify_some(self, now: datetime) -> list[Trouble]:

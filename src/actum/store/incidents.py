@@ -136,13 +136,14 @@ class Incidents:
         return bool(rows)
 
     async def list_troubles(
-        self, *, patience: timedelta, unserved: timedelta, horizon: timedelta
+        self, *, patience: timedelta, unserved: timedelta, respite: timedelta, horizon: timedelta
     ) -> list[Trouble]:
-        """Return what is wrong now, by key; what was resolved since it came up is left out."""
+        """Return what is wrong now, by key; what was resolved since it came up is left out, what stands for a `respite`."""
         rows = await self._pool.fetch(
             self._pool.statement("incidents", "list_troubles"),
             patience=patience,
             unserved=unserved,
+            respite=respite,
             horizon=horizon,
             now=self._pool.now(),
         )
@@ -182,7 +183,7 @@ class Incidents:
         actor: str,
         workflow_ids: Sequence[UUID] = (),
     ) -> bool:
-        """Open what a person saw; False when one of its key is open already."""
+        """Open what a person saw; False when one of its key is open already, which then keeps it."""
         rows = await self._pool.fetch(
             self._pool.statement("incidents", "report"),
             id=incident_id,
@@ -195,7 +196,7 @@ class Incidents:
             workflow_ids=list(workflow_ids),
             now=self._pool.now(),
         )
-        return bool(rows)
+        return any(row["is_new"] for row in rows)
 
     async def escalate(self, tellings: Sequence[Telling]) -> list[str]:
         """Have contacts told, each once; return the keys of what is kept in the outbox."""

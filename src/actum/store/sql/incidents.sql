@@ -9,7 +9,9 @@ returning t.taken_at;
 
 -- name: list_troubles
 -- What is wrong now, by rule, contract, step and reason, without what was resolved since it came up. Called by the Watcher.
--- What an effect left behind is an event; everything else is how workflows and approvals stand.
+-- What an effect left behind is an event; everything else is how workflows and approvals stand. What stands comes up again
+-- a while after its incident was resolved, when whatever mends it has had its time; an event does if its incident ended
+-- before it was seen. What comes up again does so now, or the resolve would be held to be the later one.
 with clock as (
     select coalesce(:now::timestamptz, now()) as now
 ),
@@ -32,13 +34,20 @@ served as (
 ),
 failed as (
     select case when e.address like 'undo.%' then 'undo_failed' else 'retries_exhausted' end as rule, e.contract, e.team,
-           e.step, e.reason, e.workflow_id, e.at
-      from actum.events e, clock
+           e.step, e.reason, e.workflow_id, e.at,
+           case when e.address like 'undo.%' and w.status = 'blocked' and w.cause = 'undo_failed'
+                then not exists (select from actum.events l where l.workflow_id = e.workflow_id and l.seq > e.seq
+                                    and l.kind = 'effect.failed' and l.address like 'undo.%')
+                else false end as stands,
+           w.finished_at is not null as has_ended
+      from clock, actum.events e
+      left join actum.workflows w on w.id = e.workflow_id
      where e.kind = 'effect.failed'
        and e.at > clock.now - :horizon::interval
      union all
-    select 'retries_exhausted', e.contract, e.team, e.step, e.reason, e.workflow_id, e.at
-      from actum.events e, clock
+    select 'retries_exhausted', e.contract, e.team, e.step, e.reason, e.workflow_id, e.at, false, w.finished_at is not null
+      from clock, actum.events e
+      left join actum.workflows w on w.id = e.workflow_id
      where e.kind = 'step.failed'
        and e.at > clock.now - :horizon::interval
        and e.outcome is null
@@ -104,37 +113,50 @@ late as (
        and a.paused_at is null
        and a.asked_at <= clock.now - coalesce(l.decision, :patience::interval)
 ),
-troubles(rule, contract, team, step, reason, workflow_id, at) as (
+troubles(rule, contract, team, step, reason, workflow_id, at, stands, has_ended) as (
     select * from failed
      union all
-    select * from blocked
+    select b.*, true, false from blocked b
      union all
-    select * from waiting
+    select w.*, true, false from waiting w
      union all
-    select * from late
+    select l.*, true, false from late l
 ),
 keyed as (
-    select t.rule, t.contract, t.team, coalesce(t.step, '') as step, coalesce(t.reason, '') as reason, t.workflow_id, t.at
+    select t.rule, t.contract, t.team, coalesce(t.step, '') as step, coalesce(t.reason, '') as reason, t.workflow_id, t.at,
+           t.stands, t.has_ended
       from troubles t
+),
+resolved as (
+    select i.rule, i.contract, i.step, i.reason, max(i.resolved_at) as at, max(i.last_at) as last_at
+      from actum.incidents i
+     where i.resolved_at is not null
+     group by i.rule, i.contract, i.step, i.reason
+),
+affected as (
+    select k.rule, k.contract, k.step, k.reason, k.workflow_id, (array_agg(k.team order by k.at desc))[1] as team,
+           min(k.at) as first_at, max(k.at) as at, max(case when k.at <= r.at then clock.now else k.at end) as seen_at,
+           bool_and(k.has_ended) as has_ended
+      from keyed k
+     cross join clock
+      left join resolved r on (r.rule, r.contract, r.step, r.reason) = (k.rule, k.contract, k.step, k.reason)
+     where r.at is null
+        or k.at > r.at
+        or k.stands and r.at <= clock.now - case when k.rule = 'unserved' then :unserved::interval else :respite::interval end
+        or not k.stands and k.at > r.last_at
+     group by k.rule, k.contract, k.step, k.reason, k.workflow_id
 )
-select k.rule, k.contract, k.step, k.reason, (array_agg(k.team order by k.at desc))[1] as team,
-       count(distinct k.workflow_id)::int as count, min(k.at) as first_at, max(k.at) as last_at,
-       (array_agg(k.workflow_id order by k.at desc, k.workflow_id))[1] as latest,
-       (array_agg(distinct k.workflow_id))[1:20] as workflow_ids
-  from keyed k
-  left join (
-           select i.rule, i.contract, i.step, i.reason, max(i.resolved_at) as at
-             from actum.incidents i
-            where i.resolved_at is not null
-            group by i.rule, i.contract, i.step, i.reason
-       ) r on (r.rule, r.contract, r.step, r.reason) = (k.rule, k.contract, k.step, k.reason)
- where r.at is null
-    or k.at > r.at
- group by k.rule, k.contract, k.step, k.reason
- order by k.rule, k.contract, k.step, k.reason;
+select a.rule, a.contract, a.step, a.reason, (array_agg(a.team order by a.at desc))[1] as team,
+       count(*)::int as count, min(a.first_at) as first_at, max(a.seen_at) as last_at,
+       (array_agg(a.workflow_id order by a.at desc, a.workflow_id))[1] as latest,
+       (array_agg(a.workflow_id order by a.has_ended, a.first_at, a.workflow_id))[1:1000] as workflow_ids
+  from affected a
+ group by a.rule, a.contract, a.step, a.reason
+ order by a.rule, a.contract, a.step, a.reason;
 
 -- name: open
--- Opens an incident for each trouble, or notes in the open one of its key how often it has come up. Called by the Watcher.
+-- Opens an incident for each trouble, or notes in the open one of its key which workflows it affects. Called by the Watcher.
+-- What stands affects those that it was found with now; of everything else it counts how often it has come up.
 -- The owner is the one the affected workflow was started under; without a workflow the one registered last.
 -- Whoever was told that it is over, which the machine had seen too early, is told that it is back.
 with back as (
@@ -162,16 +184,18 @@ told as (
         on conflict do nothing
 )
 insert into actum.incidents as i (id, rule, contract, step, reason, summary, team, contacts, runbook, quiet_hours, urgency,
-                                  reduces_autonomy, opened_at, opened_by, machine_at, first_at, last_at, count, workflow_ids)
+                                  reduces_autonomy, opened_at, opened_by, machine_at, first_at, last_at, count, workflow_ids,
+                                  seen_ids)
 select u.id, u.rule, u.contract, u.step, u.reason, u.summary, coalesce(u.team, o.owner ->> 'team'),
        array(select jsonb_array_elements_text(coalesce(nullif(o.owner, 'null') -> 'escalation', '[]'))),
        o.owner ->> 'runbook', o.owner ->> 'quiet_hours', u.urgency, u.reduces, t.now, :actor::text, t.now, u.first_at, u.last_at,
-       u.count, coalesce(string_to_array(nullif(u.workflow_ids, ''), ' '), '{}')::uuid[]
+       u.count, a.ids, a.ids[1:50]
   from unnest(:ids::uuid[], :rules::text[], :contracts::text[], :steps::text[], :reasons::text[], :summaries::text[],
               :teams::text[], :urgencies::text[], :reduces::bool[], :first_ats::timestamptz[], :last_ats::timestamptz[],
               :counts::int[], :latests::uuid[], :workflow_ids::text[])
        as u(id, rule, contract, step, reason, summary, team, urgency, reduces, first_at, last_at, count, latest, workflow_ids)
  cross join (select coalesce(:now::timestamptz, now()) as now) t
+ cross join lateral (select coalesce(string_to_array(nullif(u.workflow_ids, ''), ' '), '{}')::uuid[] as ids) a
   left join actum.workflows w on w.id = u.latest
   left join lateral (
            select c.document::jsonb -> 'owner' as owner
@@ -190,11 +214,18 @@ select u.id, u.rule, u.contract, u.step, u.reason, u.summary, coalesce(u.team, o
    set count = case
                    when i.rule = 'writer_stopped' then i.count + 1
                    when i.rule = 'chain_broken' then i.count + excluded.count
+                   when i.rule in ('doubt', 'stuck', 'approval_late', 'crash_loop', 'unserved')
+                   then greatest(excluded.count, cardinality(actum.affected_by(i, excluded.workflow_ids)))
                    else greatest(i.count, excluded.count)
                end,
        last_at = greatest(i.last_at, excluded.last_at),
-       workflow_ids = array(
-           select distinct unnest(i.workflow_ids || excluded.workflow_ids) as id order by id limit 50
+       workflow_ids = actum.affected_by(i, excluded.workflow_ids),
+       seen_ids = array(
+           select s.id
+             from unnest(i.seen_ids || excluded.workflow_ids) with ordinality s(id, place)
+            group by s.id
+            order by min(s.place)
+            limit 50
        ),
        reduces_autonomy = excluded.reduces_autonomy,
        urgency = case when excluded.urgency = 'now' then 'now' else i.urgency end,
@@ -205,15 +236,20 @@ select u.id, u.rule, u.contract, u.step, u.reason, u.summary, coalesce(u.team, o
     or i.mitigated_by like 'worker:%'
     or excluded.count > i.count
     or excluded.last_at > i.last_at
+    or actum.affected_by(i, excluded.workflow_ids) <> i.workflow_ids
+    or i.count > greatest(excluded.count, cardinality(i.workflow_ids))
+       and i.rule in ('doubt', 'stuck', 'approval_late', 'crash_loop', 'unserved')
     or excluded.reduces_autonomy <> i.reduces_autonomy
     or excluded.urgency = 'now' and i.urgency <> 'now'
 returning i.id, i.xmax = 0 as is_new;
 
 -- name: report
--- Opens an incident that a person saw; nothing where one of its key is open. Called by the client.
--- It is a detection miss unless the machine has opened another about this contract that is open.
+-- Opens an incident that a person saw, or keeps in the open one of its key what was said, about which. Called by the client.
+-- A new one is a detection miss unless the machine has opened another about this contract that is open. The same words of the
+-- same person about the same workflows are kept once.
 insert into actum.incidents as i (id, rule, contract, step, reason, summary, team, contacts, runbook, quiet_hours, urgency,
-                                  opened_at, opened_by, is_missed, first_at, last_at, workflow_ids)
+                                  opened_at, opened_by, is_missed, first_at, last_at, count, workflow_ids, named_ids,
+                                  seen_ids)
 select :id::uuid, :rule::text, :contract::text, :step::text, '', :summary::text, o.owner ->> 'team',
        array(select jsonb_array_elements_text(coalesce(nullif(o.owner, 'null') -> 'escalation', '[]'))), o.owner ->> 'runbook',
        o.owner ->> 'quiet_hours', :urgency::text, t.now, :actor::text,
@@ -222,7 +258,8 @@ select :id::uuid, :rule::text, :contract::text, :step::text, '', :summary::text,
             where p.resolved_at is null
               and p.contract = :contract::text
               and p.machine_at is not null
-       ), t.now, t.now, :workflow_ids::uuid[]
+       ), t.now, t.now, greatest(1, cardinality(:workflow_ids::uuid[])), (:workflow_ids::uuid[])[1:1000],
+       (:workflow_ids::uuid[])[1:1000], (:workflow_ids::uuid[])[1:50]
   from (select coalesce(:now::timestamptz, now()) as now) t
   left join lateral (
            select c.document::jsonb -> 'owner' as owner
@@ -231,8 +268,29 @@ select :id::uuid, :rule::text, :contract::text, :step::text, '', :summary::text,
             order by c.registered_at desc, c.shape desc
             limit 1
        ) o on true
-    on conflict do nothing
-returning i.id;
+    on conflict (rule, contract, step, reason) where resolved_at is null do update
+   set reports = i.reports || jsonb_build_array(jsonb_build_object('at', excluded.opened_at, 'actor', excluded.opened_by,
+                                                                   'summary', excluded.summary)),
+       named_ids = array(
+           select n.id
+             from unnest(i.named_ids || excluded.named_ids) with ordinality n(id, place)
+            group by n.id
+            order by min(n.place)
+            limit 1000
+       ),
+       workflow_ids = actum.affected_by(i, excluded.named_ids || i.workflow_ids),
+       seen_ids = array(
+           select n.id
+             from unnest(i.seen_ids || excluded.named_ids) with ordinality n(id, place)
+            group by n.id
+            order by min(n.place)
+            limit 50
+       ),
+       count = greatest(i.count, cardinality(actum.affected_by(i, excluded.named_ids || i.workflow_ids)))
+ where not excluded.named_ids <@ i.named_ids
+    or (excluded.summary, excluded.opened_by) <> (i.summary, i.opened_by)
+       and not i.reports @> jsonb_build_array(jsonb_build_object('actor', excluded.opened_by, 'summary', excluded.summary))
+returning i.id, i.xmax = 0 as is_new;
 
 -- name: escalate
 -- Notes that the next of an incident's contacts is told, and keeps what to tell them, once for each. Called by the Watcher.
@@ -442,6 +500,10 @@ select t.at, t.what, t.actor, t.workflow_id, t.about
              from found f
             where f.machine_at <> f.opened_at
             union all
+           select (r ->> 'at')::timestamptz, 'reported', r ->> 'actor', null, r ->> 'summary'
+             from found f
+            cross join lateral jsonb_array_elements(f.reports) r
+            union all
            select f.acknowledged_at, 'acknowledged', f.acknowledged_by, null, null
              from found f
             union all
@@ -457,7 +519,7 @@ select t.at, t.what, t.actor, t.workflow_id, t.about
             union all
            select e.at, e.kind, e.actor, e.workflow_id, concat_ws(' ', e.step, e.address, e.reason)
              from found f
-             join actum.events e on e.workflow_id = any(f.workflow_ids)
+             join actum.events e on e.workflow_id = any(f.named_ids || f.seen_ids)
             where e.at >= f.first_at
               and e.at <= coalesce(f.resolved_at, 'infinity')
               and e.kind in ('attempt.failed', 'step.failed', 'effect.failed', 'effect.doubted', 'effect.settled', 'step.reopened',
@@ -467,7 +529,7 @@ select t.at, t.what, t.actor, t.workflow_id, t.about
             union all
            select v.at, 'asked to ' || v.verb, v.actor, v.workflow_id, v.reason
              from found f
-             join actum.interventions v on v.workflow_id = any(f.workflow_ids)
+             join actum.interventions v on v.workflow_id = any(f.named_ids || f.seen_ids)
             where v.at >= f.first_at
               and v.at <= coalesce(f.resolved_at, 'infinity')
        ) t

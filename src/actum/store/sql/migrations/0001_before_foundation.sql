@@ -529,7 +529,9 @@ create index notifications_due on actum.notifications (due_at) where state = 'un
 
 -- Failures with an owner and an end. Of one rule, contract, step and reason at most one is open. Team, contacts and
 -- runbook are those of the time it was opened; `level` is how many of them were told; `machine_at` is when the machine
--- saw it, null where only a person did, and `is_missed` that a person was first.
+-- saw it, null where only a person did, and `is_missed` that a person was first. `workflow_ids` are those that it affects
+-- now, up to a thousand of `count`: those that people named, `named_ids`, stay among them. `seen_ids` are the first that it
+-- affected, of which the timeline tells, and `reports` what people said about it once it was open.
 create table actum.incidents (
     id               uuid primary key,
     rule             text not null,
@@ -551,6 +553,9 @@ create table actum.incidents (
     last_at          timestamptz not null,
     count            integer not null default 1,
     workflow_ids     uuid[] not null default '{}',
+    named_ids        uuid[] not null default '{}',
+    seen_ids         uuid[] not null default '{}',
+    reports          jsonb not null default '[]',
     level            integer not null default 0,
     told_at          timestamptz,
     acknowledged_at  timestamptz,
@@ -1205,6 +1210,20 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
      group by o.at
 $$;
 
+-- The workflows that an open incident affects, a thousand at most: those that people named, then those found now. Where not
+-- all that it affects is seen at each look, those found before stay.
+create function actum.affected_by(incident actum.incidents, found uuid[]) returns uuid[]
+language sql immutable as $$
+    select array(
+               select u.id
+                 from unnest(incident.named_ids || found
+                             || case when incident.rule not in ('doubt', 'stuck', 'approval_late', 'crash_loop', 'unserved')
+                                     then incident.workflow_ids end) with ordinality u(id, place)
+                group by u.id
+                order by min(u.place)
+                limit 1000)
+$$;
+
 -- The one sentence of a card: the preview's, else kind and step.
 create function actum.sentence_of(approval actum.approvals) returns text
 language sql immutable as $$
@@ -1839,7 +1858,7 @@ begin
                             and f.mode = 'force_tier_2'
                             and (f.scope = 'everything' or f.scope = 'kind' and f.subject = approval.kind
                                  or f.scope = 'contract' and f.subject = approval.contract
-                                 or f.scope = 'environment' and f.subject = approval.placement ->> 'environment')
+                                 or f.scope = 'environment' and coalesce(f.subject = approval.placement ->> 'environment', true))
                      ) then 'frozen'
                 else actum.reserve(a_grant, approval.workflow_id, approval.address, an_attempt, an_approval, some_amounts,
                                    given.max_uses, given.max_sums, instant)
@@ -3073,6 +3092,7 @@ begin
         grant update (reminded_at) on actum.approvals to actum_worker, actum_console;
         grant insert on actum.notifications to actum_console;
         grant insert, update on actum.incidents to actum_worker, actum_console;
+        grant execute on function actum.affected_by to actum_worker, actum_console;
         grant update on actum.watch_turn to actum_worker;
         grant insert on actum.interventions to actum_console;
         grant execute on function actum.notice_about, actum.notice_of_end to actum_console;
