@@ -114,20 +114,11 @@ class Incidents:
     ) -> tuple[IncidentRow, bool]:
         """Open what a person saw; return it and whether it is new, or else the open incident of that key.
 
-        A new one is a detection miss (`is_missed`) unless the machine has an incident of this contract open. Raises
+        A new one is a detection miss (`is_missed`) unless the machine has an incident of this contract open. An open one
+        keeps the sentence in its timeline and the workflows among its affected; the same said twice is kept once. Raises
         InvalidInput, NotFound for a workflow that is none and a contract that nobody registered, and NotEntitled.
         """
-        check_texts(summary=summary, contract=contract, step=step)
-        if not summary.strip() or len(summary) > LONGEST_SUMMARY:
-            raise InvalidInput(
-                f"an incident needs a sentence of at most {LONGEST_SUMMARY} characters", path="summary"
-            )
-        await self._require("open an incident")
-        ids = [await find_workflow(self._client.store, name) for name in workflows]
-        if ids and not contract:
-            contract = (await self._client.get(ids[0])).contract
-        elif contract:  # of one that does not exist nobody would be told
-            await self._require_contract(contract)
+        contract, ids = await self.check_report(summary, contract=contract, step=step, workflows=workflows)
         incident_id = new_id()
         is_new = await self._store.report(
             incident_id,
@@ -140,8 +131,34 @@ class Incidents:
         )
         if is_new:
             return await self.get(incident_id), True
+        found = await self.find_open(contract=contract, step=step, rule=rule)
+        if found is None:
+            raise NotPossible("the incident that was open was resolved this moment: open it again")
+        return found, False
+
+    async def check_report(
+        self, summary: str, *, contract: str = "", step: str = "", workflows: Sequence[str] = ()
+    ) -> tuple[str, Sequence[UUID]]:
+        """Return the contract and the workflows that `open` would tell of; raises as it does and changes nothing."""
+        check_texts(summary=summary, contract=contract, step=step)
+        if not summary.strip() or len(summary) > LONGEST_SUMMARY:
+            raise InvalidInput(
+                f"an incident needs a sentence of at most {LONGEST_SUMMARY} characters", path="summary"
+            )
+        await self._require("open an incident")
+        ids = [await find_workflow(self._client.store, name) for name in workflows]
+        if ids and not contract:
+            contract = (await self._client.get(ids[0])).contract
+        elif contract:  # of one that does not exist nobody would be told
+            await self._require_contract(contract)
+        return contract, ids
+
+    async def find_open(
+        self, *, contract: str, step: str = "", rule: Rule = Rule.REPORTED
+    ) -> IncidentRow | None:
+        """Return the open incident that a report of this contract, step and rule belongs to, or None."""
         key = rule.value, contract, step, ""
-        return next(row for row in await self._store.list(contract=contract) if row.key == key), False
+        return next((row for row in await self._store.list(contract=contract) if row.key == key), None)
 
     async def acknowledge(self, incident_id: UUID) -> None:
         """Take an incident on, which ends its escalation; twice changes nothing. Raises NotFound and NotPossible."""
@@ -165,13 +182,22 @@ class Incidents:
         """
         check_id(incident_id, "an incident", "actum incident list")
         check_texts(note=note)
-        check_word(cause, [one.value for one in RootCause if one is not RootCause.RECOVERED], "cause")
-        if cause == RootCause.OTHER and not (note or "").strip():
-            raise InvalidInput("the cause `other` needs a note: say in a few words what it was", path="note")
+        _check_cause(cause, note)
         await self._require("resolve an incident")
         if not await self._store.resolve(
             incident_id, actor=self._client.actor, cause=cause, note=note or None
         ):
+            await self._refuse(incident_id)
+
+    async def check_turn(
+        self, incident_id: UUID, *, cause: str | None = None, note: str | None = None
+    ) -> None:
+        """Raise what taking on, mitigating or, with a `cause`, resolving an incident would raise; changes nothing."""
+        check_texts(note=note)
+        if cause is not None:
+            _check_cause(cause, note)
+        await self._require("act on an incident")
+        if (await self.get(incident_id)).resolved_at is not None:
             await self._refuse(incident_id)
 
     async def _require_contract(self, contract: str) -> None:
@@ -189,6 +215,12 @@ class Incidents:
             f"incident {short(row.id)} was resolved by {row.resolved_by} ({row.cause}): "
             "`actum incident open` opens another"
         )
+
+
+def _check_cause(cause: str, note: str | None) -> None:
+    check_word(cause, [one.value for one in RootCause if one is not RootCause.RECOVERED], "cause")
+    if cause == RootCause.OTHER and not (note or "").strip():
+        raise InvalidInput("the cause `other` needs a note: say in a few words what it was", path="note")
 
 
 def _owner(contract: str, about: str | None, team: str | None, owner: str, slo: str | None) -> ContractOwner:
