@@ -11,6 +11,7 @@ from typing import Any
 from actum.cli.facts import data_of
 from actum.cli.text import neutral
 from actum.errors import NotPossible
+from actum.machine.ledger import EffectState
 from actum.machine.rollback import Action
 from actum.model.events import Event, EventKind
 from actum.model.ids import short
@@ -108,12 +109,17 @@ _TITLES = {LEFT: "Left standing", OPEN: "Still to be undone", UNDONE: "Undone", 
 """What a person must look at comes first."""
 
 
+_UNKNOWN = (EffectState.STARTED, EffectState.IN_DOUBT, EffectState.ABANDONED)
+
+
 def _tell(entry: Mapping[str, Any], workflow_id: str) -> str:
     where = f"at {_plain(entry['of'])}"
     if entry["workflow_id"] != workflow_id:
         where += f" of its child {_plain(entry['contract'])} {entry['workflow_id'][-8:]}"
     key = f", key {_plain(entry['key'])}"
-    line = f"- {_plain(entry['step'])} ({_plain(entry['kind'])}) {where}, done {entry['at']}{key}"
+    is_known = entry["state"] not in _UNKNOWN
+    when = f"{'done' if is_known else 'perhaps done'} {entry['at']}"
+    line = f"- {_plain(entry['step'])} ({_plain(entry['kind'])}) {where}, {when}{key}"
     return f"{line}: {_plain(entry['why'])}" if entry["outcome"] == LEFT else f"{line}, by {entry['address']}"
 
 

@@ -21,7 +21,7 @@ from actum.client.freezes import Freezes
 from actum.client.grants import Grants
 from actum.client.handle import Handle
 from actum.client.incidents import Incidents
-from actum.client.planning import plan_rollback
+from actum.client.planning import plan_rollback, require_ended
 from actum.client.policies import Policies
 from actum.client.signing_in import find_actor
 from actum.client.starting import Tags, contract_of, find_standing, prepare
@@ -287,6 +287,9 @@ class Client:
         """
         check_id(workflow_id, "a workflow", "actum list")
         check_message(kind, body, name=name, address=address, outcome=outcome, reason=reason)
+        if kind == "rollback" and address is not None:
+            await self.get(workflow_id)
+            await require_ended(self.store, workflow_id, address)
         sent = await self.store.messages.send(
             workflow_id=workflow_id,
             kind=kind,
@@ -305,7 +308,10 @@ class Client:
         self.hints.send(f"wake:{workflow_id}")
 
     async def plan_rollback(self, workflow_id: UUID, *, to: str | None = None) -> Sequence[Entry]:
-        """Return what a rollback would do now, newest first; see `actum.client.planning`. Changes nothing."""
+        """Return what a rollback would do now, newest first; see `actum.client.planning`. Changes nothing.
+
+        Raises InvalidInput where nothing has ended at the address `to`.
+        """
         return await plan_rollback(self.store, workflow_id, to)
 
     async def settle(

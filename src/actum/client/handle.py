@@ -107,7 +107,8 @@ class Handle(Generic[R]):
     async def roll_back(self, reason: str, *, to: str | None = None) -> None:
         """Cancel the workflow and undo what it did, newest first; with `to`, only what it did after that address.
 
-        A plan already under way goes on unchanged. What cannot be undone is named in the report.
+        A plan already under way goes on unchanged. What cannot be undone is named in the report. Raises InvalidInput,
+        naming the addresses that have ended, where nothing has ended at `to`.
         """
         await self._client.send(self.workflow_id, "rollback", address=to, reason=reason)
 

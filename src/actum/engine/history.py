@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +57,6 @@ class History:
     plan_reason: str | None = None
     plan_why: str = ""
     undone: set[str] = field(default_factory=set)
-    ended_at: dict[str, datetime] = field(default_factory=dict)
     last_at: int = 0
     last_span: str | None = None
     """The last span that an earlier holder made before it gave the workflow up, in hexadecimal digits."""
@@ -136,7 +134,7 @@ def _read_one(history: History, record: RecordRow) -> None:
             hashed = int(data["due"]).to_bytes(8, "big", signed=True)
         outcome = Outcome(address, name, hashed, at, record.outcome or word, record.body)
         history.deliveries.append(outcome)
-        _end(history, record, outcome, record.at)
+        _end(history, record, outcome)
     elif kind in _ABANDONED:
         history.deliveries.append(Abandoned(address, name, at))
         _end(history, record, None)
@@ -286,7 +284,7 @@ def _reopened(history: History, record: RecordRow, at: int) -> None:
         hashed = record.argument_hash or b""
         outcome = Outcome(address, record.step or "", hashed, at, "completed", record.body)
         history.deliveries.append(outcome)
-        _end(history, record, outcome, record.at)
+        _end(history, record, outcome)
     else:
         is_edit = record.outcome == "edit"
         history.at(address).reopen(record.body if is_edit else None, record.actor if is_edit else None)
@@ -316,13 +314,8 @@ def _settled(history: History, progress: Progress, record: RecordRow, at: int) -
     _end(history, record, outcome)
 
 
-def _end(
-    history: History, record: RecordRow, outcome: Outcome | None, instant: datetime | None = None
-) -> None:
-    address = record.address or ""
-    if instant is not None:
-        history.ended_at[address] = instant
-    progress = history.at(address)
+def _end(history: History, record: RecordRow, outcome: Outcome | None) -> None:
+    progress = history.at(record.address or "")
     progress.is_ended = True
     progress.outcome, progress.ended_seq = outcome, record.seq
     progress.attempts = record.attempt or progress.attempts

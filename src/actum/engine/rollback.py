@@ -9,27 +9,25 @@ has no outcome. An undo that fails stops the plan as `blocked`, and `resume` tak
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import orjson
 
 from actum.authoring.effect import Effect
 from actum.engine.execution import as_data
 from actum.engine.log import Record
+from actum.engine.standing import Found, read_found
 from actum.engine.transactional_undo import undo_of
 from actum.errors import NotFound
 from actum.flow import Command
 from actum.machine.ledger import EffectState
-from actum.machine.rollback import HELD, Action, Entry, Standing, judge, plan
+from actum.machine.rollback import HELD, Action, Entry, Standing, judge
 from actum.model.events import EventKind
 from actum.model.workflow import FINAL, Cause, Status
-from actum.store.rows import ChildRow, StandingRow
-from actum.store.store import Store
+from actum.store.rows import StandingRow
 
 if TYPE_CHECKING:
     from actum.engine.runner import Runner
@@ -38,53 +36,8 @@ logger = logging.getLogger("actum.rollback")
 
 LOOK_AGAIN = 1_000_000
 """Microseconds between two looks at children that have not ended yet."""
-
-
-async def read_standing(store: Store, workflow_id: UUID) -> tuple[list[StandingRow], list[ChildRow]]:
-    """Return what a workflow and its descendants did and nobody undid, and the descendants."""
-    family, children = [workflow_id], []
-    level = family[:]
-    while level:
-        found = await store.effects.list_children(level)
-        level = [child.id for child in found if child.id not in family]
-        family += level
-        children += found
-    return await store.effects.list_standing(family), children
-
-
-def stand(
-    rows: Sequence[StandingRow],
-    children: Sequence[ChildRow],
-    reversibility: Callable[[StandingRow], str],
-    now: datetime,
-) -> list[Standing]:
-    """Return ledger rows as the plan sees them: a child's effects stand where the child finished."""
-    finished = {child.id: child for child in children}
-    standing = []
-    for row in rows:
-        if row.state != "succeeded":
-            continue
-        ended = place = row.ended_at or now
-        child = finished.get(row.workflow_id)
-        while child is not None:
-            place = child.finished_at or place
-            child = finished.get(child.parent)
-        standing.append(
-            Standing(
-                workflow_id=str(row.workflow_id),
-                contract=row.contract,
-                address=row.address,
-                step=row.step,
-                kind=row.kind,
-                key=row.key,
-                generation=row.generation,
-                finished_at=place,
-                within=ended,
-                reversibility=reversibility(row),
-                held_by_others=row.held_by_others,
-            )
-        )
-    return standing
+_NEEDED = {Action.UNDO: "undoable", Action.COMPENSATE: "compensable"}
+"""What an effect has to be for an entry's action: a counter-action is no reverse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +88,26 @@ class Rollback:
 
     async def _read(self) -> None:
         runner = self._runner
-        rows, children = await read_standing(runner.store, runner.workflow_id)
+        found = await read_found(runner.store, runner.workflow_id)
         self.is_reading = False
         if runner.is_over:
             return
-        if any(child.status not in FINAL for child in children):
+        if any(child.status not in FINAL for child in found.children):
             self.due = runner.now() + LOOK_AGAIN
             runner.consider()
             return
         self.due = None
-        self._rows = {(row.kind, row.key, row.generation): row for row in rows}
-        self._family = "{" + ",".join(map(str, (runner.workflow_id, *(child.id for child in children)))) + "}"
+        self._rows = {(row.kind, row.key, row.generation): row for row in found.rows}
+        family = (runner.workflow_id, *(child.id for child in found.children))
+        self._family = "{" + ",".join(map(str, family)) + "}"
         # What a person said about an undo waited for it to be there; while that is read, nothing is parked.
         runner.outsiders.read_anyway()
-        runner.guarded(self._start, rows, children)
+        runner.guarded(self._start, found)
         runner.consider()
 
-    def _start(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
+    def _start(self, found: Found) -> None:
         if not self._plan:
-            self._write_plan(rows, children)
+            self._write_plan(found)
         elif self._leave_what_is_held():
             self._record_plan("another workflow has come to hold what was to be undone")
         elif self._runner.status is not Status.ROLLING_BACK:
@@ -162,15 +116,13 @@ class Rollback:
             )
         self._next()
 
-    def _write_plan(self, rows: list[StandingRow], children: list[ChildRow]) -> None:
-        runner = self._runner
-        now = runner.worker.clock.now_as_datetime()
-        standing = stand(rows, children, self._reversibility, now)
-        to = runner.history.rollback_to
-        if to is not None:
-            limit = runner.history.ended_at.get(to)
-            standing = [one for one in standing if limit is None or one.finished_at > limit]
-        self._plan = [_as_json(entry) for entry in plan(standing)]
+    def _write_plan(self, found: Found) -> None:
+        to = self._runner.history.rollback_to
+        if to is not None and to not in found.course.ends:
+            logger.error(
+                "the rollback of %s undoes nothing: nothing has ended at %s", self._runner.workflow_id, to
+            )
+        self._plan = [_as_json(entry) for entry in found.plan(to)]
         self._record_plan(self._why)
 
     def _record_plan(self, why: str) -> None:
@@ -195,10 +147,6 @@ class Rollback:
                 entry["action"], entry["why"] = Action.LEAVE.value, HELD
                 changed = True
         return changed
-
-    def _reversibility(self, row: StandingRow) -> str:
-        effect = self._effect(row.contract, row.step)
-        return "final" if effect is None else effect.reversibility
 
     def _effect(self, contract: str, step: str) -> Effect[..., Any] | None:
         found = self._runner.worker.contracts.get(contract)
@@ -228,6 +176,12 @@ class Rollback:
                 f"{entry['step']} of {entry['contract']} is not in the code that is running: deploy what has it, and resume"
             )
             return
+        if effect.reversibility != _NEEDED[entry["action"]]:
+            self._stop(
+                f"{entry['step']} of {entry['contract']} declares no {entry['action']} in the code that is running: "
+                "deploy what has it, and resume"
+            )
+            return
         digest = sha256(row.arguments + (row.result or b"")).digest()
         request = UndoRequest(
             effect, row.arguments, row.result or b"null", digest, entry["key"], entry["generation"]
@@ -237,6 +191,7 @@ class Rollback:
             runner, Command(address, request), runner.history.at(address)
         )
         execution.begins_undo = row.state != EffectState.UNDOING
+        execution.takes_over = row.undo_by not in (None, runner.workflow_id)
         execution.on_done = self._undone
         execution.on_failed = self._stop
         execution.on_held = self._held
@@ -265,7 +220,7 @@ class Rollback:
     def _finish(self) -> None:
         runner = self._runner
         undone = frozenset(runner.history.undone)
-        entries = [_from_json(entry) for entry in self._plan]
+        entries = [from_json(entry) for entry in self._plan]
         report = {
             "reason": self._reason,
             "why": self._why,
@@ -291,14 +246,24 @@ def _as_json(entry: Entry) -> dict[str, Any]:
         "kind": of.kind,
         "key": of.key,
         "generation": of.generation,
-        "at": of.within.isoformat(),
+        "at": of.at.isoformat(),
+        "state": of.state.value,
     }
 
 
-def _from_json(entry: dict[str, Any]) -> Entry:
-    at = datetime.fromisoformat(entry["at"])
+def from_json(entry: dict[str, Any]) -> Entry:
+    """Return an entry of a recorded plan."""
     standing = Standing(
-        entry["workflow_id"], entry["contract"], entry["of"], entry["step"], entry["kind"], entry["key"],
-        entry["generation"], at, at, "", False,
-    )  # fmt: skip
+        workflow_id=entry["workflow_id"],
+        contract=entry["contract"],
+        address=entry["of"],
+        step=entry["step"],
+        kind=entry["kind"],
+        key=entry["key"],
+        generation=entry["generation"],
+        at=datetime.fromisoformat(entry["at"]),
+        place=(),
+        state=EffectState(entry["state"]),
+        reversibility="",
+    )
     return Entry(entry["address"], Action(entry["action"]), entry["why"], standing)

@@ -40,6 +40,8 @@ class DoubtfulUndo(Settling):
     on_held: Callable[[], None]
     begins_undo = True
     """Whether its first intent moves the effect to `undoing`: not where an earlier holder's did."""
+    takes_over = False
+    """Whether a child's own rollback tried it before, and it certainly did not happen."""
     family = "{}"
     """The workflows that are rolled back together, as an array's text: their holding keeps nothing standing."""
 

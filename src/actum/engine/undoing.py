@@ -66,8 +66,9 @@ class UndoExecution(DoubtfulUndo):
         asked = self.progress.asked
         let = asked if asked is not None and asked.ruling == "approved" and not asked.is_closed else None
         self.attempts += 1
+        first = "take_over" if self.takes_over else "first"
         intent = Intent(
-            mode="first" if self.progress.key is None else "again",
+            mode=first if self.progress.key is None else "again",
             kind=request.kind,
             key=request.key,
             generation=request.generation,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from actum.store.pool import Pool
-from actum.store.rows import ChildRow, EffectRow, ReachedRow, StandingRow
+from actum.store.rows import ChildRow, EffectRow, FactRow, ReachedRow, StandingRow
 
 
 class Effects:
@@ -29,9 +29,16 @@ class Effects:
         return [EffectRow(**row) for row in rows]
 
     async def list_standing(self, ids: Sequence[UUID]) -> list[StandingRow]:
-        """Return what these workflows did, or may have done, and nobody undid, oldest first."""
+        """Return what these workflows did, may have done or share and nobody undid, oldest first."""
         rows = await self._pool.fetch(self._pool.statement("effects", "list_standing"), ids=list(ids))
         return [StandingRow(**row) for row in rows]
+
+    async def list_facts(self, ids: Sequence[UUID], kinds: Iterable[str]) -> list[FactRow]:
+        """Return the events of these kinds in which something began or ended, each workflow's in order."""
+        rows = await self._pool.fetch(
+            self._pool.statement("effects", "list_facts"), ids=list(ids), kinds=sorted(kinds)
+        )
+        return [FactRow(**row) for row in rows]
 
     async def list_children(self, ids: Sequence[UUID]) -> list[ChildRow]:
         """Return the children that these workflows started."""

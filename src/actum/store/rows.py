@@ -344,8 +344,28 @@ class StandingRow:
     argument_hash: bytes
     result: bytes | None
     state: str
+    started_at: datetime
     ended_at: datetime | None
+    reversibility: str
+    undo_state: str | None
+    undo_by: UUID | None
     held_by_others: bool
+
+
+@dataclass(slots=True)
+class FactRow:
+    """An event in which something began or ended at an address, and which operation or child began there."""
+
+    workflow_id: UUID
+    seq: int
+    at: datetime
+    kind: str
+    step: str | None
+    address: str
+    outcome: str | None
+    of_kind: str | None
+    of_key: str | None
+    of_child: str | None
 
 
 @dataclass(slots=True)

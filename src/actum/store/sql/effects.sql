@@ -76,9 +76,35 @@ select r.workflow_id, r.address, 'a ruling without its decision'
        );
 
 -- name: list_standing
--- What workflows did and nobody undid, with what an undo needs. Called by the rollback.
+-- What workflows did, may have done or share and nobody undid, with what an undo needs. Called by the rollback.
+-- An effect is what its workflow's own document calls it, or the newest that knows it, where code came in between.
+with reached as (
+    select e.kind, e.key, e.generation
+      from actum.effects e
+     where e.workflow_id = any(:ids::uuid[])
+     union
+    select e.kind, e.key, e.generation
+      from actum.events v
+      join actum.effects e on e.kind = v.data::jsonb ->> 'kind'
+                          and e.key = v.data::jsonb ->> 'key'
+     where v.workflow_id = any(:ids::uuid[])
+       and v.kind in ('effect.started', 'effect.shared')
+       and e.holders && :ids::uuid[]
+)
 select e.kind, e.key, e.generation, e.workflow_id, w.contract, e.address, e.step, e.arguments, e.argument_hash, e.result,
-       e.state, e.ended_at,
+       e.state, e.started_at, e.ended_at,
+       coalesce((
+           select s.step ->> 'reversibility'
+             from actum.contracts c
+            cross join jsonb_array_elements(c.document::jsonb -> 'steps') as s(step)
+            where c.contract = w.contract
+              and s.step ->> 'name' = e.step
+              and s.step ->> 'reversibility' is not null
+            order by c.document_hash = w.document_hash desc, c.registered_at desc, c.shape desc
+            limit 1
+       ), 'final') as reversibility,
+       u.state as undo_state,
+       u.workflow_id as undo_by,
        exists (
            select from unnest(e.holders) as one(id)
             where not one.id = any(:ids::uuid[])
@@ -88,12 +114,31 @@ select e.kind, e.key, e.generation, e.workflow_id, w.contract, e.address, e.step
                          and h.status in ('failed', 'cancelled', 'rolled_back')
                   )
        ) as held_by_others
-  from actum.effects e
+  from reached r
+  join actum.effects e on e.kind = r.kind
+                      and e.key = r.key
+                      and e.generation = r.generation
   join actum.workflows w on w.id = e.workflow_id
- where e.workflow_id = any(:ids::uuid[])
-   and e.state in ('succeeded', 'started', 'in_doubt', 'undoing', 'undo_failed')
+  left join actum.effects u on u.kind = e.kind || '.undo'
+                           and u.key = e.key
+                           and u.generation = e.generation
+ where e.state in ('succeeded', 'started', 'in_doubt', 'abandoned', 'undoing', 'undo_failed')
    and not e.kind like '%.undo'
  order by e.ended_at;
+
+-- name: list_facts
+-- The events in which something began or ended at an address. Called by the rollback.
+-- Without outcomes that are recorded once more: what they tell of had ended before.
+select v.workflow_id, v.seq, v.at, v.kind, v.step, v.address, v.outcome, d.data ->> 'kind' as of_kind,
+       d.data ->> 'key' as of_key, d.data ->> 'child' as of_child
+  from actum.events v
+ cross join lateral (select v.data::jsonb as data) d
+ where v.workflow_id = any(:ids::uuid[])
+   and v.kind = any(:kinds::text[])
+   and v.address is not null
+   and not v.address like 'undo.%'
+   and not coalesce((d.data ->> 'kept')::boolean, false)
+ order by v.workflow_id, v.seq;
 
 -- name: list_children
 -- The children that workflows started, and how they stand. Called by the rollback.
