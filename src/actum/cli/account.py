@@ -13,11 +13,13 @@ from actum.cli.as_json import instant
 from actum.cli.exits import Exit
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import BAD, DIM, say, say_all, say_json
 from actum.cli.text import columns, neutral, table
 from actum.client import Client
 from actum.client.accounts import ROLES
 from actum.errors import InvalidInput
+from actum.machine.approvals import identity
 from actum.model.contract import parse_duration
 from actum.store.accounts import AccountRow
 
@@ -49,19 +51,25 @@ def account() -> None:
 )
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def add(name: str, display_name: str, roles: tuple[str, ...], who: str | None, dry_run: bool) -> int:
+@options.as_json
+def add(
+    name: str, display_name: str, roles: tuple[str, ...], who: str | None, dry_run: bool, is_json: bool
+) -> int:
     """Make an account for NAME, `user:NAME` or `service:NAME`; the first one has to be an admin."""
-    return carry_out(_add(name, display_name, roles or ("approver",), who, dry_run))
+    return carry_out(_add(name, display_name, roles or ("approver",), who, dry_run, is_json))
 
 
-async def _add(name: str, display_name: str, roles: tuple[str, ...], who: str | None, dry_run: bool) -> int:
+async def _add(
+    name: str, display_name: str, roles: tuple[str, ...], who: str | None, dry_run: bool, is_json: bool
+) -> int:
     async with open_client(who) as client:
         if dry_run:
-            say(f"would make an account for {neutral(name)} with {', '.join(roles)}; nothing was done")
-            return Exit.FINE
-        row = await client.accounts.add(name, display_name=display_name, roles=roles)
-    say(f"{neutral(row.identity)} has an account: {', '.join(row.roles)}")
-    return Exit.FINE
+            said = f"would make an account for {neutral(name)} with {', '.join(roles)}; nothing was done"
+            facts: dict[str, Any] = {"identity": identity(name), "roles": roles}
+        else:
+            row = await client.accounts.add(name, display_name=display_name, roles=roles)
+            said, facts = f"{neutral(row.identity)} has an account: {', '.join(row.roles)}", _as_json(row)
+    return tell_outcome("account add", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 @click.command()
@@ -70,18 +78,22 @@ async def _add(name: str, display_name: str, roles: tuple[str, ...], who: str | 
 @click.option("--remove", "leaves", is_flag=True, help="Take the account out.")
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def group(group_name: str, name: str, leaves: bool, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def group(group_name: str, name: str, leaves: bool, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Put the account NAME into GROUP, `group:NAME` or `team:NAME`; a group is there once somebody is in it."""
-    return carry_out(_group(group_name, name, leaves, who, dry_run))
+    return carry_out(_group(group_name, name, leaves, who, dry_run, is_json))
 
 
-async def _group(group_name: str, name: str, leaves: bool, who: str | None, dry_run: bool) -> int:
+async def _group(
+    group_name: str, name: str, leaves: bool, who: str | None, dry_run: bool, is_json: bool
+) -> int:
     said = f"{neutral(name)} {'out of' if leaves else 'in'} {neutral(group_name)}"
     async with open_client(who) as client:
         if not dry_run:
             await (client.accounts.leave_group if leaves else client.accounts.join_group)(group_name, name)
-    say(f"would have {said}; nothing was done" if dry_run else f"{said} now")
-    return Exit.FINE
+    said = f"would have {said}; nothing was done" if dry_run else f"{said} now"
+    facts = {"group": group_name, "identity": identity(name), "is_member": not leaves}
+    return tell_outcome("account group", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 @click.command()
@@ -90,22 +102,31 @@ async def _group(group_name: str, name: str, leaves: bool, who: str | None, dry_
 @click.option("--expires", metavar="DURATION", help="When it ends, such as 90d; never unless given.")
 @click.option("--revoke", "ended", metavar="TOKEN", help="End the token with this id instead.")
 @options.acts_as(options.AUTHOR)
-def token(name: str, label: str, expires: str | None, ended: str | None, who: str | None) -> int:
+@options.as_json
+def token(
+    name: str, label: str, expires: str | None, ended: str | None, who: str | None, is_json: bool
+) -> int:
     """Make an API token for the account NAME: it is shown once, and only its hash is kept."""
-    return carry_out(_token(name, label, expires, ended, who))
+    return carry_out(_token(name, label, expires, ended, who, is_json))
 
 
-async def _token(name: str, label: str, expires: str | None, ended: str | None, who: str | None) -> int:
+async def _token(
+    name: str, label: str, expires: str | None, ended: str | None, who: str | None, is_json: bool
+) -> int:
     async with open_client(who) as client:
         if ended is not None:
             await client.accounts.revoke_token(_token_id(ended))
-            say(f"the token {neutral(ended)} is good for nothing any more")
-            return Exit.FINE
+            told = f"the token {neutral(ended)} is good for nothing any more"
+            facts: dict[str, object] = {"id": _token_id(ended), "is_revoked": True}
+            return tell_outcome("account token", told, facts, actor=client.actor, is_json=is_json)
         text, row = await client.accounts.make_token(name, label=label, expires=expires)
     until = f"until {instant(row.expires_at)}" if row.expires_at else "until it is revoked"
-    say(f"token {row.id} of {neutral(row.identity)}, {until}; it is shown this once. To sign in, type:", DIM)
-    say(f"export ACTUM_TOKEN={text}")
-    return Exit.FINE
+    if not is_json:
+        of = f"token {row.id} of {neutral(row.identity)}"
+        say(f"{of}, {until}; it is shown this once. To sign in, type:", DIM)
+    facts = {"id": row.id, "identity": row.identity, "expires_at": instant(row.expires_at), "token": text}
+    told = f"export ACTUM_TOKEN={text}"
+    return tell_outcome("account token", told, facts, actor=client.actor, is_json=is_json)
 
 
 def _token_id(text: str) -> UUID:
@@ -207,19 +228,22 @@ def _standing(row: AccountRow) -> str:
 @_name
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def disable(name: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def disable(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Disable the account NAME: its tokens end and it decides nothing; the last admin stays."""
-    return carry_out(_disable(name, who, dry_run))
+    return carry_out(_disable(name, who, dry_run, is_json))
 
 
-async def _disable(name: str, who: str | None, dry_run: bool) -> int:
+async def _disable(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     async with open_client(who) as client:
         row = await client.accounts.get(name)
         if not dry_run:
             await client.accounts.disable(name)
-    said = neutral(row.identity)
-    say(f"would disable {said}; nothing was done" if dry_run else f"{said} is disabled")
-    return Exit.FINE
+    said = f"{neutral(row.identity)} is disabled"
+    if dry_run:
+        said = f"would disable {neutral(row.identity)}; nothing was done"
+    facts = {"identity": row.identity}
+    return tell_outcome("account disable", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 @click.command()
@@ -229,13 +253,16 @@ async def _disable(name: str, who: str | None, dry_run: bool) -> int:
 @options.decision_reason
 @options.acts_as(options.REVIEWER)
 @options.dry_run
-def delegate(name: str, delegator: str, lasts: str, reason: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def delegate(
+    name: str, delegator: str, lasts: str, reason: str, who: str | None, dry_run: bool, is_json: bool
+) -> int:
     """Have NAME decide in one's place: together the two have one vote."""
-    return carry_out(_delegate(name, delegator, parse_duration(lasts), reason, who, dry_run))
+    return carry_out(_delegate(name, delegator, parse_duration(lasts), reason, who, dry_run, is_json))
 
 
 async def _delegate(
-    name: str, delegator: str, lasts: timedelta, reason: str, who: str | None, dry_run: bool
+    name: str, delegator: str, lasts: timedelta, reason: str, who: str | None, dry_run: bool, is_json: bool
 ) -> int:
     async with open_client(who, options.REVIEWER) as client:
         now = await client.store.read_clock()
@@ -243,9 +270,13 @@ async def _delegate(
             await client.accounts.delegate(
                 name, since=now, until=now + lasts, reason=reason, delegator=delegator
             )
-    said = f"{neutral(name)} decides for {neutral(delegator or client.actor)} until {instant(now + lasts)}"
-    say(f"would have it that {said}; nothing was done" if dry_run else said)
-    return Exit.FINE
+    place, until = delegator or client.actor, instant(now + lasts)
+    said = f"{neutral(name)} decides for {neutral(place)} until {until}"
+    said = f"would have it that {said}; nothing was done" if dry_run else said
+    facts = {"delegator": identity(place), "delegate": identity(name), "until": until, "reason": reason}
+    if place.startswith("db:"):
+        facts["delegator"] = place
+    return tell_outcome("account delegate", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 @click.command("break-glass")
@@ -253,13 +284,15 @@ async def _delegate(
 @click.option("--incident", required=True, metavar="TEXT", help="Which incident.")
 @options.decision_reason
 @options.acts_as(options.REVIEWER)
-def break_glass(role: str, incident: str, reason: str, who: str | None) -> int:
+@options.as_json
+def break_glass(role: str, incident: str, reason: str, who: str | None, is_json: bool) -> int:
     """Decide for an hour what you otherwise may not, but for your own work; it is listed for ever."""
-    return carry_out(_break_glass(role, incident, reason, who))
+    return carry_out(_break_glass(role, incident, reason, who, is_json))
 
 
-async def _break_glass(role: str, incident: str, reason: str, who: str | None) -> int:
+async def _break_glass(role: str, incident: str, reason: str, who: str | None, is_json: bool) -> int:
     async with open_client(who, options.REVIEWER) as client:
         until = await client.accounts.break_glass(role=role, incident=incident, reason=reason)
-    say(f"{neutral(client.actor)} decides as {role} until {instant(until)}; this is on record", BAD)
-    return Exit.FINE
+    said = f"{neutral(client.actor)} decides as {role} until {instant(until)}; this is on record"
+    facts = {"role": role, "incident": incident, "until": instant(until), "reason": reason}
+    return tell_outcome("account break-glass", said, facts, actor=client.actor, is_json=is_json, style=BAD)

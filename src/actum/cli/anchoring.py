@@ -16,10 +16,10 @@ from uuid import UUID
 import click
 import orjson
 
+from actum.cli import options
 from actum.cli.as_json import instant
-from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import say
+from actum.cli.outcome import tell_outcome
 from actum.client import Client
 from actum.errors import InvalidInput, NotFound
 from actum.model.events import Event
@@ -41,15 +41,16 @@ class Anchor:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def anchor(file: Path) -> int:
+@options.as_json
+def anchor(file: Path, is_json: bool) -> int:
     """Add the heads of all chains, of events and of decisions, to FILE as JSON lines.
 
     Keep FILE where whoever could edit the database cannot: `actum audit verify --against FILE` compares.
     """
-    return carry_out(_anchor(file))
+    return carry_out(_anchor(file, is_json))
 
 
-async def _anchor(file: Path) -> int:
+async def _anchor(file: Path, is_json: bool) -> int:
     lines = []
     async with open_client() as client:
         at = instant(await client.store.read_clock())
@@ -70,8 +71,9 @@ async def _anchor(file: Path) -> int:
             os.fsync(out.fileno())
     except OSError as error:
         raise InvalidInput(f"{file} cannot be written: {error.strerror}", path="FILE") from None
-    say(f"{len(lines)} head{'' if len(lines) == 1 else 's'} added to {file}")
-    return Exit.FINE
+    said = f"{len(lines)} head{'' if len(lines) == 1 else 's'} added to {file}"
+    facts = {"file": str(file), "heads": len(lines), "at": at}
+    return tell_outcome("audit anchor", said, facts, actor=client.actor, is_json=is_json)
 
 
 async def _read_heads(client: Client) -> AsyncIterator[Anchor]:

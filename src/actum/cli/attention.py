@@ -53,9 +53,9 @@ class Attention:
         return int((time.monotonic() - self.opened) * 1000) if self.words else None
 
 
-def is_attended() -> bool:
-    """Whether a person sits before a terminal, for output and input."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+def is_attended(*, is_json: bool = False) -> bool:
+    """Whether a person sits before a terminal, for output and input; with --json it is a program that reads."""
+    return not is_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def ask_line(text: str) -> str:
@@ -72,14 +72,15 @@ def ask_reason() -> str:
     return REASONS[int(said) - 1] if said in {str(n + 1) for n in range(len(REASONS))} else said
 
 
-def require_word(card: Card, confirm: str | None) -> None:
+def require_word(card: Card, confirm: str | None, *, is_json: bool = False) -> None:
     """Have a person confirm an approval: by the salient value of what is final, else by the word `approve`.
 
-    `confirm` is the value given beforehand. Raises InvalidInput when it is another, or nobody is there to be asked.
+    `confirm` is the value given beforehand. Raises InvalidInput when it is another, or nobody is there to be asked, as
+    with --json.
     """
     is_final = must_confirm(card)
     name, value = card.salient if is_final else ("word", APPROVE)
-    if confirm is None and is_attended():
+    if confirm is None and is_attended(is_json=is_json):
         confirm = ask_line(f"To approve, type its {name}:" if is_final else f"To approve, type {APPROVE}:")
     elif not is_final:
         return

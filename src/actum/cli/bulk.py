@@ -12,7 +12,7 @@ from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
 from actum.cli.printing import DIM, say, say_all, say_json
 from actum.cli.text import age, columns, neutral, table
-from actum.client.bulk import NAMES, Plan, carry_out_bulk, plan_bulk, read_filter
+from actum.client.bulk import MOST, NAMES, Plan, carry_out_bulk, plan_bulk, read_filter
 from actum.client.client import Client
 from actum.errors import InvalidInput
 from actum.model.ids import short
@@ -39,8 +39,7 @@ def intervene(
     reason: str,
     who: str | None,
     dry_run: bool,
-    *,
-    is_json: bool = False,
+    is_json: bool,
 ) -> int:
     """Carry out `verb` on every workflow that fits, or show them; raises UsageError for one and many at once."""
     if name is not None:
@@ -71,7 +70,9 @@ async def _intervene(
             elif plan.total:
                 say(f"would {verb} {plan.total}; nothing was done: to do it, add --confirm {plan.total}")
             return Exit.FINE
-        bulk, reached = await carry_out_bulk(client, plan, reason=reason, count=_confirmed(plan, count))
+        bulk, reached = await carry_out_bulk(
+            client, plan, reason=reason, count=_confirmed(plan, count, is_json=is_json)
+        )
     if is_json:
         say_json(_as_json(plan, str(bulk), [str(one) for one in reached]))
     else:
@@ -80,11 +81,11 @@ async def _intervene(
     return Exit.FINE
 
 
-def _confirmed(plan: Plan, count: int | None) -> int:
+def _confirmed(plan: Plan, count: int | None, *, is_json: bool) -> int:
     """Return how many were meant, asked of a person where nothing was given."""
     if count is not None:
         return count
-    answer = ask_line(f"To {plan.verb} them, type how many:") if is_attended() else ""
+    answer = ask_line(f"To {plan.verb} them, type how many:") if is_attended(is_json=is_json) else ""
     if not answer.isdecimal():
         raise InvalidInput(
             f"{plan.total} workflows fit: add --confirm {plan.total} to {plan.verb} them; nothing was done",
@@ -94,6 +95,9 @@ def _confirmed(plan: Plan, count: int | None) -> int:
 
 
 async def _show(client: Client, plan: Plan) -> None:
+    if plan.unnamed:
+        said = f"the incident affects {plan.unnamed} more than the {MOST} that it names"
+        say(f"{said}: it names them once others have moved on, so look again in a minute", DIM)
     if not plan.total:
         say(f"no workflow fits that {plan.verb} could reach")
         return
@@ -117,6 +121,7 @@ def _as_json(plan: Plan, bulk: str | None, reached: Sequence[str]) -> dict[str, 
         "verb": plan.verb,
         "where": plan.filter.text,
         "total": plan.total,
+        "unnamed": plan.unnamed,
         "workflows": [str(row.id) for row in plan.rows],
         "bulk": bulk,
         "asked": list(reached),

@@ -11,6 +11,7 @@ from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import say, say_json
 from actum.errors import InvalidInput
 from actum.model.contract import parse_duration
@@ -35,26 +36,30 @@ def db() -> None:
 
 @click.command("migrate")
 @options.dry_run
-def migrate_database(dry_run: bool) -> int:
+@options.as_json
+def migrate_database(dry_run: bool, is_json: bool) -> int:
     """Apply the migrations that are missing, each in a transaction of its own, under one lock.
 
     A second call applies nothing; a database that is newer, or was edited, is refused and left as it is.
     """
-    return carry_out(_migrate(dry_run))
+    return carry_out(_migrate(dry_run, is_json))
 
 
-async def _migrate(dry_run: bool) -> int:
+async def _migrate(dry_run: bool, is_json: bool) -> int:
     store, opened = await open_store(Settings.read(), size=1)
     try:
         before = await read_standing(store.pool) if dry_run else await migrate(store.pool)
     finally:
         await opened.close()
-    if not before.pending:
-        say("nothing to apply: the database is at this version")
-        return Exit.FINE
-    for name in before.pending:
-        say(f"would apply {name}" if dry_run else f"applied {name}")
-    return Exit.FINE
+    said = [f"would apply {name}" if dry_run else f"applied {name}" for name in before.pending]
+    return tell_outcome(
+        "db migrate",
+        said or "nothing to apply: the database is at this version",
+        {"migrations": before.pending},
+        actor=None,
+        is_json=is_json,
+        dry_run=dry_run,
+    )
 
 
 @click.command("prune-keys")
@@ -67,17 +72,18 @@ async def _migrate(dry_run: bool) -> int:
     help="Only what was done, and whose workflows have ended, so long ago; 30d at least.",
 )
 @options.dry_run
-def prune_keys(variable: str, older: str, dry_run: bool) -> int:
+@options.as_json
+def prune_keys(variable: str, older: str, dry_run: bool, is_json: bool) -> int:
     """Delete operation keys of another database that no workflow can come back to.
 
     VARIABLE is the environment variable with that database's address, as the effects' `Database(…, env=…)` names it. A key
     stays while a workflow that used it has not ended, or where the ledger does not know it. Let --older be longer than
     the oldest backup of Actum's database that you might restore.
     """
-    return carry_out(_prune_keys(variable, parse_duration(older), is_trial=dry_run))
+    return carry_out(_prune_keys(variable, parse_duration(older), is_json, is_trial=dry_run))
 
 
-async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int:
+async def _prune_keys(variable: str, older: timedelta, is_json: bool, *, is_trial: bool) -> int:
     address = os.environ.get(variable)
     if not address:
         raise InvalidInput(
@@ -91,9 +97,10 @@ async def _prune_keys(variable: str, older: timedelta, *, is_trial: bool) -> int
     finally:
         await keys.close()
         await opened.close()
-    said = "could be deleted; nothing was done" if is_trial else "deleted"
-    say(f"{found.old} keys are old enough, {found.forgotten} of them {said}")
-    return Exit.FINE
+    what = "could be deleted; nothing was done" if is_trial else "deleted"
+    said = f"{found.old} keys are old enough, {found.forgotten} of them {what}"
+    facts = {"database": variable, "old": found.old, "forgotten": found.forgotten}
+    return tell_outcome("db prune-keys", said, facts, actor=None, is_json=is_json, dry_run=is_trial)
 
 
 @click.command()

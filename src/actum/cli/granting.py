@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from actum.cli.exits import Exit
 from actum.cli.inputs import read_json
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import say, say_json
 from actum.cli.text import neutral
 from actum.client.grants import WouldMatch
@@ -56,8 +58,16 @@ def grant() -> None:
 @options.decision_reason
 @options.acts_as(options.REVIEWER)
 @options.dry_run
+@options.as_json
 def give(
-    text: str, uses: int, lasts: str, sums: tuple[str, ...], reason: str, who: str | None, dry_run: bool
+    text: str,
+    uses: int,
+    lasts: str,
+    sums: tuple[str, ...],
+    reason: str,
+    who: str | None,
+    dry_run: bool,
+    is_json: bool,
 ) -> int:
     """Give a standing approval for what certainly matches; says what it would have matched in the last 30 days.
 
@@ -66,7 +76,7 @@ def give(
     matcher = read_json(text, "--match")
     if not isinstance(matcher, dict):
         raise InvalidInput("--match has to be a JSON object: names, and what they have to be", path="--match")
-    return carry_out(_give(matcher, uses, lasts, dict(map(_sum, sums)), reason, who, dry_run))
+    return carry_out(_give(matcher, uses, lasts, dict(map(_sum, sums)), reason, who, dry_run, is_json))
 
 
 def _sum(text: str) -> tuple[str, Decimal]:
@@ -85,17 +95,21 @@ async def _give(
     reason: str,
     who: str | None,
     dry_run: bool,
+    is_json: bool,
 ) -> int:
     async with open_client(who, options.REVIEWER) as client:
-        _tell_match(await client.grants.preview(matcher))
-        if dry_run:
-            say("nothing was given")
-            return Exit.FINE
-        grant_id = await client.grants.give(matcher, uses=uses, lasts=lasts, reason=reason, max_sums=sums)
-    say(
-        f"grant {short(grant_id)} given by {neutral(client.actor)}; `actum grant revoke {short(grant_id)}` ends it"
-    )
-    return Exit.FINE
+        found = await client.grants.preview(matcher)
+        if not is_json:
+            _tell_match(found)
+        grant_id = None
+        if not dry_run:
+            grant_id = await client.grants.give(matcher, uses=uses, lasts=lasts, reason=reason, max_sums=sums)
+    said = "nothing was given"
+    if grant_id is not None:
+        name = short(grant_id)
+        said = f"grant {name} given by {neutral(client.actor)}; `actum grant revoke {name}` ends it"
+    facts = {"grant": grant_id, "matcher": matcher, "uses": uses, "reason": reason, "matches": asdict(found)}
+    return tell_outcome("grant give", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 def _tell_match(found: WouldMatch) -> None:
@@ -153,16 +167,19 @@ def _as_json(row: GrantRow) -> dict[str, Any]:
 @click.argument("name", metavar="GRANT")
 @options.acts_as(options.REVIEWER)
 @options.dry_run
-def revoke(name: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def revoke(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """End a grant, named by the last digits of its id; what was approved by it stays approved."""
-    return carry_out(_revoke(name, who, dry_run))
+    return carry_out(_revoke(name, who, dry_run, is_json))
 
 
-async def _revoke(name: str, who: str | None, dry_run: bool) -> int:
+async def _revoke(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     async with open_client(who, options.REVIEWER) as client:
         grant_id = await client.grants.find(name)
         if not dry_run:
             await client.grants.revoke(grant_id)
-    said = short(grant_id)
-    say(f"would end grant {said}; nothing was done" if dry_run else f"grant {said} is ended")
-    return Exit.FINE
+    said = f"grant {short(grant_id)} is ended"
+    if dry_run:
+        said = f"would end grant {short(grant_id)}; nothing was done"
+    facts = {"grant": grant_id}
+    return tell_outcome("grant revoke", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run)

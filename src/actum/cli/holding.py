@@ -7,10 +7,9 @@ from typing import Any
 import click
 
 from actum.cli import bulk, options
-from actum.cli.exits import Exit
 from actum.cli.inputs import read_json
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import say, say_json
+from actum.cli.outcome import tell_outcome
 from actum.cli.text import neutral
 from actum.client.holding import plan_reopening, reopen
 from actum.errors import InvalidInput
@@ -47,7 +46,7 @@ def retry(
     is driven again: for code that was mended. With --where many held workflows are, each where it is held.
     """
     if workflow is None or where:
-        return bulk.intervene("retry", workflow, where, confirm, reason, who, dry_run, is_json=is_json)
+        return bulk.intervene("retry", workflow, where, confirm, reason, who, dry_run, is_json)
     return carry_out(_reopen(Verb.RETRY, workflow, address, None, reason, who, is_json, dry_run))
 
 
@@ -115,11 +114,14 @@ async def _reopen(
             failure = await plan_reopening(client, row.id, verb, address, value)
         else:
             failure = await reopen(client, row.id, verb, address, value=value, reason=reason)
-    if is_json:
-        say_json(_as_json(verb, row, failure, dry_run))
-    else:
-        say(_told(verb, row, failure, client.actor, dry_run))
-    return Exit.FINE
+    return tell_outcome(
+        verb.value,
+        _told(verb, row, failure, client.actor, dry_run),
+        _as_json(row, failure, dry_run),
+        actor=client.actor,
+        is_json=is_json,
+        dry_run=dry_run,
+    )
 
 
 def _told(verb: Verb, row: WorkflowRow, failure: Failure, actor: str, dry_run: bool) -> str:
@@ -130,10 +132,9 @@ def _told(verb: Verb, row: WorkflowRow, failure: Failure, actor: str, dry_run: b
     return f"asked to {verb.value} {what} of {workflow}; `actum watch {short(row.id)}` follows it"
 
 
-def _as_json(verb: Verb, row: WorkflowRow, failure: Failure, dry_run: bool) -> dict[str, object]:
+def _as_json(row: WorkflowRow, failure: Failure, dry_run: bool) -> dict[str, object]:
     return {
         "workflow_id": str(row.id),
-        "verb": verb.value,
         "address": failure.address,
         "step": failure.step or None,
         "failed_as": failure.word,

@@ -13,6 +13,7 @@ from actum.cli.exits import Exit
 from actum.cli.incident_text import as_json, as_markdown, describe, timeline_line
 from actum.cli.lazy import LazyGroup, Place
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import BAD, DIM, GOOD, say, say_all, say_json
 from actum.cli.text import age, columns, neutral, since, table
 from actum.client.client import Client
@@ -223,29 +224,56 @@ async def _open(
         raise InvalidInput("an incident needs a sentence: say what is wrong", path="SUMMARY")
     async with open_client(who) as client:
         if dry_run:
-            say(f"would open an incident as {neutral(client.actor)}: {neutral(summary)}; nothing was done")
-            return Exit.FINE
+            return await _would_open(client, summary, contract, step, workflows, rule, is_json)
         row, is_new = await client.incidents.open(
             summary, contract=contract, step=step, rule=rule, workflows=workflows
         )
-    if is_json:
-        say_json(as_json(row))
-        return Exit.FINE
     name = short(row.id)
     missed = ", which the machine has missed" if row.is_missed else ""
-    say(
-        f"opened {name}{missed}" if is_new else f"{name} is open already, {since(row.opened_at, row.last_at)}"
+    said = f"opened {name}{missed}"
+    if not is_new:
+        said = f"{name} is {row.state.value} already, {since(row.opened_at, row.last_at)}: {_KEPT}"
+    facts = {**as_json(row), "is_new": is_new}
+    return tell_outcome("incident open", said, facts, actor=client.actor, is_json=is_json)
+
+
+_KEPT = "it keeps what you say, and your workflows among those that it affects"
+
+
+async def _would_open(
+    client: Client,
+    summary: str,
+    contract: str,
+    step: str,
+    workflows: Sequence[str],
+    rule: Rule,
+    is_json: bool,
+) -> int:
+    contract, ids = await client.incidents.check_report(
+        summary, contract=contract, step=step, workflows=workflows
     )
-    return Exit.FINE
+    known = await client.incidents.find_open(contract=contract, step=step, rule=rule)
+    what = f"add to {short(known.id)}" if known else "open an incident"
+    said = f"would {what} as {neutral(client.actor)}: {neutral(summary)}; nothing was done"
+    facts: dict[str, object] = {
+        "summary": summary,
+        "contract": contract or None,
+        "step": step or None,
+        "rule": rule.value,
+        "workflows": [str(one) for one in ids],
+        "is_new": known is None,
+    }
+    return tell_outcome("incident open", said, facts, actor=client.actor, is_json=is_json, dry_run=True)
 
 
 @click.command()
 @_name
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def ack(name: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def ack(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Take an incident on: nobody else is told of it. Twice changes nothing."""
-    return carry_out(_act("take on", name, "", "", who, dry_run))
+    return carry_out(_act("take on", name, "", "", who, dry_run, is_json))
 
 
 @click.command()
@@ -253,9 +281,10 @@ def ack(name: str, who: str | None, dry_run: bool) -> int:
 @_note
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def mitigate(name: str, note: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def mitigate(name: str, note: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Say that the harm of an incident is over, while its cause may not be known."""
-    return carry_out(_act("mitigate", name, "", note, who, dry_run))
+    return carry_out(_act("mitigate", name, "", note, who, dry_run, is_json))
 
 
 @click.command()
@@ -264,21 +293,36 @@ def mitigate(name: str, note: str, who: str | None, dry_run: bool) -> int:
 @_note
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def resolve(name: str, cause: str, note: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def resolve(name: str, cause: str, note: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """End an incident with its cause; what comes up again opens another."""
-    return carry_out(_act("resolve", name, cause, note, who, dry_run))
+    return carry_out(_act("resolve", name, cause, note, who, dry_run, is_json))
 
 
-async def _act(verb: str, name: str, cause: str, note: str, who: str | None, dry_run: bool) -> int:
+_COMMANDS = {"take on": "ack", "mitigate": "mitigate", "resolve": "resolve"}
+
+
+async def _act(
+    verb: str, name: str, cause: str, note: str, who: str | None, dry_run: bool, is_json: bool
+) -> int:
     async with open_client(who) as client:
         row = await client.incidents.get(await client.incidents.find(name))
+        said = f"would {verb} {short(row.id)} as {neutral(client.actor)}; nothing was done"
         if dry_run:
-            say(f"would {verb} {short(row.id)} as {neutral(client.actor)}; nothing was done")
-            return Exit.FINE
-        await _carry_out(client, verb, row, cause, note)
-        row = await client.incidents.get(row.id)
-    say(f"{short(row.id)} is {row.state.value}: {neutral(row.summary)}", GOOD)
-    return Exit.FINE
+            await client.incidents.check_turn(row.id, cause=cause or None, note=note)
+        else:
+            await _carry_out(client, verb, row, cause, note)
+            row = await client.incidents.get(row.id)
+            said = f"{short(row.id)} is {row.state.value}: {neutral(row.summary)}"
+    return tell_outcome(
+        f"incident {_COMMANDS[verb]}",
+        said,
+        as_json(row),
+        actor=client.actor,
+        is_json=is_json,
+        dry_run=dry_run,
+        style="" if dry_run else GOOD,
+    )
 
 
 async def _carry_out(client: Client, verb: str, row: IncidentRow, cause: str, note: str) -> None:

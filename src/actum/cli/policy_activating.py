@@ -7,6 +7,7 @@ import click
 from actum.cli import options
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.policy_files import (
     DIGITS,
     cases_beside,
@@ -118,29 +119,34 @@ def _names(required: tuple[Requirement, ...]) -> str:
 @click.option("--off", "is_off", is_flag=True, help="Shadow no policy any more.")
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def shadow(name: str, is_off: bool, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def shadow(name: str, is_off: bool, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Mark POLICY to be tried on what happens from now on, in place of any other; it rules nothing.
 
     `actum policy simulate` then compares it with the active policy over what happened since.
     """
     if bool(name) == is_off:
         raise click.UsageError("name a policy to shadow, or say --off")
-    return carry_out(_shadow(name, who, dry_run))
+    return carry_out(_shadow(name, who, dry_run, is_json))
 
 
-async def _shadow(name: str, who: str | None, dry_run: bool) -> int:
+async def _shadow(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     async with open_client(who) as client:
         policy = await find_policy(client, name) if name else None
         if dry_run:
-            said = "end the shadow" if policy is None else f"shadow {name_of(policy)}"
-            say(f"would {said}; nothing was done")
+            what = "end the shadow" if policy is None else f"shadow {name_of(policy)}"
+            said = f"would {what}; nothing was done"
         elif policy is None:
             await client.policies.end_shadow()
-            say("no policy is shadowed any more")
+            said = "no policy is shadowed any more"
         else:
             await client.policies.shadow(policy)
-            say(
-                f"{name_of(policy)} is shadowed: `actum policy simulate` says what it would have changed",
-                GOOD,
-            )
-    return Exit.FINE
+            said = f"{name_of(policy)} is shadowed: `actum policy simulate` says what it would have changed"
+    facts = {
+        "policy": None if policy is None else policy.document.name,
+        "hash": None if policy is None else policy.policy_hash.hex(),
+    }
+    style = "" if dry_run or policy is None else GOOD
+    return tell_outcome(
+        "policy shadow", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run, style=style
+    )

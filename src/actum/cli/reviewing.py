@@ -14,6 +14,7 @@ from actum.cli.card import Line, Sheet, write_card
 from actum.cli.exits import Exit
 from actum.cli.inbox import batch_as_json, card_as_json, read_waiting, tell_batch
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import BAD, DIM, GOOD, HEADING, WARN, say, say_json
 from actum.cli.text import columns, local, neutral, since, table
 from actum.client import Client
@@ -147,8 +148,12 @@ async def _decide(
         left = found.find(one for one in excepted.split(",") if one.strip())
         verdicts = _verdicts(found, reason, left, rejects) if approves else _rejections(found, rejects)
         if dry_run:
-            say(f"would decide {len(verdicts)} of {len(found.open_cards)} items; nothing was decided")
-            return Exit.FINE
+            said = f"would decide {len(verdicts)} of {len(found.open_cards)} items; nothing was decided"
+            facts = {
+                "batch": found.batch.id,
+                "items": [{"id": str(one.approval_id), "ruling": one.ruling} for one in verdicts],
+            }
+            return tell_outcome("review", said, facts, actor=client.actor, is_json=is_json, dry_run=True)
         return await _carry_out(client, found, verdicts, Attention(), is_json)
 
 

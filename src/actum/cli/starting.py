@@ -6,12 +6,14 @@ import click
 
 from actum.authoring.call import Call
 from actum.cli import options
+from actum.cli.as_json import recorded
 from actum.cli.exits import Exit
 from actum.cli.facts import read_facts
 from actum.cli.inputs import call_of
 from actum.cli.modules import AnyContract, find_contract
 from actum.cli.next_steps import next_commands
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import complain, say, say_json
 from actum.cli.text import neutral
 from actum.cli.watching import follow, tell_nobody
@@ -65,7 +67,7 @@ def start(
     call = call_of(contract, text)
     given = _read_tags(tags)
     if dry_run:
-        return _rehearse(contract, call, key)
+        return _rehearse(contract, call, key, is_json)
     return carry_out(
         _start(contract, call, key, requester, given, waits or until_person, until_person, who, is_json)
     )
@@ -83,13 +85,14 @@ def _read_tags(tags: tuple[str, ...]) -> dict[str, str]:
     return check_tags(found)
 
 
-def _rehearse(contract: AnyContract, call: Call[object], key: str | None) -> int:
+def _rehearse(contract: AnyContract, call: Call[object], key: str | None, is_json: bool) -> int:
     if key is not None:
         check_start_key(key)
     arguments = call.arguments.decode()
     named = f" under the key {neutral(key)}" if key else ""
-    say(f"would start {neutral(contract.name)}{named} with {neutral(arguments)}; nothing was started")
-    return Exit.FINE
+    said = f"would start {neutral(contract.name)}{named} with {neutral(arguments)}; nothing was started"
+    facts = {"contract": contract.name, "key": key, "input": recorded(arguments)}
+    return tell_outcome("start", said, facts, actor=None, is_json=is_json, dry_run=True)
 
 
 async def _start(

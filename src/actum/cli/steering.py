@@ -9,10 +9,9 @@ import orjson
 
 from actum.authoring.names import check_name
 from actum.cli import bulk, options
-from actum.cli.exits import Exit
 from actum.cli.inputs import encode_json, read_json
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import say
+from actum.cli.outcome import tell_outcome
 from actum.cli.text import neutral
 from actum.client import Client
 from actum.client.fitting import require_fit
@@ -29,6 +28,7 @@ from actum.store.rows import WorkflowRow
 @bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
+@options.as_json
 def cancel(
     workflow: str | None,
     reason: str,
@@ -36,11 +36,12 @@ def cancel(
     confirm: int | None,
     who: str | None,
     dry_run: bool,
+    is_json: bool,
 ) -> int:
     """Ask a workflow to end: its body is cancelled, effects that started are waited for. Or many, by --where."""
     if workflow is None or where:
-        return bulk.intervene("cancel", workflow, where, confirm, reason, who, dry_run)
-    return carry_out(_intervene("cancel", workflow, reason, who, dry_run))
+        return bulk.intervene("cancel", workflow, where, confirm, reason, who, dry_run, is_json)
+    return carry_out(_intervene("cancel", workflow, reason, who, dry_run, is_json))
 
 
 @click.command()
@@ -50,6 +51,7 @@ def cancel(
 @bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
+@options.as_json
 def pause(
     workflow: str | None,
     reason: str,
@@ -57,11 +59,12 @@ def pause(
     confirm: int | None,
     who: str | None,
     dry_run: bool,
+    is_json: bool,
 ) -> int:
     """Have a workflow take in nothing new until it is resumed. Or many, by --where."""
     if workflow is None or where:
-        return bulk.intervene("pause", workflow, where, confirm, reason, who, dry_run)
-    return carry_out(_intervene("pause", workflow, reason, who, dry_run))
+        return bulk.intervene("pause", workflow, where, confirm, reason, who, dry_run, is_json)
+    return carry_out(_intervene("pause", workflow, reason, who, dry_run, is_json))
 
 
 @click.command()
@@ -71,6 +74,7 @@ def pause(
 @bulk.confirm
 @options.acts_as(options.AUTHOR)
 @options.dry_run
+@options.as_json
 def resume(
     workflow: str | None,
     reason: str,
@@ -78,20 +82,23 @@ def resume(
     confirm: int | None,
     who: str | None,
     dry_run: bool,
+    is_json: bool,
 ) -> int:
     """Let a paused workflow, or one that crashed its workers too often, go on. Or many, by --where."""
     if workflow is None or where:
-        return bulk.intervene("resume", workflow, where, confirm, reason, who, dry_run)
-    return carry_out(_intervene("resume", workflow, reason, who, dry_run))
+        return bulk.intervene("resume", workflow, where, confirm, reason, who, dry_run, is_json)
+    return carry_out(_intervene("resume", workflow, reason, who, dry_run, is_json))
 
 
-async def _intervene(verb: str, workflow: str, reason: str, who: str | None, dry_run: bool) -> int:
+async def _intervene(
+    verb: str, workflow: str, reason: str, who: str | None, dry_run: bool, is_json: bool
+) -> int:
     async with open_client(who) as client:
         row = await client.get(await client.find(workflow))
         _require_possible(verb, row)
         if not dry_run:
             await client.send(row.id, verb, reason=reason or None)
-    return _done(f"{verb} workflow", row, client, dry_run)
+    return _done(verb, f"{verb} workflow", row, client, dry_run, is_json, reason=reason or None)
 
 
 def _require_possible(verb: str, row: WorkflowRow) -> None:
@@ -105,16 +112,15 @@ def _require_possible(verb: str, row: WorkflowRow) -> None:
         raise NotPossible(f"workflow {name} is {status} already and takes in nothing: `actum show {name}`")
 
 
-def _done(what: str, row: WorkflowRow, client: Client, dry_run: bool) -> int:
+def _done(
+    verb: str, what: str, row: WorkflowRow, client: Client, dry_run: bool, is_json: bool, **facts: object
+) -> int:
+    name, actor = f"{neutral(row.contract)} {short(row.id)}", neutral(client.actor)
+    said = f"asked to {what} {name}; `actum watch {short(row.id)}` follows it"
     if dry_run:
-        say(
-            f"would {what} {neutral(row.contract)} {short(row.id)} ({row.status}) as {neutral(client.actor)}; nothing was done"
-        )
-    else:
-        say(
-            f"asked to {what} {neutral(row.contract)} {short(row.id)}; `actum watch {short(row.id)}` follows it"
-        )
-    return Exit.FINE
+        said = f"would {what} {name} ({row.status}) as {actor}; nothing was done"
+    told = {"workflow_id": row.id, "contract": row.contract, "status": row.status, "asked": not dry_run}
+    return tell_outcome(verb, said, {**told, **facts}, actor=client.actor, is_json=is_json, dry_run=dry_run)
 
 
 @click.command()
@@ -129,12 +135,13 @@ def _done(what: str, row: WorkflowRow, client: Client, dry_run: bool) -> int:
 )
 @options.acts_as(options.AUTHOR)
 @options.dry_run
-def signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Deliver the signal NAME to a workflow; it is kept until the workflow takes it."""
-    return carry_out(_signal(workflow, name, text, who, dry_run))
+    return carry_out(_signal(workflow, name, text, who, dry_run, is_json))
 
 
-async def _signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool) -> int:
+async def _signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     check_name("a signal", name)
     body = encode_json(text, "--value")
     async with open_client(who) as client:
@@ -142,7 +149,8 @@ async def _signal(workflow: str, name: str, text: str, who: str | None, dry_run:
         _require_possible("signal", row)
         if not dry_run:
             await client.send(row.id, "signal", name=name, body=body)
-    return _done(f"deliver the signal {neutral(name)} to", row, client, dry_run)
+    what = f"deliver the signal {neutral(name)} to"
+    return _done("signal", what, row, client, dry_run, is_json, signal=name, value=orjson.loads(body))
 
 
 @click.command()
@@ -154,6 +162,7 @@ async def _signal(workflow: str, name: str, text: str, who: str | None, dry_run:
 @options.reason
 @options.acts_as(options.AUTHOR)
 @options.dry_run
+@options.as_json
 def settle(
     workflow: str,
     address: str,
@@ -163,6 +172,7 @@ def settle(
     reason: str,
     who: str | None,
     dry_run: bool,
+    is_json: bool,
 ) -> int:
     """Say what became of the effect in doubt at ADDRESS, after having looked."""
     said = [result is not None, did_not, gives_up]
@@ -174,11 +184,18 @@ def settle(
         )
     outcome = ("happened", "did_not_happen", "abandon")[said.index(True)]
     value = read_json(result, "--happened") if result is not None else None
-    return carry_out(_settle(workflow, address, outcome, value, reason, who, dry_run))
+    return carry_out(_settle(workflow, address, outcome, value, reason, who, dry_run, is_json))
 
 
 async def _settle(
-    workflow: str, address: str, outcome: str, value: Any, reason: str, who: str | None, dry_run: bool
+    workflow: str,
+    address: str,
+    outcome: str,
+    value: Any,
+    reason: str,
+    who: str | None,
+    dry_run: bool,
+    is_json: bool,
 ) -> int:
     async with open_client(who) as client:
         row = await client.get(await client.find(workflow))
@@ -194,7 +211,9 @@ async def _settle(
             require_fit(value, await _schema_of(client, row, doubted[0].step), "--happened")
         if not dry_run:
             await client.settle(row.id, address, outcome, result=value, reason=reason)
-    return _done(f"settle {neutral(address)} as {outcome.replace('_', ' ')} in", row, client, dry_run)
+    what = f"settle {neutral(address)} as {outcome.replace('_', ' ')} in"
+    told = {"address": address, "outcome": outcome, "result": value, "reason": reason or None}
+    return _done("settle", what, row, client, dry_run, is_json, **told)
 
 
 async def _schema_of(client: Client, row: WorkflowRow, step: str) -> str:

@@ -48,7 +48,7 @@ def rollback(
     if workflow is None or where:
         if to or resumes or tells:
             raise InvalidInput("--to, --resume and --report are for one workflow: leave --where out")
-        return bulk.intervene("rollback", workflow, where, confirm, reason, who, dry_run, is_json=as_json)
+        return bulk.intervene("rollback", workflow, where, confirm, reason, who, dry_run, as_json)
     if tells:
         if reason.strip() or to or resumes or dry_run:
             raise InvalidInput("--report only tells: leave --reason, --to, --resume and --dry-run out")
