@@ -10,6 +10,7 @@ from actum.cli import options
 from actum.cli.as_json import instant
 from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
+from actum.cli.outcome import tell_outcome
 from actum.cli.printing import BAD, GOOD, WARN, say, say_json
 from actum.cli.text import neutral, since
 from actum.model.ids import short
@@ -69,16 +70,24 @@ async def _freeze(
     what = scope if subject is None else f"{scope} {neutral(subject)}"
     async with open_client(who, options.REVIEWER) as client:
         if dry_run:
-            in_flight = await client.freezes.list_in_flight(scope, subject)
-            say(f"would freeze {what}: {_SAID[mode]}; nothing was done")
-            _tell_in_flight(in_flight)
-            return Exit.FINE
-        freeze_id, in_flight = await client.freezes.freeze(scope, subject, mode=mode, reason=reason)
-    if is_json:
-        say_json({"freeze": str(freeze_id), "in_flight": [_flight_as_json(one) for one in in_flight]})
-        return Exit.FINE
-    say(f"frozen: {what}, {_SAID[mode]}; `actum unfreeze {short(freeze_id)}` lifts it", BAD)
-    _tell_in_flight(in_flight)
+            freeze_id, in_flight = None, await client.freezes.list_in_flight(scope, subject)
+        else:
+            freeze_id, in_flight = await client.freezes.freeze(scope, subject, mode=mode, reason=reason)
+    said = f"would freeze {what}: {_SAID[mode]}; nothing was done"
+    if freeze_id is not None:
+        said = f"frozen: {what}, {_SAID[mode]}; `actum unfreeze {short(freeze_id)}` lifts it"
+    facts = {
+        "freeze": freeze_id,
+        "scope": scope,
+        "subject": subject,
+        "mode": mode,
+        "reason": reason or None,
+        "in_flight": [_flight_as_json(one) for one in in_flight],
+    }
+    style = "" if dry_run else BAD
+    tell_outcome("freeze", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run, style=style)
+    if not is_json:
+        _tell_in_flight(in_flight)
     return Exit.FINE
 
 
@@ -137,16 +146,21 @@ def _freeze_as_json(row: FreezeRow) -> dict[str, object]:
 @click.argument("name", metavar="FREEZE")
 @options.acts_as(options.REVIEWER)
 @options.dry_run
-def unfreeze(name: str, who: str | None, dry_run: bool) -> int:
+@options.as_json
+def unfreeze(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     """Lift a freeze, named by the last digits of its id."""
-    return carry_out(_unfreeze(name, who, dry_run))
+    return carry_out(_unfreeze(name, who, dry_run, is_json))
 
 
-async def _unfreeze(name: str, who: str | None, dry_run: bool) -> int:
+async def _unfreeze(name: str, who: str | None, dry_run: bool, is_json: bool) -> int:
     async with open_client(who, options.REVIEWER) as client:
         freeze_id = await client.freezes.find(name)
         if not dry_run:
             await client.freezes.unfreeze(freeze_id)
-    said = short(freeze_id)
-    say(f"would lift freeze {said}; nothing was done" if dry_run else f"freeze {said} is lifted", GOOD)
-    return Exit.FINE
+    said = f"freeze {short(freeze_id)} is lifted"
+    if dry_run:
+        said = f"would lift freeze {short(freeze_id)}; nothing was done"
+    facts = {"freeze": freeze_id}
+    return tell_outcome(
+        "unfreeze", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run, style=GOOD
+    )
