@@ -84,7 +84,11 @@ async def test_a_worker_that_holds_the_old_policy_begins_nothing_by_it(actum: Ha
     assert ["bills"] == DONE
 
 
-@pytest.mark.parametrize("scope", [("kind", "db.write"), ("everything", None), ("contract", "writes")])
+@pytest.mark.parametrize(
+    "scope",
+    [("kind", "db.write"), ("everything", None), ("contract", "writes"), ("environment", "prod")],
+    ids=["kind", "everything", "contract", "an environment, and the worker does not say its own"],
+)
 async def test_a_freeze_between_decision_and_use_holds_what_was_approved(
     actum: Harness, scope: tuple[str, str | None]
 ) -> None:

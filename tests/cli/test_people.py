@@ -79,7 +79,14 @@ def test_a_freeze_is_thrown_listed_and_lifted(own: Actum) -> None:
     assert "a strange mail" in own.fine("freeze").out
     assert 2 == own("freeze", "--everything", "--kind", "x", "--reason", "x").code
     assert 2 == own("freeze", "--everything").code
-    assert 3 == own("unfreeze", "ffffffff").code
+    assert 2 == own("freeze", "--reason", "stop it all").code
+    assert 2 == own("freeze", "--mode", "tier2").code
+    refused = own("freeze", "--kind", "mail.send", "--mode", "hold-starts", "--reason", "x")
+    assert (2, True) == (refused.code, "starts are held for everything or contract" in refused.err)
+    for name in ("ffffffff", "", "%", "f"):
+        assert 3 == own("unfreeze", name).code
+    out = own.fine("freeze", "--contract", "nobody's", "--reason", "x", "--dry-run").out
+    assert "no contract \"nobody's\" is known here" in out
     own.fine("unfreeze", held["id"][-8:])
     assert [] == own.fine("freeze", "--json").json
 
@@ -97,6 +104,9 @@ def test_a_grant_says_what_it_would_have_matched_before_it_is_given(own: Actum) 
     assert "0 of 3 used" in own.fine("grant", "list").out
     assert 2 == own("grant", "give", "--match", '{"rows": 1}', *rest).code
     assert 2 == own("grant", "give", *match, *rest, "--max-sum", "rows").code
+    assert 2 == own("grant", "give", *match, *rest, "--max-sum", "=5").code
+    for name in ("", "%", "_"):
+        assert 3 == own("grant", "revoke", name).code
     own.fine("grant", "revoke", grant["id"][-8:])
     assert [] == own.fine("grant", "list", "--json").json
     assert "revoked by" in own.fine("grant", "list", "--all").out

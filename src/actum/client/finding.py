@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 from actum.client.arguments import check_text
@@ -27,31 +28,32 @@ async def find_workflow(store: Store, name: str) -> UUID:
                 f"no workflow of {contract} has the key {key!r}: `actum list --contract {contract}` shows them"
             )
         return found[contract, key][0]
-    digits = _digits(name, "workflow", "actum list")
+    digits = read_digits(name, "workflow", "actum list")
     if len(digits) == 32:
         workflow_id = UUID(digits)
         if await store.workflows.get(workflow_id) is None:
             raise NotFound(f"there is no workflow {name}: `actum list` shows those there are")
         return workflow_id
-    return _one(await store.workflows.find(digits), name, "workflow", "actum list")
+    return one_of(await store.workflows.find(digits), name, "workflow", "actum list")
 
 
 async def find_approval(store: Store, name: str) -> UUID:
     """Return the approval that `name` means: an id or its last digits; raises as `find_workflow` does."""
-    digits = _digits(name, "approval", "actum inbox")
+    digits = read_digits(name, "approval", "actum inbox")
     if len(digits) == 32:
         return UUID(digits)
-    return _one(await store.approvals.find(digits), name, "approval", "actum inbox")
+    return one_of(await store.approvals.find(digits), name, "approval", "actum inbox")
 
 
 async def find_batch(store: Store, name: str) -> BatchRow:
     """Return the batch that `name` means: its id or the last digits of it; raises as `find_workflow` does."""
-    digits = _digits(name, "batch", "actum inbox")
+    digits = read_digits(name, "batch", "actum inbox")
     rows = {row.id: row for row in await store.cards.find_batches(digits)}
-    return rows[_one(list(rows), name, "batch", "actum inbox")]
+    return rows[one_of(list(rows), name, "batch", "actum inbox")]
 
 
-def _digits(name: str, noun: str, command: str) -> str:
+def read_digits(name: str, noun: str, command: str) -> str:
+    """Return the digits of an id, or the last of one, four at least; raises NotFound for anything else."""
     lowered = check_text(name, f"the name of the {noun}").strip().lower()
     if not _DIGITS.fullmatch(lowered):
         raise NotFound(
@@ -60,7 +62,8 @@ def _digits(name: str, noun: str, command: str) -> str:
     return lowered.replace("-", "")
 
 
-def _one(found: list[UUID], name: str, noun: str, command: str) -> UUID:
+def one_of(found: Sequence[UUID], name: str, noun: str, command: str) -> UUID:
+    """Return the only one found; raises NotFound where there is none, InvalidInput where several end so."""
     if not found:
         raise NotFound(f"no {noun} ends in {name!r}: `{command}` shows those there are")
     if len(found) > 1:

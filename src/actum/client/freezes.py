@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from actum.client.arguments import check_id, check_text, check_texts
+from actum.client.arguments import check_id, check_texts
+from actum.client.finding import one_of, read_digits
 from actum.errors import InvalidInput, NotFound
 from actum.model.ids import new_id
 from actum.store.freezes import FreezeRow, InFlightRow
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 SCOPES = ("everything", "contract", "kind", "environment")
 MODES = ("deny", "force_tier_2", "hold_starts")
+STARTED = ("everything", "contract")
+"""The scopes that a start is known to be of."""
 ROLES = ("operator", "policy_owner", "admin")
 """Who may throw the switch, once there are accounts."""
 
@@ -40,6 +44,11 @@ class Freezes:
             raise InvalidInput(
                 f"{scope} / {mode} is no freeze: scopes are {', '.join(SCOPES)}, modes {', '.join(MODES)}"
             )
+        if mode == "hold_starts" and scope not in STARTED:
+            raise InvalidInput(
+                f"starts are held for {' or '.join(STARTED)}: a workflow has no {scope} before it acts, so use deny",
+                path="mode",
+            )
         check_texts(subject=subject, reason=reason)
         if (scope == "everything") != (subject is None) or (subject is not None and not subject.strip()):
             raise InvalidInput(
@@ -54,6 +63,20 @@ class Freezes:
         )
         return freeze_id, await self._store.list_in_flight(scope, subject)
 
+    async def find_oddity(self, scope: str, subject: str | None) -> str | None:
+        """Return what a person should know who freezes this: that nothing of the name is known, or None.
+
+        It is frozen all the same: what has the name may be deployed later.
+        """
+        if subject is None or scope not in ("contract", "kind"):
+            return None
+        known = await self._store.list_known(scope)
+        if subject in known:
+            return None
+        nearby = difflib.get_close_matches(subject, known, n=1)
+        hint = f": did you mean {nearby[0]!r}?" if nearby else ""
+        return f"no {scope} {subject!r} is known here{hint}"
+
     async def unfreeze(self, freeze_id: UUID) -> None:
         """Lift a freeze; twice changes nothing. Raises NotFound, and NotEntitled as `freeze` does."""
         check_id(freeze_id, "a freeze", "actum freeze")
@@ -63,15 +86,9 @@ class Freezes:
         self._client.hints.send("ready")
 
     async def find(self, digits: str) -> UUID:
-        """Return the freeze that holds and ends in these digits; raises NotFound and InvalidInput."""
-        found = await self._store.find(
-            check_text(digits, "the name of the freeze").strip().lower().replace("-", "")
-        )
-        if not found:
-            raise NotFound(f"no freeze that holds ends in {digits!r}: `actum freeze` lists them")
-        if len(found) > 1:
-            raise InvalidInput(f"{len(found)} freezes end in {digits!r}: give more of its digits")
-        return found[0]
+        """Return the freeze that holds and ends in these digits, four at least; raises NotFound and InvalidInput."""
+        found = await self._store.find(read_digits(digits, "freeze", "actum freeze"))
+        return one_of(found, digits, "freeze", "actum freeze")
 
     async def list(self, *, only_active: bool = True) -> Sequence[FreezeRow]:
         """Return freezes, newest first."""

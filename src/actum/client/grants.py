@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 
 from actum.client.arguments import check_count, check_id, check_text
+from actum.client.finding import one_of, read_digits
 from actum.errors import InvalidInput, NotFound
 from actum.machine.amounts import Amount, exact_amounts
 from actum.machine.grants import check_matcher, covers
@@ -81,7 +82,7 @@ class Grants:
         if (
             not 1 <= check_count(uses, "uses")
             or len(sums) < len(max_sums or {})
-            or any(most < 0 for most in sums.values())
+            or any(most < 0 or not name.strip() for name, most in sums.items())
         ):
             raise InvalidInput(
                 "a grant has limits: at least one use, and sums that are neither negative nor endless",
@@ -112,15 +113,9 @@ class Grants:
             raise NotFound(f"there is no grant {grant_id}: `actum grant list` shows those there are")
 
     async def find(self, digits: str) -> UUID:
-        """Return the grant that ends in these digits; raises NotFound and InvalidInput."""
-        found = await self._store.find(
-            check_text(digits, "the name of the grant").strip().lower().replace("-", "")
-        )
-        if not found:
-            raise NotFound(f"no grant ends in {digits!r}: `actum grant list` shows those there are")
-        if len(found) > 1:
-            raise InvalidInput(f"{len(found)} grants end in {digits!r}: give more of its digits")
-        return found[0]
+        """Return the grant that ends in these digits, four at least; raises NotFound and InvalidInput."""
+        found = await self._store.find(read_digits(digits, "grant", "actum grant list"))
+        return one_of(found, digits, "grant", "actum grant list")
 
     async def list(self, *, only_active: bool = True) -> Sequence[GrantRow]:
         """Return grants with what was used of them, newest first."""

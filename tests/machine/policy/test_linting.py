@@ -93,6 +93,11 @@ def test_a_floor_with_exceptions_is_not_said_to_beat() -> None:
     assert "rule-beaten" not in found(rule('{ kind = "a" }') + floor)
 
 
+def test_a_rule_that_keeps_a_low_floor_from_the_default_is_not_called_beaten() -> None:
+    assert "rule-beaten" not in found(rule("{}") + rule("{}", 1, sort="floor", name="two"))
+    assert "rule-beaten" in found(rule("{}", 1) + rule("{}", 2, sort="floor", name="two"))
+
+
 @pytest.mark.parametrize(
     ("rules", "code", "says"),
     [

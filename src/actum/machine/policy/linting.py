@@ -168,7 +168,10 @@ def _doubts(rule: Rule, document: Document) -> Iterator[tuple[str, str]]:
 
 
 def _beats(other: Rule, rule: Rule, document: Document) -> bool:
+    """Whether nothing would change without `rule`: a floor below the default tier keeps that default out of nothing."""
     is_stricter = other.sort is Sort.DENY or other.tier > rule.tier
+    if other.sort is Sort.FLOOR and other.tier < document.default_tier:
+        return False
     return is_stricter and not other.exceptions and holds_wherever(other.match, rule.match, document)
 
 

@@ -38,3 +38,18 @@ select e.kind, e.key, e.workflow_id, w.contract, e.address, e.state, e.attempt, 
         or :scope::text = 'kind' and e.kind = :subject::text
         or :scope::text = 'contract' and w.contract = :subject::text)
  order by e.started_at;
+
+-- name: list_known
+-- The names that a scope is known to have, by the contracts that were registered. Called by the client.
+select distinct k.name
+  from actum.contracts c
+ cross join lateral (
+           select c.contract as name
+            where :scope::text = 'contract'
+            union all
+           select s.value ->> 'kind'
+             from jsonb_array_elements(c.document::jsonb -> 'steps') s
+            where :scope::text = 'kind'
+       ) k
+ where k.name is not null
+ order by k.name;
