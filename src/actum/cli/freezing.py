@@ -29,9 +29,7 @@ _SAID = {
 @click.option("--contract", metavar="NAME", help="Workflows of this contract.")
 @click.option("--environment", metavar="NAME", help="Workers of this environment.")
 @click.option("--everything", is_flag=True, help="Everything.")
-@click.option(
-    "--mode", type=click.Choice(list(MODES)), default="deny", show_default=True, help="What is frozen."
-)
+@click.option("--mode", type=click.Choice(list(MODES)), help="What is frozen: deny unless given.")
 @options.reason
 @options.acts_as(options.REVIEWER)
 @options.dry_run
@@ -41,7 +39,7 @@ def freeze(
     contract: str | None,
     environment: str | None,
     everything: bool,
-    mode: str,
+    mode: str | None,
     reason: str,
     who: str | None,
     dry_run: bool,
@@ -59,9 +57,11 @@ def freeze(
         raise click.UsageError(
             "freeze one scope at a time: --kind, --contract, --environment or --everything"
         )
-    if not chosen:
-        return carry_out(_list(is_json))
-    return carry_out(_freeze(*chosen[0], MODES[mode], reason, who, dry_run, is_json))
+    if chosen:
+        return carry_out(_freeze(*chosen[0], MODES[mode or "deny"], reason, who, dry_run, is_json))
+    if mode or reason or dry_run:
+        raise click.UsageError("say what to freeze: --kind, --contract, --environment or --everything")
+    return carry_out(_list(is_json))
 
 
 async def _freeze(
@@ -73,6 +73,7 @@ async def _freeze(
             freeze_id, in_flight = None, await client.freezes.list_in_flight(scope, subject)
         else:
             freeze_id, in_flight = await client.freezes.freeze(scope, subject, mode=mode, reason=reason)
+        odd = await client.freezes.find_oddity(scope, subject)
     said = f"would freeze {what}: {_SAID[mode]}; nothing was done"
     if freeze_id is not None:
         said = f"frozen: {what}, {_SAID[mode]}; `actum unfreeze {short(freeze_id)}` lifts it"
@@ -82,11 +83,14 @@ async def _freeze(
         "subject": subject,
         "mode": mode,
         "reason": reason or None,
+        "warning": odd,
         "in_flight": [_flight_as_json(one) for one in in_flight],
     }
     style = "" if dry_run else BAD
     tell_outcome("freeze", said, facts, actor=client.actor, is_json=is_json, dry_run=dry_run, style=style)
     if not is_json:
+        if odd is not None:
+            say(neutral(odd), WARN)
         _tell_in_flight(in_flight)
     return Exit.FINE
 
