@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from actum.errors import InvalidSettings
 
@@ -166,7 +166,31 @@ def check_url(url: str, setting: str = "ACTUM_DATABASE_URL") -> str:
         raise InvalidSettings(
             f"{setting}={shown!r} is no database address: write postgresql://user:password@host:5432/database"
         )
+    _check_parameters(setting, dict(parse_qsl(parts.query)))
     return url
+
+
+SESSIONS = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+
+
+def _check_parameters(setting: str, given: Mapping[str, str]) -> None:
+    """Raise InvalidSettings for what an address says after its `?` and the driver has no good word for."""
+    session = given.get("target_session_attrs")
+    if session is not None and session not in SESSIONS:
+        raise InvalidSettings(
+            f"{setting}: target_session_attrs={session!r} is no kind of server: write one of {', '.join(SESSIONS)}"
+        )
+    passfile = given.get("passfile")
+    if passfile is None or not os.path.exists(passfile):
+        return
+    if not os.path.isfile(passfile):
+        raise InvalidSettings(
+            f"{setting}: passfile={passfile!r} is no file: name the file that holds the passwords"
+        )
+    if os.name == "posix" and os.stat(passfile).st_mode & 0o077:
+        raise InvalidSettings(
+            f"{setting}: others may read passfile={passfile!r}, so it is not used: chmod 600 it"
+        )
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:

@@ -179,6 +179,30 @@ def until(happened: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+ANA = ("--requester", "user:ana")
+
+
+def ask(served: Actum, title: str, *options: str) -> tuple[str, str]:
+    """Start a change and return (workflow, approval) once it asks."""
+    name = served.start("change", {"task": {"title": title}}, *options)
+    found: list[str] = []
+
+    def asked() -> bool:
+        approvals = served.fine("show", name, "--json").json["approvals"]
+        found.extend(one["name"] for one in approvals)
+        return bool(found)
+
+    until(asked, "an approval")
+    return name, found[0]
+
+
+def ask_how_many(served: Actum, about: str) -> tuple[str, str]:
+    """Start a survey and return (workflow, address) once it asks."""
+    name = served.start("survey", {"about": about})
+    until(lambda: bool(served.fine("show", name, "--json").json["questions"]), "a question")
+    return name, served.fine("show", name, "--json").json["questions"][0]["address"]
+
+
 def execute(actum: Actum, statement: str, *values: object) -> None:
     """Edit the database as somebody with all rights and bad intentions would."""
 

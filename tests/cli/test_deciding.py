@@ -5,30 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from commanding import Actum, execute, until
-
-ANA = ("--requester", "user:ana")
-
-
-def ask(served: Actum, title: str, *options: str) -> tuple[str, str]:
-    """Start a change and return (workflow, approval) once it asks."""
-    name = served.start("change", {"task": {"title": title}}, *options)
-    found: list[str] = []
-
-    def asked() -> bool:
-        approvals = served.fine("show", name, "--json").json["approvals"]
-        found.extend(one["name"] for one in approvals)
-        return bool(found)
-
-    until(asked, "an approval")
-    return name, found[0]
-
-
-def ask_how_many(served: Actum, about: str) -> tuple[str, str]:
-    """Start a survey and return (workflow, address) once it asks."""
-    name = served.start("survey", {"about": about})
-    until(lambda: bool(served.fine("show", name, "--json").json["questions"]), "a question")
-    return name, served.fine("show", name, "--json").json["questions"][0]["address"]
+from commanding import ANA, Actum, ask, ask_how_many, execute
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +90,12 @@ def test_a_decision_needs_its_reason_and_an_approval(served: Actum, asked: tuple
 def test_an_answer_that_does_not_fit_is_refused_and_one_that_fits_goes_on(served: Actum) -> None:
     workflow, address = ask_how_many(served, "forks")
     assert re.search(r"How many forks\?", served.fine("inbox").out)
-    for text, said in (('"many"', "must be of type integer"), ("many", "not JSON")):
+    for text, said in (
+        ('"many"', "must be of type integer"),
+        ("many", "not JSON"),
+        ('"a\\u0000"', "holds a NUL character"),
+        ("[" * 1000 + "]" * 1000, "make it flatter"),
+    ):
         done = served("answer", workflow, address, "--value", text)
         assert (2, 1) == (done.code, len(done.err.splitlines()))
         assert said in done.err

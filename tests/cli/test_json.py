@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from commanding import Actum
-from test_deciding import ANA, ask, ask_how_many
+from commanding import ANA, Actum, ask, ask_how_many
 
 from actum.cli.main import actum
 

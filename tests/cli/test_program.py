@@ -8,8 +8,10 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
+import pytest
 from commanding import Actum, command
 
 from actum.cli.main import PLACES, actum
@@ -69,6 +71,23 @@ def test_an_address_that_is_none_is_refused_without_its_password(idle: Actum) ->
     assert "secret" not in done.err
 
 
+def test_what_an_address_says_after_its_question_mark_is_refused_in_words(
+    idle: Actum, tmp_path: Path
+) -> None:
+    open_to_all = tmp_path / "passwords"
+    open_to_all.write_text("*:*:*:*:secret\n")
+    open_to_all.chmod(0o644)
+    for said, way_out in (
+        ("target_session_attrs=zz", "read-write"),
+        (f"passfile={tmp_path}", "is no file"),
+        (f"passfile={open_to_all}", "chmod 600"),
+    ):
+        done = idle("list", ACTUM_DATABASE_URL=f"postgresql://me@/db?host={tmp_path}&{said}")
+        assert (2, 1) == (done.code, len(done.err.splitlines())), done.err
+        assert way_out in done.err
+        assert "<" not in done.err
+
+
 def test_a_setting_that_is_none_is_refused(idle: Actum) -> None:
     done = idle.process("list", ACTUM_DATABSE_URL="postgresql://here/db")
     assert 2 == done.code
@@ -109,6 +128,18 @@ def test_a_reader_that_goes_away_is_no_traceback(idle: Actum) -> None:
     os.close(writer)
     _, said = process.communicate(timeout=60)
     assert (1, "") == (process.returncode, said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_the_machines_fault_in_one_sentence(idle: Actum) -> None:
+    for arguments in (["doctor"], ["list", "--json"]):
+        with open("/dev/full", "w") as full, TemporaryFile() as err, open(os.devnull) as nothing:
+            child = idle.bear(arguments, nothing.fileno(), full.fileno(), err.fileno())
+            assert 1 == child.wait(60)
+            err.seek(0)
+            said = err.read().decode()
+        assert "No space left" in said
+        assert (1, False) == (len(said.splitlines()), "fault of Actum" in said)
 
 
 def test_an_argument_that_is_no_text_is_refused(idle: Actum) -> None:

@@ -37,7 +37,7 @@ REFUSED: dict[str, tuple[str, Callable[[Client, Handle[Any], Any], Awaitable[obj
     "an answer with a NUL": ("the answer: .*holds a NUL", lambda c, h, i: c.answer(i, "1", [NUL])),
     "an answer of 3 MB": ("more than a payload", lambda c, h, i: c.answer(i, "1", ["x" * 3 * MAX_PAYLOAD])),
     "an answer that is no JSON": ("is a set", lambda c, h, i: c.answer(i, "1", {1})),
-    "an answer without a bottom": ("nested too deeply", lambda c, h, i: c.answer(i, "1", bottomless())),
+    "an answer without a bottom": ("make it flatter", lambda c, h, i: c.answer(i, "1", bottomless())),
     "an answer that does not fit": ("of type string", lambda c, h, i: c.answer(i, "1", [7])),
     "an answer at a NUL": ("address holds a NUL", lambda c, h, i: c.answer(i, NUL, [])),
     "an answer to no id": ("is no id", lambda c, h, i: c.answer("x", "1", [])),  # type: ignore[arg-type]

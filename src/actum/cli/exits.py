@@ -63,6 +63,12 @@ def explain(error: Exception) -> tuple[str, Exit]:
     """Return the sentence for any exception, and its exit code."""
     if isinstance(error, ActumError):
         return str(error), code_of(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return (
+            f"this machine refused: {error.strerror}{where}; make room, or see to its rights",
+            Exit.FAILED,
+        )
     state = getattr(error, "sqlstate", None)
     if state == NO_PRIVILEGE:
         return f"the database does not allow this to the account of ACTUM_DATABASE_URL: {error}", Exit.REFUSED

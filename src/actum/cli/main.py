@@ -97,10 +97,22 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.FAILED
 
 
+def _drop_unwritten() -> None:
+    """Have what stdout could not take go nowhere: the interpreter tries it once more at its end, and complains."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _carry_out(arguments: Sequence[str]) -> int:
     try:
         done = actum.main(args=list(arguments), prog_name="actum", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we began: `>&-`
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -109,6 +121,7 @@ def _carry_out(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        _drop_unwritten()
         if "--debug" in arguments[:1]:
             traceback.print_exc()
         sentence, code = explain(error)

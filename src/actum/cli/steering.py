@@ -137,7 +137,11 @@ def _done(
 @options.dry_run
 @options.as_json
 def signal(workflow: str, name: str, text: str, who: str | None, dry_run: bool, is_json: bool) -> int:
-    """Deliver the signal NAME to a workflow; it is kept until the workflow takes it."""
+    """Deliver the signal NAME to a workflow; it is kept until the workflow takes it.
+
+    Only the contract's code knows what type NAME has, and this command does not have it: a value that does not fit is
+    taken all the same, and raises InvalidInput in the body, which then fails unless it catches that.
+    """
     return carry_out(_signal(workflow, name, text, who, dry_run, is_json))
 
 
