@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from actum import Client, ask, contract
+from actum import Client, Signal, ask, contract
 from actum.authoring.canonical import MAX_PAYLOAD
 from actum.client.handle import Handle
-from actum.errors import InvalidInput
+from actum.errors import InvalidInput, WorkflowFailed
 from actum.store.pool import UnstorableText
 from actum.testing.harness import Harness
 
@@ -106,6 +106,35 @@ async def test_whatever_is_no_argument_is_refused_in_one_sentence_and_changes_no
     assert [] == await client.store.messages.read_open([handle.workflow_id])
     await client.answer(handle.workflow_id, "1", ["the silver ones"])
     assert ["the silver ones"] == await handle.result(10)
+
+
+chosen = Signal("chosen", int)
+
+
+@contract
+async def choose(patience: int) -> list[str]:
+    taken = []
+    for _ in range(patience):
+        try:
+            taken.append(f"took {await chosen.wait()}")
+        except InvalidInput as error:
+            taken.append(f"refused {error.path or error}")
+    return [*taken, f"took {await chosen.wait()}"]
+
+
+async def test_a_signal_that_does_not_fit_is_taken_and_raises_where_the_body_waits(actum: Harness) -> None:
+    await actum.worker([choose])
+    patient, hasty = await actum.start(choose(1)), await actum.start(choose(0))
+    for one in (patient, hasty):
+        with pytest.raises(InvalidInput):
+            await one.signal(chosen, "two")  # type: ignore[arg-type]
+        await actum.client.send(one.workflow_id, "signal", name="chosen", body=b'"two"')
+    await patient.signal(chosen, 2)
+    refused, took = await patient.result(10)
+    assert (True, "took 2") == (refused.startswith("refused"), took)
+    with pytest.raises(WorkflowFailed) as caught:
+        await hasty.result(10)
+    assert "schema.invalid" == caught.value.reason
 
 
 async def test_what_is_no_text_of_a_caller_stays_a_fault_of_ours(actum: Harness) -> None:
