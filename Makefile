@@ -48,11 +48,12 @@ check: $(READY) ## Look at format, lint, types and the rules of the house.
 	$(BIN)/pyright
 	$(BIN)/pytest -q tests/house
 
-check-deploy: .venv/.made ## Try the alert rules with promtool: the one on the path, else Debian's, unpacked in .venv.
+check-deploy: $(READY) ## Try alert rules and panels with promtool: the one on the path, else Debian's, unpacked in .venv.
 	@command -v promtool >/dev/null || test -x $(PROMTOOL)/usr/bin/promtool || { \
 		mkdir -p $(PROMTOOL) && cd $(PROMTOOL) && apt-get download prometheus && dpkg-deb -x prometheus_*.deb .; }
 	PATH="$$PATH:$(PROMTOOL)/usr/bin" promtool check rules deploy/prometheus/actum.rules.yml
 	PATH="$$PATH:$(PROMTOOL)/usr/bin" promtool test rules deploy/prometheus/actum.test.yml
+	$(BIN)/pytest -q tests/deploy
 
 crash: export RUNS := $(RUNS)
 crash: $(READY) ## Kill workers at random, again and again: make crash RUNS=200

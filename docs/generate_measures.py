@@ -115,4 +115,6 @@ def _facts() -> list[str]:
         "`actum_rollup_waiting` and `actum_rollup_lag_seconds` say how many facts are not in these numbers yet, and how old "
         "the oldest is.",
         "A transaction that stays open for long holds them back; none is lost by it, and none is counted twice.",
+        "`actum_metrics_dropped` says how many lines are left out, because a metric has more than a scrape should carry: it is 0 "
+        "unless something names steps or contracts by data.",
     ]

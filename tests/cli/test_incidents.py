@@ -27,15 +27,29 @@ def test_an_incident_is_opened_taken_on_and_resolved_and_its_timeline_is_markdow
     shown = served.fine("incident", "show", digits).out
     assert "platform, then #platform" in shown
     assert f"actum incident ack {digits}" in shown
-    assert "is open already" in served.fine("incident", "open", "again", "--contract", "deliver").out
+    other = held(served, "piano")
+    again = ("incident", "open", "the lift too", "--contract", "deliver", "--workflow", other)
+    would = served.fine(*again, "--dry-run", "--json").json
+    assert (True, False, [True]) == (
+        would["dry_run"],
+        would["is_new"],
+        [one.replace("-", "").endswith(other) for one in would["workflows"]],
+    )
+    assert "is open already" in served.fine(*again).out
+    assert 2 == len(served.fine("incident", "show", digits, "--json").json["workflows"])
+    said = [
+        one for one in served.fine("incident", "timeline", digits, "--json").json if one["what"] == "reported"
+    ]
+    assert ["the lift too"] == [one["about"] for one in said]
     assert "nothing was done" in served.fine("incident", "ack", digits, "--dry-run").out
     assert "is acknowledged" in served.fine("incident", "ack", digits).out
     assert "is mitigated" in served.fine("incident", "mitigate", digits, "--note", "took the lift").out
     done = served.fine("incident", "resolve", digits, "--cause", "capacity", "--note", "one lift")
     assert "is resolved" in done.out
     assert "no incident is open" in served.fine("incident", "list", "--contract", "deliver").out
-    again = served("incident", "resolve", digits, "--cause", "code")
-    assert (1, 1) == (again.code, len(again.err.splitlines()))
+    for trial in ((), ("--dry-run",)):
+        late = served("incident", "resolve", digits, "--cause", "code", *trial)
+        assert (1, 1) == (late.code, len(late.err.splitlines()))
     out = served.fine("incident", "timeline", digits, "--markdown").out
     assert out.startswith("# stairs are blocked \\|")
     assert "\x1b" not in out
@@ -104,6 +118,12 @@ def test_many_are_shown_counted_and_then_tried_again(served: Actum) -> None:
         (("incident", "open", " "), 2, "an incident needs a sentence"),
         (("slo", "delivr"), 3, "no contract 'delivr' was ever registered"),
         (("incident", "open", "late", "--contract", "delivr"), 3, "no contract 'delivr' was ever registered"),
+        (
+            ("incident", "open", "late", "--contract", "delivr", "--dry-run"),
+            3,
+            "'delivr' was ever registered",
+        ),
+        (("incident", "open", "late", "--workflow", "ffff0000", "--dry-run"), 3, "ffff0000"),
         (("incident", "digest", "--since", "often"), 2, "is not a duration"),
     ],
 )

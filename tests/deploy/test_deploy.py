@@ -58,7 +58,8 @@ def test_replicas_say_the_same_so_none_is_added_to_another(expression: str) -> N
     for found in re.finditer(r"\b(actum_\w+)", expression):
         before = expression[: found.start()]
         assert re.search(
-            r"(max without \(instance, pod\) \((?:increase\()?|max\(|absent\(|label_values\()$", before
+            r"(max without \(instance, pod\) \(|min without \(instance, pod\) \(min_over_time\(|max\(|absent\(|label_values\()$",
+            before,
         ), expression
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from actum.client.fatigue import Fatigue
 from actum.client.quality import Report, read_measures
-from actum.client.readiness import Readiness, Stage, walk
+from actum.client.readiness import Readiness, Stage, count_expired, walk
 from actum.model.quality import BY_NAME, FACTS, MEASURES, Family
 from actum.store.people import HasteRow, ShareRow, TimesRow
 from actum.store.quality import Span, TallyRow
@@ -51,7 +51,14 @@ def walked(
     rows = [TallyRow(*labels, count, 0) for labels, count in {**GOOD, **(change or {})}.items()]
     span = Span(NOW - timedelta(days=30), NOW)
     report = Report(span, FAMILIES, read_measures(FAMILIES, rows), None, (), tuple(rows))
-    return Readiness("shelves", walk(document, report, found or people(), expired=expired, decided=20))
+    return Readiness("shelves", walk(document, report, found or people(), expired=expired, asked=20))
+
+
+def test_what_grants_decide_hides_nothing_of_what_expires() -> None:
+    outcomes = {"granted": 90, "expired": 9, "approved": 1}
+    ended = [TallyRow("approvals_ended", outcome, None, count, 0) for outcome, count in outcomes.items()]
+    expired, asked = count_expired(ended)
+    assert (9, 10) == (expired, asked)
 
 
 def test_nothing_is_missing_where_every_check_holds() -> None:

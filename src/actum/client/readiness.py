@@ -19,6 +19,7 @@ from actum.client.fatigue import ENOUGH, HASTY, UNOPENED, Fatigue, read_fatigue
 from actum.client.quality import Report, read_report
 from actum.errors import NotFound
 from actum.model.quality import Family, Part
+from actum.store.quality import TallyRow
 from actum.store.store import Store
 from actum.store.verdicts import SampleCount
 
@@ -82,13 +83,16 @@ async def read_readiness(store: Store, contract: str, *, length: timedelta) -> R
     report = await read_report(store, FAMILIES, since=now - length, until=now, contract=contract)
     ended = await store.quality.tally(report.span, ["approvals_ended"])
     people = await read_fatigue(store, since=now - length, contract=contract)
-    expired = Part("approvals_ended", ("expired",)).count(ended)
-    decided = Part("approvals_ended").count(ended)
+    expired, asked = count_expired(ended)
     wants = document.get("verdicts")
     sample = await store.verdicts.count_sample(since=now - length, contract=contract) if wants else None
-    return Readiness(
-        contract, walk(document, report, people, expired=expired, decided=decided, sample=sample)
-    )
+    return Readiness(contract, walk(document, report, people, expired=expired, asked=asked, sample=sample))
+
+
+def count_expired(ended: Sequence[TallyRow]) -> tuple[int, int]:
+    """Return how many approvals expired, and of how many that people were asked for: what a grant decided is none."""
+    granted = Part("approvals_ended", ("granted",)).count(ended)
+    return Part("approvals_ended", ("expired",)).count(ended), Part("approvals_ended").count(ended) - granted
 
 
 def walk(
@@ -97,7 +101,7 @@ def walk(
     people: Fatigue,
     *,
     expired: int,
-    decided: int,
+    asked: int,
     sample: SampleCount | None = None,
 ) -> tuple[Check, ...]:
     """Return every check, in order; pure. `sample` is how the outputs stand on which the contract wants a word."""
@@ -105,7 +109,7 @@ def walk(
     steps = [step for step in document["steps"] if "timeout" in step]
     return (
         *_ways(document, steps, report),
-        *_approvals(effects, people, expired, decided),
+        *_approvals(effects, people, expired, asked),
         *_rollback(effects, report),
         *_outputs(report, sample),
     )
@@ -135,7 +139,7 @@ def _ways(document: dict[str, Any], steps: Sequence[dict[str, Any]], report: Rep
     ]  # fmt: skip
 
 
-def _approvals(effects: Sequence[dict[str, Any]], people: Fatigue, expired: int, decided: int) -> list[Check]:
+def _approvals(effects: Sequence[dict[str, Any]], people: Fatigue, expired: int, asked: int) -> list[Check]:
     blind = [step["name"] for step in effects if "preview" not in step["hooks"]]
     haste, unopened = people.haste, people.unopened
     return [
@@ -144,8 +148,8 @@ def _approvals(effects: Sequence[dict[str, Any]], people: Fatigue, expired: int,
             "declare `@effect.preview`: a person cannot judge what is not shown",
         ),
         Check(
-            Stage.APPROVALS, "approvals are decided in time", expired <= EXPIRED * decided,
-            f"{expired} of {decided} expired", "name more approvers, or an escalation", None,
+            Stage.APPROVALS, "approvals are decided in time", expired <= EXPIRED * asked,
+            f"{expired} of {asked} expired", "name more approvers, or an escalation", None,
         ),
         Check(
             Stage.APPROVALS, "people read what they decide",
