@@ -141,8 +141,9 @@ class Approvals:
         """Have `person`, who is told, decide in this client's place; who hands over has no say any more.
 
         Raises NotEntitled when this actor may not decide, or `person` requested or wrote it, and NotPossible when it is
-        not open, or could not be decided any more because `person` cannot vote on it or has a vote that is needed beside
-        this one, or would need one vote less because `person` has a say under another group.
+        not open, while this actor's glass is broken, or could not be decided any more because `person` cannot vote on it
+        or has a vote that is needed beside this one, or would need one vote less because `person` has a say under another
+        group.
         """
         _require_text(reason, "handing over needs its reason")
         approval_id, to = await self._find(approval), identity(person)
@@ -153,6 +154,11 @@ class Approvals:
         )
         if answer["answer"] == "self_approval":
             raise NotEntitled(f"{to} requested or wrote this and cannot decide {short(approval_id)}")
+        if answer["answer"] == "break_glass":
+            raise NotPossible(
+                f"{self._client.actor} has a say in {short(approval_id)} by a broken glass alone, which nobody hands on: "
+                "decide it yourself, or leave it"
+            )
         if answer["answer"] == "two_votes":
             raise NotPossible(
                 f"{to} has a say of their own in {short(approval_id)}, and would decide for two: "
@@ -238,7 +244,8 @@ def raise_undecided(decided: DecidedRow, approval_id: UUID, actor: str) -> None:
             )
         case "edits_differ":
             raise NotPossible(
-                f"others voted on {name} with other arguments: approve the same, or reject and have it asked again"
+                f"others voted on {name} with other arguments, which `actum inbox {name}` shows with the line to type: "
+                "approve the same, or reject it and have it asked again"
             )
         case "self_approval":
             raise NotEntitled(

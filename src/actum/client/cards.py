@@ -243,9 +243,8 @@ def _needs(row: ApprovalRow, votes: Sequence[VoteRow]) -> tuple[Need, ...]:
 
 
 def _remind_at(row: ApprovalRow, beside: BesideRow) -> datetime | None:
-    if row.expires_at is None or row.state != "pending" or beside.reminded_at or row.paused_at:
-        return None
-    return row.asked_at + (row.expires_at - row.asked_at) * round(beside.remind_share, 4)
+    is_told = row.state != "pending" or beside.reminded_at or row.paused_at
+    return None if is_told else beside.remind_at
 
 
 def _asked(row: AlikeRow) -> Asked:

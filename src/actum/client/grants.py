@@ -14,6 +14,7 @@ from actum.client.arguments import check_count, check_id, check_text
 from actum.client.finding import one_of, read_digits
 from actum.errors import InvalidInput, NotFound
 from actum.machine.amounts import Amount, exact_amounts
+from actum.machine.approvals import is_same
 from actum.machine.grants import check_matcher, covers
 from actum.model.contract import Duration, parse_duration
 from actum.model.ids import new_id
@@ -107,9 +108,15 @@ class Grants:
         return grant_id
 
     async def revoke(self, grant_id: UUID) -> None:
-        """End a grant; what was approved by it stays. Twice changes nothing. Raises NotFound."""
+        """End a grant, by who gave it, an operator or an admin; what was approved by it stays.
+
+        Twice changes nothing. Raises NotFound and NotEntitled.
+        """
         check_id(grant_id, "a grant", "actum grant list")
-        if not await self._store.revoke(grant_id, by=self._client.actor):
+        row = next((one for one in await self._store.list(only_active=False) if one.id == grant_id), None)
+        if row is not None and not is_same(self._client.actor, row.given_by):
+            await self._client.accounts.require_role(("operator", "admin"), "end what another gave")
+        if row is None or not await self._store.revoke(grant_id, by=self._client.actor):
             raise NotFound(f"there is no grant {grant_id}: `actum grant list` shows those there are")
 
     async def find(self, digits: str) -> UUID:

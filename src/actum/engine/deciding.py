@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from actum.authoring.call import Call
+from actum.authoring.canonical import canonical
 from actum.authoring.effect import Effect
 from actum.engine.effects import EffectExecution
 from actum.engine.execution import as_data
@@ -87,11 +88,15 @@ def _why_unfit(call: Call[Any] | None, edit: bytes) -> str | None:
     if call is None or not isinstance(call.subject, Effect):
         return "nobody waits for it any more"
     try:
-        names = orjson.loads(edit)
-        fixed = sorted(set(names) - set(call.subject.editable)) if isinstance(names, dict) else []
+        fixed = sorted(_names_changed(edited(call, edit), call) - set(call.subject.editable))
         if fixed:
             return f"{fixed[0]} of {call.name} is not among its editable parameters"
-        edited(call, edit)
     except (InvalidInput, orjson.JSONDecodeError) as error:
         return str(error)
     return None
+
+
+def _names_changed(one: Call[Any], other: Call[Any]) -> set[str]:
+    """Return the parameters whose canonical values differ: an edit may say again what stays as it was."""
+    given, own = orjson.loads(one.arguments), orjson.loads(other.arguments)
+    return {name for name in given if canonical(given[name], name) != canonical(own[name], name)}

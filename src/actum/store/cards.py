@@ -16,7 +16,7 @@ class BesideRow:
     """What stands beside an approval; `step` (as registered) and `requested` (the event's data) are JSON text."""
 
     id: UUID
-    remind_share: float
+    remind_at: datetime | None
     reminded_at: datetime | None
     policy_hash: bytes | None
     workflow_status: str | None

@@ -30,28 +30,36 @@ select a.identity, a.display_name, a.roles, a.created_at, a.created_by, a.disabl
 
 -- name: give_roles
 -- Sets the roles of an account, unless that leaves no admin. Called by the client.
+-- All admins are locked, in one order: of two who demote each other at once, the second sees what the first did.
+with admins as materialized (
+    select o.identity from actum.accounts o
+     where 'admin' = any(o.roles) and o.disabled_at is null
+     order by o.identity
+       for update
+)
 update actum.accounts a
    set roles = :roles::text[]
  where lower(a.identity) = lower(:identity::text)
    and (
            'admin' = any(:roles::text[])
-           or exists (
-                  select from actum.accounts o
-                   where o.identity <> a.identity and 'admin' = any(o.roles) and o.disabled_at is null
-              )
+           or exists (select from admins o where o.identity <> a.identity)
        )
 returning a.identity;
 
 -- name: disable
 -- Disables an account, unless that leaves no admin; nothing is deleted. Called by the client.
+-- All admins are locked, in one order, as by `give_roles`.
+with admins as materialized (
+    select o.identity from actum.accounts o
+     where 'admin' = any(o.roles) and o.disabled_at is null
+     order by o.identity
+       for update
+)
 update actum.accounts a
    set disabled_at = coalesce(a.disabled_at, :now::timestamptz, now()),
        disabled_by = coalesce(a.disabled_by, :by::text)
  where lower(a.identity) = lower(:identity::text)
-   and exists (
-           select from actum.accounts o
-            where o.identity <> a.identity and 'admin' = any(o.roles) and o.disabled_at is null
-       )
+   and exists (select from admins o where o.identity <> a.identity)
 returning a.identity;
 
 -- name: join_group

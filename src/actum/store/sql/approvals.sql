@@ -96,7 +96,7 @@ with due as (
                   and o.closed is null
                   and o.paused_at is null
                   and o.reminded_at is null
-                  and o.asked_at + (o.expires_at - o.asked_at) * o.remind_share <= coalesce(:now::timestamptz, now())
+                  and actum.remind_at(o) <= coalesce(:now::timestamptz, now())
                   for update skip locked
            ))
     returning a.id, a.workflow_id, a.expires_at, a as approval

@@ -1,6 +1,6 @@
 -- name: list_beside
 -- What a card says beside its approval: reminders, the step as registered, what the workflow wrote when it asked. Called by the client for cards.
-select a.id, a.remind_share, a.reminded_at, a.policy_hash, w.status as workflow_status,
+select a.id, actum.remind_at(a) as remind_at, a.reminded_at, a.policy_hash, w.status as workflow_status,
        (
            select s.value::text
              from actum.contracts c, json_array_elements(c.document::json -> 'steps') s

@@ -191,7 +191,8 @@ create index effects_workflow on actum.effects (workflow_id);
 
 -- An approval is decided by votes. `requirements` is a list of {group, by, quorum, never}; null means one vote of one of
 -- the `approvers`; nobody named is anybody but the requester and the `authors` (of its contract, and of edited arguments).
--- While a question about it is open (`paused_at`) its time stands still. A vote counts in its `round`: escalation begins the next.
+-- While a question about it is open (`paused_at`) its time stands still; `paused_for` is how long it did so in this round.
+-- A vote counts in its `round`: escalation begins the next.
 -- `placement` is what has still to be done after asking: which batch to join, which environment a grant has to be for.
 create table actum.approvals (
     id            uuid primary key,
@@ -225,6 +226,7 @@ create table actum.approvals (
     remind_share  real not null default 0.8,
     reminded_at   timestamptz,
     paused_at     timestamptz,
+    paused_for    interval not null default '0',
     ruling        text check (ruling in ('approved', 'rejected')),
     ruled_at      timestamptz,
     ruled_by      text,
@@ -418,11 +420,12 @@ create table actum.reservations (
     attempt     integer not null,
     approval_id uuid,
     amounts     jsonb not null default '{}',
-    state       text not null default 'reserved' check (state in ('reserved', 'charged', 'released')),
+    state       text not null default 'reserved' check (state in ('reserved', 'released')),
     taken_at    timestamptz not null,
     ended_at    timestamptz,
     primary key (limit_id, workflow_id, address, attempt)
 );
+create index reservations_approval on actum.reservations (approval_id) where state = 'reserved';
 
 -- What contracts and teams may use: `used` is what was reserved and charged by unit, `budget_uses` by whom. An attempt has
 -- one use of each budget it is under, keyed by who held the workflow too, so that what a dead worker took is told apart.
@@ -834,6 +837,7 @@ language sql stable as $$
                when exists (
                         select from actum.break_glass b
                          where lower(b.actor) = lower(a.identity)
+                           and b.role = any(a.roles)
                            and b.ended_at is null
                            and b.opened_at <= instant
                            and b.until > instant
@@ -873,7 +877,24 @@ language sql stable as $$
                s.groups, s.standing) is not null
 $$;
 
+-- Those of some requirements of an approval from which a person is not kept out, by name or by a group, as its `never` says;
+-- whoever handed over is in it too.
+create function actum.not_kept_out(approval actum.approvals, names text[], a_person text) returns text[]
+language sql stable as $$
+    select coalesce(array_agg(n.name), '{}')
+      from unnest(names) n(name),
+           lateral (select array(select lower(g) from unnest(actum.groups_of(a_person)) g)
+                           || lower(actum.identity(a_person)) as mine offset 0) m
+     where not exists (
+               select from jsonb_array_elements(actum.requirements_of(approval)) r,
+                           jsonb_array_elements_text(coalesce(r.value -> 'never', '[]')) k(entry)
+                where r.value ->> 'group' = n.name
+                  and lower(actum.identity(k.entry)) = any(m.mine)
+           )
+$$;
+
 -- Whom a person's vote counts for: the person, else somebody who delegated to them; who voted in this round is left out.
+-- A delegate decides where both may: who is kept out is so in everybody's place.
 create function actum.find_principal(
     approval actum.approvals, a_person text, instant timestamptz, out counts_for text, out satisfies text[]
 )
@@ -890,7 +911,12 @@ language sql stable as $$
                   and d.until > instant
                   and actum.standing_of(a_person, instant) not in ('disabled', 'roleless')
            ) p,
-           lateral (select actum.satisfied_by(approval, p.name, instant) as names offset 0) s  -- once, not for each use
+           lateral (
+               select case when p.rank = 0 then actum.satisfied_by(approval, p.name, instant)
+                           else actum.not_kept_out(approval, actum.satisfied_by(approval, p.name, instant), a_person)
+                      end as names
+               offset 0  -- once, not for each use
+           ) s
      where cardinality(s.names) > 0
        and not exists (
                select from actum.votes v
@@ -1029,6 +1055,18 @@ language sql immutable as $$
     select coalesce(approval.paused_at is null and approval.on_expiry <> 'hold' and approval.expires_at <= instant, false)
 $$;
 
+-- How long there is to decide in a round, questions left out; null where there is no end.
+create function actum.time_to_decide(approval actum.approvals) returns interval
+language sql immutable as $$
+    select approval.expires_at - coalesce(approval.escalated_at, approval.asked_at) - approval.paused_for
+$$;
+
+-- When the reminder of this round is due; null where there is no end.
+create function actum.remind_at(approval actum.approvals) returns timestamptz
+language sql immutable as $$
+    select approval.expires_at - actum.time_to_decide(approval) * (1 - approval.remind_share::numeric::float8)
+$$;
+
 -- Escalates an approval that has expired and names others to escalate to; the caller holds the locks. A new round of votes
 -- begins: those of the one before neither count in it, nor with which arguments they approved, nor do they bar anybody.
 create function actum.escalate_if_due(approval actum.approvals, instant timestamptz) returns actum.approvals
@@ -1042,7 +1080,8 @@ begin
        set requirements = a.escalate_to,
            round = a.round + 1,
            edited = null,
-           expires_at = instant + (a.expires_at - a.asked_at),
+           expires_at = instant + actum.time_to_decide(approval),
+           paused_for = '0',
            escalated_at = instant,
            reminded_at = null
      where a.id = approval.id
@@ -1262,7 +1301,7 @@ begin
            closed = case when an_edit is not null then 'superseded' end,
            closed_at = case when an_edit is not null then instant end,
            expires_at = case when a.paused_at is not null then a.expires_at + (instant - a.paused_at)
-                             when a.expires_at <= instant then instant + (a.expires_at - a.asked_at)
+                             when a.expires_at <= instant then instant + actum.time_to_decide(approval)
                              else a.expires_at end,
            paused_at = null,
            placement = null
@@ -1457,8 +1496,8 @@ $$;
 
 -- Hands an open approval over to somebody else, who is told and decides in the actor's place; the actor has no say any more.
 -- handed_over | not_found | not_pending | expired | not_entitled | already_voted | self_approval | two_votes (the person has
--- a say under another requirement, and one vote would be both) | undecidable (the person could not vote, or too few would
--- be left who can).
+-- a say under another requirement, and one vote would be both) | break_glass (which is the actor's alone) | undecidable (the
+-- person could not vote, or too few would be left who can).
 create function actum.hand_over_approval(an_approval uuid, an_actor text, a_person text, a_reason text, a_now timestamptz)
 returns table (answer text, state text, workflow_id uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -1487,6 +1526,7 @@ begin
                             and v.round = approval.round
                             and lower(actum.identity(an_actor)) in (v.voter, v.counts_for)
                      ) then 'already_voted'
+                when actum.standing_of(an_actor, instant) = 'break_glass' then 'break_glass'
                 when not actum.satisfied_by(approval, a_person, instant) <@ names then 'two_votes'
                 when not actum.is_decidable(handed, names, a_person, instant) then 'undecidable'
                 else 'handed_over'
@@ -1563,7 +1603,9 @@ begin
     end if;
     perform actum.log_decision(actum.entry_about(approval, 'answered', an_actor, an_answer, instant));
     update actum.approvals a
-       set expires_at = a.expires_at + (instant - a.paused_at), paused_at = null
+       set expires_at = a.expires_at + (instant - a.paused_at),
+           paused_for = a.paused_for + (instant - a.paused_at),
+           paused_at = null
      where a.id = approval.id
        and a.ruling is null
        and a.paused_at is not null
@@ -1878,38 +1920,6 @@ begin
         perform actum.settle_prompt(approval, 0, instant);
     end if;
     return query select word, approval.state;
-end
-$$;
-
--- Ends a reservation: `released` when the attempt never started, `charged` when it did or may have. What was released
--- can no longer be used; what was used is charged whatever was said. Returns how it stands now, or null.
-create function actum.settle_reservation(
-    a_limit uuid, a_workflow uuid, an_address text, an_attempt integer, a_state text, a_now timestamptz
-) returns text
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    reservation actum.reservations%rowtype;
-    approval actum.approvals%rowtype;
-begin
-    approval := actum.lock_approval((
-        select r.approval_id from actum.reservations r
-         where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt));
-    select * into reservation from actum.reservations r
-     where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt
-       for update;
-    if reservation.state is distinct from 'reserved' then
-        return reservation.state;
-    end if;
-    if a_state = 'released' and approval.state = 'approved' then
-        update actum.approvals a
-           set closed = 'stale', closed_at = actum.instant_of(a_now) where a.id = approval.id;
-    end if;
-    update actum.reservations r
-       set state = case when a_state = 'released' and approval.used_at is null then 'released' else 'charged' end,
-           ended_at = actum.instant_of(a_now)
-     where r.limit_id = a_limit and r.workflow_id = a_workflow and r.address = an_address and r.attempt = an_attempt
-    returning r.state into reservation.state;
-    return reservation.state;
 end
 $$;
 
@@ -2325,6 +2335,12 @@ $$;
 -- Quality. A fact is what one event (or verdict) adds to a measure; it follows from that event and those before it in its
 -- workflow, so it never changes, and whoever adds facts up, by a query or by the hour, comes to the same number.
 
+-- Whether an actor is somebody outside: no worker, no workflow that acts on another, and not an effect's own probe.
+create function actum.is_person(an_actor text) returns boolean
+language sql immutable parallel safe as $$
+    select an_actor not like 'worker:%' and an_actor not like 'workflow:%' and an_actor <> 'probe'
+$$;
+
 -- Microseconds of machine time between two events of a workflow: without the time in which it was paused or blocked, an
 -- approval of that address was open, or a doubt stood there that a person settled; without an address, at any undo.
 -- (A function that returns rows is planned into the query that calls it; one that returns a value is started for each row.)
@@ -2350,9 +2366,9 @@ language sql stable parallel safe as $$
                                      > coalesce(max(e.seq) filter (where e.kind in ('effect.started', 'effect.settled')
                                                 and t.is_here) over so_far, 0)
                                      and coalesce(min(e.seq) filter (where e.kind = 'effect.settled' and t.is_here
-                                                  and e.actor not like 'worker:%') over from_now, 2147483647)
+                                                  and actum.is_person(e.actor)) over from_now, 2147483647)
                                          < coalesce(min(e.seq) filter (where (e.kind = 'effect.started' or e.kind = 'effect.settled'
-                                                    and e.actor like 'worker:%') and t.is_here) over from_now, 2147483647)
+                                                    and not actum.is_person(e.actor)) and t.is_here) over from_now, 2147483647)
                                          as is_doubted
                                 from actum.events e,
                                      lateral (
@@ -2422,7 +2438,7 @@ language sql stable parallel safe as $$
                              and b.seq < last
                              and b.kind in ('workflow.paused', 'workflow.blocked', 'approval.requested', 'question.asked',
                                             'effect.doubted')
-                             and (b.kind <> 'effect.doubted' or n.kind = 'effect.settled' and n.actor not like 'worker:%')
+                             and (b.kind <> 'effect.doubted' or n.kind = 'effect.settled' and actum.is_person(n.actor))
                       ) h,
                       unnest(h.stretches) s(stretch)
            ) p
@@ -2713,8 +2729,7 @@ select 'interventions', e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, e
        e.xid::text::bigint, 'one'
   from actum.events e
  where e.kind in ('workflow.paused', 'workflow.cancel_requested', 'step.reopened', 'effect.settled')
-   and e.actor not like 'worker:%'
-   and e.actor not like 'workflow:%'
+   and actum.is_person(e.actor)
  union all
 -- A workflow ended: its time without that in which a person was to act, and that time.
 select t.measure, e.workflow_id, e.seq, e.at, e.xid, e.contract, e.team, null, substr(e.kind, 10), null, null, 1, t.us,
@@ -2959,6 +2974,48 @@ $$;
 create trigger append_only before update on actum.approvals
     for each row execute function actum.keep_approval();
 
+-- The use of a grant is given back when its approval is closed before anything was done under it, however that came about.
+create function actum.give_back() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update actum.reservations r
+       set state = 'released', ended_at = new.closed_at
+     where r.approval_id = new.id
+       and r.state = 'reserved';
+    return null;
+end
+$$;
+create trigger give_back after update on actum.approvals
+    for each row when (old.closed is null and new.closed is not null and new.used_at is null)
+    execute function actum.give_back();
+
+-- Whoever started the workflow, or the one that it is a child of, is an author of what it asks for: naming another as its
+-- requester leaves nobody to approve their own work. A role of the database is no person.
+create function actum.count_starter() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    starter text;
+begin
+    with recursive line(id, parent, depth) as (
+        select w.id, w.parent, 0 from actum.workflows w where w.id = new.workflow_id
+         union all
+        select w.id, w.parent, l.depth + 1 from line l join actum.workflows w on w.id = l.parent
+    )
+    select e.actor into starter
+      from line l
+      join actum.events e on e.workflow_id = l.id and e.seq = 1
+     order by l.depth desc
+     limit 1;
+    if split_part(starter, ':', 1) in ('user', 'service')
+       and not actum.is_same(starter, new.requester) and not actum.is_one_of(starter, new.authors) then
+        new.authors := new.authors || starter;
+    end if;
+    return new;
+end
+$$;
+create trigger count_starter before insert on actum.approvals
+    for each row execute function actum.count_starter();
+
 -- A batch goes from open to shown to decided; its card stays what was read, and it is decided when each of its items is.
 create function actum.keep_batch() returns trigger
 language plpgsql as $$
@@ -3058,7 +3115,7 @@ begin
         grant update (closed, closed_at, used_at, used_epoch, placement) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.register_contract,
               actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
-              actum.settle_reservation, actum.reserve_budgets,
+              actum.reserve_budgets,
               actum.settle_budgets, actum.settle_left_budgets, actum.reserve_prompt,
               actum.settle_prompt, actum.prune_budgets, actum.prune_incidents, actum.notice_about, actum.notice_of_batch,
               actum.notice_of_end to actum_worker;
@@ -3069,8 +3126,9 @@ begin
         grant insert on actum.verdicts to actum_worker, actum_console;
         grant insert, update on actum.rollups, actum.rollup_totals, actum.rollup_outcomes, actum.rollup_state
               to actum_worker, actum_console;
-        grant execute on function actum.machine_time, actum.episode, actum.workflow_times, actum.fresh_facts,
-              actum.fresh_step_facts, actum.count_outcomes, actum.is_sampled, actum.week_bound
+        grant execute on function actum.is_person, actum.machine_time, actum.episode, actum.workflow_times, actum.fresh_facts,
+              actum.fresh_step_facts, actum.count_outcomes, actum.is_sampled, actum.week_bound, actum.remind_at,
+              actum.time_to_decide
               to actum_worker, actum_console, actum_reader;
         grant execute on function actum.summarize_events to actum_worker, actum_console;
 
