@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from actum import Fatal, NotDone, Owner, Retry, Signal, Slo, contract, effect, step
+from actum import Budget, Fatal, NotDone, Owner, Retry, Signal, Slo, Spending, contract, effect, step
 from actum.client.bulk import plan_bulk, read_filter
 from actum.engine.watching import RESPITE, Watcher
 from actum.machine.incidents import Trouble
@@ -41,6 +41,11 @@ go = Signal("go", str)
 @step(retry=ONCE)
 async def fail(what: str) -> str:
     raise Fatal(what)
+
+
+@step(retry=ONCE, spends=Spending(model_calls=1))
+async def call() -> int:
+    return 1
 
 
 @effect("mail.send", retry=ONCE, in_doubt="repeat")
@@ -161,6 +166,18 @@ async def test_what_failed_unseen_before_its_incident_was_resolved_opens_another
     actum.clock.advance("1h")
     await watch(actum)
     assert [] == await of_rule(actum, Rule.RETRIES_EXHAUSTED)
+
+
+async def test_an_incident_of_budgets_names_every_workflow_that_one_holds(actum: Harness) -> None:
+    @contract(owner=OWNER, budget=Budget(model_calls=1, over="fail"))
+    async def spends() -> int:
+        return await call() + await call()
+
+    await actum.worker([spends])
+    handles = await run(actum, [spends() for _ in range(25)])
+    await watch(actum)
+    row = await only(actum, Rule.BUDGET_SPENT)
+    assert (25, {handle.workflow_id for handle in handles}) == (row.count, set(row.workflow_ids))
 
 
 async def test_an_incident_says_how_many_it_affects_beyond_the_thousand_that_it_names(actum: Harness) -> None:

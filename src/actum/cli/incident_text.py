@@ -62,6 +62,8 @@ def describe(row: IncidentRow, now: datetime) -> Iterator[str]:
         yield f"  cause      {row.cause}" + (f": {neutral(row.note)}" if row.note else "")
     for workflow_id in row.workflow_ids[:10]:
         yield f"  actum show {short(workflow_id)}"
+    if len(row.workflow_ids) > 10:
+        yield f"  and {len(row.workflow_ids) - 10} more: --where incident={short(row.id)} reaches them all"
     if row.state is not IncidentState.RESOLVED:
         verb = "ack" if row.state is IncidentState.OPEN else "resolve"
         yield f"  actum incident {verb} {short(row.id)}" + (" --cause …" if verb == "resolve" else "")

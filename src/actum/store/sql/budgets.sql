@@ -38,7 +38,7 @@ select case when b.scope = 'team' then '' else coalesce(w.contract, b.subject) e
        case when b.scope = 'team' then b.subject else w.team end as team, b.scope, b.refused_unit as unit,
        max((b.used ->> b.refused_unit)::numeric) as used, max(b.refused_limit) as granted, count(*)::int as count,
        min(b.refused_at) as first_at, max(b.refused_at) as last_at, (array_agg(b.refused_by order by b.refused_at desc))[1] as latest,
-       (array_agg(distinct b.refused_by))[1:20] as workflow_ids
+       (array_agg(distinct b.refused_by))[1:1000] as workflow_ids
   from actum.budgets b
   left join actum.workflows w on w.id = b.refused_by
  where b.refused_at > :since::timestamptz
