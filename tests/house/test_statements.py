@@ -217,6 +217,7 @@ async def test_triggers_only_guard_what_must_not_change(actum_dsn: str, actum: H
         "append_only",
         "only_by_deciding",
         "count_starter",
-    }  # the last keeps a starter from deciding their own
+        "give_back",
+    }  # a starter does not decide their own, and what an approval took goes back with it
     of_tests = {"referee", "referee_born", "referee_edits"}
     assert guards | of_tests == {row["tgname"] for row in rows}

@@ -165,8 +165,13 @@ class Asking:
         return runner.worker.policing.rule(operation, raised=self.raised)
 
     def _stands_as_seen(self, seen: dict[str, Any], shown: dict[str, Any]) -> Ruling | None:
-        """Return the ruling of what is seen now, unless it is not what was shown: its target or what it relies on."""
-        relied = shown.get("relies_on")
+        """Return the ruling of what is seen now, unless it is not what was shown: its target or what it relies on.
+
+        What a grant approved nobody was shown: there each fact is relied on.
+        """
+        relied, asked = shown.get("relies_on"), self.progress.asked
+        if asked is not None and asked.is_granted and facts_in(seen) != facts_in(shown):
+            return None
         if (relied and seen.get("relies_on") != relied) or (seen.get("target") or "") != (
             shown.get("target") or ""
         ):
@@ -242,7 +247,7 @@ class Asking:
         runner, call, effect = self._runner, self._call, self.effect
         try:
             key = self.progress.key or key_of(runner, call, self.address)
-        except Exception as error:  # the author's key function
+        except (Exception, SystemExit) as error:  # the author's key function
             self._answers.failed(error)
             return
         if self.progress.preview is not None:

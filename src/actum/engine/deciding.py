@@ -44,7 +44,7 @@ def take_decision(runner: Runner, message: MessageRow) -> bool:
         refusal = _why_unfit(_call_at(runner, asked, message.address or ""), edit)
         if refusal is not None:
             outcome, reason, edit = "rejected", f"what was approved instead cannot run: {refusal}", None
-    asked.decide(outcome, message.actor, reason, said.get("by", ()))
+    asked.decide(outcome, message.actor, said, reason)
     runner.history.note_rejection(asked)
     record = Record(
         K.APPROVAL_EXPIRED if outcome == "expired" else K.APPROVAL_DECIDED,
@@ -53,7 +53,9 @@ def take_decision(runner: Runner, message: MessageRow) -> bool:
         address=message.address,
         outcome=None if outcome == "expired" else outcome,
         actor=message.actor,
-        data=as_data(approval_id=message.name, rationale=reason, by=said.get("by")),
+        data=as_data(
+            approval_id=message.name, rationale=reason, by=said.get("by"), granted=said.get("granted")
+        ),
         received=message.id,
     )
     if edit is not None:

@@ -204,6 +204,7 @@ def _undo(history: History, record: RecordRow, kind: EventKind, at: int, data: d
         history.undone.add(address)
     elif kind is K.EFFECT_SETTLED or kind is K.EFFECT_FAILED:
         progress.is_started = progress.is_in_doubt = False
+        progress.has_open_doubt = record.outcome == "abandoned"
         progress.again_at = None
     else:
         _progress(history, progress, record, kind, at, data)
@@ -241,7 +242,7 @@ def _progress(
         case K.APPROVAL_WITHDRAWN if progress.asked is not None:
             progress.asked.is_closed = True
         case K.EFFECT_STARTED:
-            progress.has_open_doubt = progress.has_open_doubt or progress.is_in_doubt
+            progress.has_open_doubt = data.get("open_doubt", False)
             progress.is_started, progress.is_in_doubt = True, False
             progress.has_started = True
             if progress.asked is not None:
@@ -295,7 +296,7 @@ def _decided(history: History, progress: Progress, record: RecordRow, data: dict
     asked = progress.asked
     if asked is None:
         return
-    asked.decide(record.outcome or "expired", record.actor, data.get("rationale"), data.get("by", ()))
+    asked.decide(record.outcome or "expired", record.actor, data, data.get("rationale"))
     history.note_rejection(asked)
     if record.snapshot_kind == "input":
         progress.ask_edited(record.body or b"{}")
@@ -303,8 +304,8 @@ def _decided(history: History, progress: Progress, record: RecordRow, data: dict
 
 def _settled(history: History, progress: Progress, record: RecordRow, at: int) -> None:
     progress.is_started = progress.is_in_doubt = False
+    progress.has_open_doubt = record.outcome == "abandoned"
     if record.outcome == "did_not_happen":
-        progress.has_open_doubt = False
         return
     word = {"happened": "completed", "invalid": "invalid"}.get(record.outcome or "", "failed")
     outcome = Outcome(

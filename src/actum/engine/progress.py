@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -37,12 +37,15 @@ class Asked:
     subject: bytes = b""
 
     voters: tuple[str, ...] = ()
+    is_granted: bool = False
+    """A grant approved it: nobody has read its card, so it stands for exactly the facts that the grant was matched with."""
 
-    def decide(self, outcome: str, by: str | None, rationale: str | None, voters: Sequence[str] = ()) -> None:
-        """Take in a decision; one that was taken back before its use is a rejection."""
+    def decide(self, outcome: str, by: str | None, said: Mapping[str, Any], rationale: str | None) -> None:
+        """Take in a decision and what was said with it; one that was taken back before its use is a rejection."""
         self.ruling = "rejected" if outcome == "revoked" else outcome
         self.by, self.rationale = by, rationale
-        self.voters = tuple(voters) or ((by,) if by else ())
+        self.voters = tuple(said.get("by", ())) or ((by,) if by else ())
+        self.is_granted = bool(said.get("granted"))
 
     def use(self) -> None:
         """Note that an intent was made while it stood."""
@@ -77,7 +80,10 @@ class Progress:
     probes_failed: int | None = None
     """Probes that failed one after the other since the attempt that is in doubt; None where none ever did."""
     has_open_doubt: bool = False
-    """An earlier attempt ended in doubt and was repeated: what the repeat says of itself does not settle it."""
+    """An earlier attempt ended in doubt, its own or one whose entry it took over, and was repeated, or given up.
+
+    What a later attempt says of itself does not settle that; only the word that it did not happen does.
+    """
     child_id: UUID | None = None
     is_asked: bool = False
     outcome: Outcome | None = None
@@ -99,8 +105,11 @@ class Progress:
     """What its default key ends in, where the plain one stands for what was left aside here."""
 
     def reopen(self, edit: bytes | None = None, by: str | None = None) -> None:
-        """Put it in flight again, as a person says: attempts are counted on, and everything else begins anew."""
-        self.is_ended = self.is_started = self.is_in_doubt = self.has_open_doubt = self.is_asked = False
+        """Put it in flight again, as a person says: attempts are counted on, and everything else begins anew.
+
+        A doubt stays open: that it was given up has not answered it.
+        """
+        self.is_ended = self.is_started = self.is_in_doubt = self.is_asked = False
         self.is_aside = False
         self.budget_from = self.attempts
         if self.outcome is not None and self.outcome.word == "failed":
@@ -141,6 +150,11 @@ class Progress:
         if self.kept is not None:
             self.child_id = child_id
         return self
+
+
+def is_doubted(progress: Progress) -> bool | None:
+    """Whether the intent made now is made over a doubt, as its event says; None, which is not written, where not."""
+    return progress.has_open_doubt or progress.is_in_doubt or None
 
 
 def is_failure(outcome: Outcome) -> bool:

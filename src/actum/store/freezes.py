@@ -84,7 +84,7 @@ class Freezes:
         )
         return [InFlightRow(**row) for row in rows]
 
-    async def list_known(self, scope: str) -> list[str]:
+    async def list_known(self, scope: str) -> Sequence[str]:
         """Return the kinds or contracts that are registered, by name; nothing for another scope."""
         rows = await self._pool.fetch(self._pool.statement("freezes", "list_known"), scope=scope)
         return [row["name"] for row in rows]

@@ -139,22 +139,6 @@ class Grants:
         answer: str = rows[0]["answer"]
         return answer
 
-    async def settle(
-        self, limit_id: UUID, workflow_id: UUID, address: str, attempt: int, state: str
-    ) -> str | None:
-        """End a reservation as `released` or `charged`; return how it stands now, None when there is none."""
-        rows = await self._pool.fetch(
-            self._pool.statement("grants", "settle"),
-            limit_id=limit_id,
-            workflow_id=workflow_id,
-            address=address,
-            attempt=attempt,
-            state=state,
-            now=self._pool.now(),
-        )
-        standing: str | None = rows[0]["state"]
-        return standing
-
     async def list_reservations(self, limit_id: UUID) -> Sequence[ReservationRow]:
         """Return the uses of one limit, oldest first."""
         rows = await self._pool.fetch(self._pool.statement("grants", "list_reservations"), limit_id=limit_id)

@@ -38,11 +38,6 @@ select d.answer, d.state
 select actum.reserve(:limit_id::uuid, :workflow_id::uuid, :address::text, :attempt::int, null::uuid, :amounts::jsonb,
                      :max_uses::int, :max_sums::jsonb, :now::timestamptz) as answer;
 
--- name: settle
--- Releases a reservation whose attempt never started, or charges it. Called by the engine.
-select actum.settle_reservation(:limit_id::uuid, :workflow_id::uuid, :address::text, :attempt::int, :state::text,
-                                :now::timestamptz) as state;
-
 -- name: list_reservations
 -- The uses of one limit, oldest first. Called by the client.
 select r.limit_id, r.workflow_id, r.address, r.attempt, r.approval_id, r.amounts, r.state, r.taken_at, r.ended_at

@@ -138,7 +138,7 @@ judged as materialized (
                            and f.mode = 'deny'
                            and (f.scope = 'everything' or f.scope = 'kind' and f.subject = i.kind
                                 or f.scope = 'contract' and f.subject = h.contract
-                                or f.scope = 'environment' and f.subject = :environment::text)
+                                or f.scope = 'environment' and coalesce(f.subject = :environment::text, true))
                     ) then 'frozen'
                when i.mode <> 'join' and i.kind not like '%.undo' and coalesce((
                         select p.hash
@@ -146,14 +146,18 @@ judged as materialized (
                          where p.activated_at is not null
                            and p.retired_at is null
                     ), '\x') <> coalesce(i.policy_hash, '\x') then 'policy'
-               when i.mode <> 'join' and i.kind not like '%.undo' and i.tier < 2 and exists (
+               when i.mode <> 'join' and i.kind not like '%.undo' and exists (
                         select from actum.freezes f
                          where f.ended_at is null
                            and f.mode = 'force_tier_2'
                            and (f.scope = 'everything' or f.scope = 'kind' and f.subject = i.kind
                                 or f.scope = 'contract' and f.subject = h.contract
-                                or f.scope = 'environment' and f.subject = :environment::text)
-                    ) then 'tier'
+                                or f.scope = 'environment' and coalesce(f.subject = :environment::text, true))
+                    ) and (i.tier < 2 or a.used_at is null and exists (
+                        select from actum.decisions d
+                         where d.approval_id = a.id
+                           and d.rule like 'grant:%'
+                    )) then 'tier'
            end as refusal
       from intents i
       join heads h on h.id = i.id
@@ -236,8 +240,10 @@ entered_again as (
        and e.kind = j.kind
        and e.key = j.key
        and e.generation = j.generation
-       and (j.mode = 'again' and e.workflow_id = j.id and e.state in ('in_doubt', 'failed', 'abandoned')
-            or j.mode = 'take_over' and e.state in ('failed', 'abandoned') and e.argument_hash = j.argument_hash)
+       and (j.mode = 'again' and e.workflow_id = j.id
+                and (e.state = 'failed' or e.state in ('in_doubt', 'abandoned') and e.argument_hash = j.argument_hash)
+            or (j.mode = 'take_over' and e.state = 'failed' or j.mode = 'take_over_doubt' and e.state = 'abandoned')
+                and e.argument_hash = j.argument_hash)
     returning e.workflow_id as id
 ),
 --]
@@ -290,7 +296,9 @@ accepted as (
 ended as (
     update actum.effects e
        set state = o.state,
-           ended_at = case when o.state in ('started', 'in_doubt') then null else coalesce(:now::timestamptz, now()) end,
+           ended_at = case when o.state in ('started', 'in_doubt') then null
+                           when o.state = e.state then e.ended_at
+                           else coalesce(:now::timestamptz, now()) end,
            result = coalesce(o.result, e.result)
       from unnest(:endings::actum.flushed_ending[]) o
      where e.kind = o.kind
@@ -317,7 +325,9 @@ asked as (
 ),
 closed as (
     update actum.approvals a
-       set closed = case when a.ruling = 'approved' then 'stale' else c.closed end,
+       set closed = case when a.ruling is distinct from 'approved' then c.closed
+                         when a.expires_at <= coalesce(:now::timestamptz, clock_timestamp()) then 'expired'
+                         else 'stale' end,
            closed_at = coalesce(:now::timestamptz, now())
       from jsonb_to_recordset(:extras::jsonb -> 'closings') as c(id uuid, workflow_id uuid, closed text)
      where a.id = c.id

@@ -1310,7 +1310,8 @@ $$;
 -- Rules on an approval, tells its workflow and ends its batch; the caller has judged, and holds the locks.
 -- Approving with edits closes the action that was asked for: the edited one is another action.
 create function actum.rule_approval(
-    approval actum.approvals, a_ruling text, an_actor text, a_rationale text, an_edit bytea, instant timestamptz
+    approval actum.approvals, a_ruling text, an_actor text, a_rationale text, an_edit bytea, instant timestamptz,
+    is_granted boolean default false
 ) returns actum.approvals
 language plpgsql as $$
 declare
@@ -1338,6 +1339,9 @@ begin
     end if;
     if an_edit is not null then
         said := said || jsonb_build_object('edited', encode(an_edit, 'hex'));
+    end if;
+    if is_granted then
+        said := said || jsonb_build_object('granted', true);
     end if;
     perform actum.tell_workflow(approval, a_ruling, an_actor, a_rationale,
                                 case when said <> '{}' then convert_to(said::text, 'UTF8') end, instant);
@@ -1942,7 +1946,7 @@ begin
         entry := actum.entry_about(approval, 'approved', given.given_by, given.reason, instant);
         entry.rule := 'grant:' || given.id;
         perform actum.log_decision(entry);
-        approval := actum.rule_approval(approval, 'approved', given.given_by, given.reason, null, instant);
+        approval := actum.rule_approval(approval, 'approved', given.given_by, given.reason, null, instant, true);
         perform actum.settle_prompt(approval, 0, instant);
     end if;
     return query select word, approval.state;
