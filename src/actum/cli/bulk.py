@@ -8,9 +8,9 @@ import click
 
 from actum.cli import options
 from actum.cli.attention import ask_line, is_attended
-from actum.cli.exits import Exit
 from actum.cli.opening import carry_out, open_client
-from actum.cli.printing import DIM, say, say_all, say_json
+from actum.cli.outcome import tell_outcome
+from actum.cli.printing import DIM, say, say_all
 from actum.cli.text import age, columns, neutral, table
 from actum.client.bulk import MOST, NAMES, Plan, carry_out_bulk, plan_bulk, read_filter
 from actum.client.client import Client
@@ -65,20 +65,18 @@ async def _intervene(
         if not is_json:
             await _show(client, plan)
         if dry_run or not plan.total:
-            if is_json:
-                say_json(_as_json(plan, None, ()))
-            elif plan.total:
-                say(f"would {verb} {plan.total}; nothing was done: to do it, add --confirm {plan.total}")
-            return Exit.FINE
+            said = f"would {verb} {plan.total}; nothing was done: to do it, add --confirm {plan.total}"
+            facts = _as_json(plan, None, ())
+            return tell_outcome(
+                verb, said if plan.total else [], facts, actor=client.actor, is_json=is_json, dry_run=dry_run
+            )
         bulk, reached = await carry_out_bulk(
             client, plan, reason=reason, count=_confirmed(plan, count, is_json=is_json)
         )
-    if is_json:
-        say_json(_as_json(plan, str(bulk), [str(one) for one in reached]))
-    else:
-        left = plan.total - len(reached)
-        say(f"asked to {verb} {len(reached)}" + (f"; {left} had moved on" if left else ""))
-    return Exit.FINE
+    left = plan.total - len(reached)
+    said = f"asked to {verb} {len(reached)}" + (f"; {left} had moved on" if left else "")
+    facts = _as_json(plan, str(bulk), [str(one) for one in reached])
+    return tell_outcome(verb, said, facts, actor=client.actor, is_json=is_json)
 
 
 def _confirmed(plan: Plan, count: int | None, *, is_json: bool) -> int:
@@ -118,7 +116,6 @@ async def _show(client: Client, plan: Plan) -> None:
 
 def _as_json(plan: Plan, bulk: str | None, reached: Sequence[str]) -> dict[str, object]:
     return {
-        "verb": plan.verb,
         "where": plan.filter.text,
         "total": plan.total,
         "unnamed": plan.unnamed,

@@ -19,7 +19,7 @@ from actum.cli.policy_files import (
     tell_cases,
     tell_findings,
 )
-from actum.cli.printing import DIM, GOOD, WARN, say, say_all, say_json
+from actum.cli.printing import DIM, GOOD, WARN, say, say_all
 from actum.cli.text import neutral
 from actum.client import Client
 from actum.client.policies import Activation, read_policy
@@ -54,13 +54,15 @@ async def _activate(name: str, reason: str, who: str | None, dry_run: bool, is_j
             await client.policies.require_sound(policy)
             required = await client.policies.requirements(policy)
             more = f" once {_names(required)} agree" if required else ""
-            say_json({"answer": "would_activate", "changes": changes}) if is_json else say(
-                f"would activate {name_of(policy)}{more}; nothing was done"
+            said = f"would activate {name_of(policy)}{more}; nothing was done"
+            facts = {"answer": "would_activate", "hash": policy.policy_hash.hex(), "changes": changes}
+            return tell_outcome(
+                "policy activate", said, facts, actor=client.actor, is_json=is_json, dry_run=True
             )
-            return Exit.FINE
         done = await client.policies.activate(policy, reason=reason)
     if is_json:
-        say_json({"answer": done.answer, "hash": done.policy.hash.hex(), "changes": changes})
+        facts = {"answer": done.answer, "hash": done.policy.hash.hex(), "changes": changes}
+        tell_outcome("policy activate", [], facts, actor=client.actor, is_json=True)
     else:
         _tell(done, policy)
     return Exit.NEEDS_PERSON if done.answer in ("requested", "agreed") else Exit.FINE

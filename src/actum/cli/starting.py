@@ -128,12 +128,11 @@ async def _start(
 
 async def _say_started(client: Client, contract: AnyContract, workflow: str, key: str | None) -> None:
     row = await client.get(await client.find(workflow))
-    say_json(
-        {
-            "id": str(row.id),
-            "name": short(row.id),
-            "contract": contract.name,
-            "key": key,
-            "status": row.status,
-        }
-    )
+    facts = {
+        "id": row.id,
+        "name": short(row.id),
+        "contract": contract.name,
+        "key": key,
+        "status": row.status,
+    }
+    tell_outcome("start", [], facts, actor=client.actor, is_json=True)
