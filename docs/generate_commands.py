@@ -28,7 +28,7 @@ def write_page() -> str:
         "A workflow is named by its id, the last digits of it (four or more), or `CONTRACT/KEY`; an approval by its id or the last digits of it.",
         "On the embedded database `--as author` and `--as reviewer` say who acts; over `ACTUM_DATABASE_URL` the actor is the role one connects with, `db:ROLE`, and `--as` is refused.",
         "JSON is given as text, as `@file`, or as `-` for stdin.",
-        "With `--json` a command that changes something prints one object: its `verb`, the `actor`, whether it was a `dry_run`, and what was done; on a terminal nothing is shown before and nothing is asked. "
+        "With `--json` a command that changes something prints one object: its `verb`, the `actor`, whether it was a `dry_run`, and what was done; on a terminal nothing is shown before and nothing is asked.",
         "With `--where` it is the filter, the workflows that fit, and those that were asked.",
         "`review` prints the answer for each item, `verdict` what was said of the output, `rollback` its plan.",
         "Text that came from outside is shown with its control characters, ANSI sequences and marks of direction as visible escapes.",
