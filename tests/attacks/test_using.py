@@ -50,6 +50,20 @@ async def test_what_was_taken_back_before_its_use_is_not_done(actum: Harness) ->
     assert "revoked" == (await actum.store.approvals.list_of([handle.workflow_id]))[0].state
 
 
+async def test_an_approval_that_ran_out_before_its_use_ends_as_expired(actum: Harness) -> None:
+    handle, approval = await waiting(actum, "dan")
+    await actum.reviewer.approve(approval.id, "fine")
+    async with actum.store.pool.connection() as connection:
+        await connection.execute("alter table actum.approvals disable trigger append_only")
+        await connection.execute("update actum.approvals set expires_at = ruled_at")
+        await connection.execute("alter table actum.approvals enable trigger append_only")
+    await actum.worker([sends])
+    await actum.run_until_idle()
+    assert "dan" not in sent
+    states = [one.state for one in await actum.store.approvals.list_of([handle.workflow_id])]
+    assert ["expired", "pending"] == states
+
+
 async def test_the_first_arguments_never_run_when_others_were_approved(actum: Harness) -> None:
     handle, approval = await waiting(actum, "bo")
     await actum.reviewer.approvals.approve(approval.id, "to Cleo instead", edited=b'{"to":"cleo"}')

@@ -275,6 +275,19 @@ def test_an_edit_is_for_what_the_author_offered_and_is_asked_anew(shop: Actum) -
         in shop.fine("approve", approval, "--reason", "less", "--edit", '{"rows": 200}').out
     )
     assert "superseded" == shop.fine("inbox", approval, "--json").json["state"]
+    workflow = shop.fine("inbox", approval, "--json").json["workflow"]
+    anew: list[str] = []
+
+    def has_asked() -> bool:
+        asked = shop.fine("show", workflow, "--json").json["approvals"]
+        anew.extend(one["name"] for one in asked if one["state"] == "pending")
+        return bool(anew)
+
+    until(has_asked, "the edited call's own approval")
+    assert {"shelf": "edited", "rows": 200} == shop.fine("inbox", anew[0], "--json").json["arguments"]
+    shop.fine("approve", anew[0], "--reason", "these")
+    until(lambda: "completed" == shop.fine("show", workflow, "--json").json["status"], "its end")
+    assert "edited 200" in (shop.folder / "filled").read_text().splitlines()
 
 
 def test_what_deciding_costs_is_told_with_what_stands_behind_it(shop: Actum) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import actum as a
+from actum.cli.card import ways, write_card
 from actum.client.cards import Card, count_words, describe_seen, read_card, read_checks
 from actum.client.edits import edit_arguments
 from actum.client.oddities import Asked, find_oddities
 from actum.client.reasons import Reason, explain_rules, operation_of
 from actum.client.reviews import choose_sample, read_review
-from actum.errors import InvalidInput, NotFound
+from actum.errors import InvalidInput, NotFound, NotPossible
 from actum.machine.policy import parse_policy
 from actum.outcomes import Preview
 from actum.testing.harness import Harness
@@ -205,6 +207,36 @@ async def test_only_what_the_author_offered_is_edited_and_the_workflow_is_told(a
     row = await actum.store.approvals.get(card.approval.id)
     assert row is not None
     assert ("superseded", body) == (row.state, row.edited)
+    await actum.run_until_idle()
+    ((again,), _) = await actum.inbox()
+    assert ({"shelf": "north", "rows": 7}, "few") == (orjson.loads(again.arguments), again.rule)
+    await actum.reviewer.approve(again.id, "these seven")
+    await actum.run_until_idle()
+    assert ["used"] == [
+        one.state for one in await actum.store.approvals.list_of([row.workflow_id]) if one.id == again.id
+    ]
+
+
+async def test_whoever_decides_second_reads_what_the_first_one_edited(actum: Harness) -> None:
+    await serve(actum)
+    card = await ask(actum, 300)
+    await actum.reviewer.approvals.approve(
+        card.approval.id, "fewer", edited=edit_arguments(card, {"rows": 250})
+    )
+    row = await actum.store.approvals.get(card.approval.id)
+    assert row is not None
+    card = await read_card(actum.store, row)
+    changed = {"shelf": "north", "rows": 250}
+    assert {"by": "user:reviewer", "changes": {"rows": 250}, "arguments": changed} == card.as_data()["edited"]
+    text = " ".join(" ".join(line.text for line in write_card(card, actum.clock.read(), 80).lines).split())
+    assert "Edited: by user:reviewer: rows = 250 instead of 300; that is decided" in text
+    bo = await actum.acting("user:bo")
+    with pytest.raises(NotPossible, match=r"shows with the line to type: approve the same"):
+        await bo.approvals.approve(row.id, "as it was asked")
+    typed = shlex.split(ways(card)[0])
+    edits = orjson.loads(typed[typed.index("--edit") + 1])
+    decided = await bo.approvals.approve(row.id, "the same", edited=edit_arguments(card, edits))
+    assert ("decided", "superseded") == (decided.answer, decided.state)
 
 
 # pure

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from holding import Held, hold
 
+from actum.client.cards import read_card
 from actum.errors import NotEntitled, NotPossible
 from actum.machine.approvals import Entitled, Standing, identity, may_decide
 from actum.machine.chain import Edited, Gap, Intact, LostTail, Reordered
@@ -57,6 +58,7 @@ def in_hours(actum: Harness, hours: float) -> datetime:
     return actum.clock.read() + timedelta(hours=hours)
 
 
+MAX = datetime.max.replace(tzinfo=UTC)
 TWO_AND_ONE = [{"group": "dba", "by": [], "quorum": 2}, {"group": "owner", "by": []}]
 
 
@@ -163,6 +165,35 @@ async def test_what_nobody_decided_in_time_goes_to_others_and_expires_once_more(
     actum.clock.advance("61m")
     assert "expired" == (await decide(actum, approval_id, "user:leo")).answer
     assert [(approval_id, held.id, "expired")] == await actum.store.approvals.expire()
+
+
+async def test_a_question_lengthens_no_later_round_and_each_round_has_its_own_reminder(
+    actum: Harness,
+) -> None:
+    held = await hold(actum)
+    actum.clock.advance("1s")
+    others = [{"group": "leads", "by": [], "quorum": 1}]
+    approval_id = await ask(
+        held, expires_at=in_hours(actum, 1), on_expiry="escalate", escalate_to=others, remind_share=0.5
+    )
+    number = await actum.reviewer.approvals.inquire(approval_id, "which door?")
+    actum.clock.advance("72h")
+    await actum.client.approvals.answer_inquiry(number, "the left one")
+    assert [] == await actum.store.approvals.remind(), "half of the time to decide is not over"
+    for _ in ("this round", "the next"):
+        actum.clock.advance("29m")
+        row = await actum.store.approvals.get(approval_id)
+        assert row is not None
+        assert (
+            timedelta(seconds=61)
+            > ((await read_card(actum.store, row)).remind_at or MAX) - actum.clock.read()
+        )
+        assert [] == await actum.store.approvals.remind()
+        actum.clock.advance("2m")
+        assert [approval_id] == [one for one, _, _ in await actum.store.approvals.remind()]
+        actum.clock.advance("30m")
+        (ended,) = await actum.store.approvals.expire()
+    assert (approval_id, held.id, "expired") == ended
 
 
 async def test_what_is_to_be_held_waits_for_a_person_whatever_the_hour(actum: Harness) -> None:

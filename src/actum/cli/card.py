@@ -6,8 +6,10 @@ colour. Colour only repeats what the words say.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 import orjson
@@ -91,6 +93,7 @@ def write_card(card: Card, now: datetime, width: int, *, is_full: bool = False) 
     sheet = Sheet(short(row.id), width, is_full)
     sheet.lines.append(_bar(row, width))
     sheet.add(neutral(card.sentence), HEADING)
+    _tell_edits(sheet, card)
     _tell_why(sheet, card)
     if card.diff:
         sheet.unfold("Effect", _diff(card.diff), SHOWN_DIFF)
@@ -125,8 +128,9 @@ def ways(card: Card) -> list[str]:
     """Return the lines to type for an open approval, none before the other in weight."""
     name = short(card.approval.id)
     confirm = f" --confirm '{card.salient[0].upper()}'" if must_confirm(card) else ""
+    edits = f" --edit {quote(json.dumps(card.edits))}" if card.edits else ""  # ASCII: harmless, and exact
     return [
-        f"actum approve {name}{confirm} --reason '…'",
+        f"actum approve {name}{confirm}{edits} --reason '…'",
         f"actum reject {name} --reason '…'",
         f"actum inquire {name} 'QUESTION'",
     ]
@@ -142,6 +146,18 @@ def _bar(row: ApprovalRow, width: int) -> Line:
         return Line("══ TIER 2, DECIDED ALONE ".ljust(width, "═"), BAD)
     batch = f", item of batch {short(row.batch_id)}" if row.batch_id else ""
     return Line(f"-- tier {row.tier}{batch}", DIM)
+
+
+def _tell_edits(sheet: Sheet, card: Card) -> None:
+    if card.approval.edited is None:
+        return
+    own = card.arguments if isinstance(card.arguments, dict) else {}
+    changes = "; ".join(
+        f"{neutral(name)} = {neutral(json.dumps(value))} instead of {neutral(json.dumps(own.get(name)))}"
+        for name, value in card.edits.items()
+    )
+    said = f"by {neutral(card.edited_by)}: {changes or 'as below'}; that is decided, and the rest is of what was asked"
+    sheet.tell("Edited", said, WARN)
 
 
 def _tell_why(sheet: Sheet, card: Card) -> None:
@@ -213,7 +229,14 @@ def _tell_source(sheet: Sheet, card: Card) -> None:
     sheet.tell("Target", neutral(card.target))
     sheet.tell("Key", neutral(row.key))
     sheet.tell("Editable", neutral(", ".join(card.editable)))
-    body = orjson.dumps(card.arguments, option=orjson.OPT_INDENT_2).decode()
-    lines = [Line(line) for line in neutral_lines(body)]
     most = SHOWN_BESIDE if card.diff else SHOWN_DIFF
-    sheet.unfold("Arguments (a model may have written them)", lines, most)
+    title = "Arguments"
+    if card.approval.edited is not None:
+        sheet.unfold("Arguments as edited, which are decided", _lines(card.edited), most)
+        title = "Arguments as asked for"
+    sheet.unfold(f"{title} (a model may have written them)", _lines(card.arguments), most)
+
+
+def _lines(arguments: object) -> list[Line]:
+    body = orjson.dumps(arguments, option=orjson.OPT_INDENT_2).decode()
+    return [Line(line) for line in neutral_lines(body)]

@@ -54,7 +54,8 @@ class Card:
     """One approval as a person reads it, its parts in the order in which they are shown.
 
     `reversibility` is undoable, compensable, final or unknown. `remind_at` is None without an end, and once reminded.
-    `odd` says what is unlike the last fifty of its kind; `editable` names the parameters an approver may change.
+    `odd` says what is unlike the last fifty of its kind; `editable` names the parameters an approver may change. Where
+    somebody edited, `edited` are the arguments that are decided instead of `arguments`, and `edited_by` says who it was.
     """
 
     approval: ApprovalRow
@@ -77,11 +78,20 @@ class Card:
     has_preview: bool
     is_first: bool
     """Whether nothing of its kind was asked before."""
+    edited: Any = None
+    edited_by: str = ""
 
     @property
     def is_final(self) -> bool:
         """Whether nothing may put it back; what is not known counts as that."""
         return self.reversibility not in ("undoable", "compensable")
+
+    @property
+    def edits(self) -> dict[str, Any]:
+        """What was edited: the parameters with other values than were asked for, and those values."""
+        own = self.arguments if isinstance(self.arguments, dict) else {}
+        given = self.edited if isinstance(self.edited, dict) else {}
+        return {name: value for name, value in given.items() if name not in own or own[name] != value}
 
     @property
     def salient(self) -> tuple[str, str]:
@@ -132,9 +142,15 @@ class Card:
                 for one in self.inquiries
             ],
             "odd": list(self.odd),
+            "edited": self._edited_as_data(),
             "editable": list(self.editable),
             "confirm": dict([self.salient]) if self.is_final and self.approval.tier == 2 else None,
         }
+
+    def _edited_as_data(self) -> dict[str, Any] | None:
+        if self.approval.edited is None:
+            return None
+        return {"by": self.edited_by, "changes": self.edits, "arguments": self.edited}
 
 
 async def read_card(store: Store, approval: ApprovalRow) -> Card:
@@ -206,6 +222,8 @@ def _card(
         inquiries=inquiries,
         odd=find_oddities(now, [_asked(one) for one in alike]),
         arguments=_value(row.arguments),
+        edited=_value(row.edited),
+        edited_by=_editor(row, votes),
         editable=tuple(str(one) for one in step.get("editable") or ()),
         input_schema=orjson.dumps(step.get("input") or {}).decode(),
         has_preview=row.preview is not None,
@@ -240,6 +258,12 @@ def _needs(row: ApprovalRow, votes: Sequence[VoteRow]) -> tuple[Need, ...]:
         for one in asked
         if isinstance(one, dict)
     )
+
+
+def _editor(row: ApprovalRow, votes: Sequence[VoteRow]) -> str:
+    """Return who edited first: within a round all approve the same arguments."""
+    voters = [one.voter for one in votes if one.round == row.round and one.ruling == "approved"]
+    return voters[0] if row.edited is not None and voters else ""
 
 
 def _remind_at(row: ApprovalRow, beside: BesideRow) -> datetime | None:
