@@ -16,7 +16,7 @@ from actum.client.accounts import Accounts
 from actum.client.approvals import Approvals
 from actum.client.arguments import check_count, check_id, check_message, check_page, check_text, check_texts
 from actum.client.finding import find_workflow
-from actum.client.fitting import require_fit
+from actum.client.fitting import fitting_result, require_fit
 from actum.client.freezes import Freezes
 from actum.client.grants import Grants
 from actum.client.handle import Handle
@@ -328,12 +328,15 @@ class Client:
             for one in await self.store.effects.list_of(workflow_id)
             if one.address == address and one.workflow_id == workflow_id
         ]
-        if row.finished_at is not None or not any(one.state == "in_doubt" for one in effects):
+        doubted = next((one for one in effects if one.state == "in_doubt"), None)
+        if row.finished_at is not None or doubted is None:
             raise NotPossible(
                 f"no effect is in doubt at {address} of workflow {short(workflow_id)}: `actum show {short(workflow_id)}` "
                 "names what is"
             )
-        body = orjson.dumps(result) if outcome == "happened" else None
+        body = None
+        if outcome == "happened":
+            body = await fitting_result(self.store, row, doubted.step, result)
         await self.send(
             workflow_id, "settle", address=address, outcome=outcome, body=body, reason=reason or None
         )

@@ -10,7 +10,10 @@ from typing import Any
 
 import orjson
 
+from actum.authoring.canonical import canonical
 from actum.errors import InvalidInput
+from actum.store.rows import WorkflowRow
+from actum.store.store import Store
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -21,6 +24,19 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
+
+
+async def fitting_result(store: Store, row: WorkflowRow, step: str, result: Any) -> bytes:
+    """Return the result of a step as it is stored; raises InvalidInput where it cannot be, or certainly does not fit.
+
+    A step of which the workflow's document knows nothing, such as an undo, takes anything.
+    """
+    body = canonical(result, "the result")
+    found = await store.contracts.get(row.contract, row.document_hash)
+    steps = orjson.loads(found["document"])["steps"] if found else []
+    schema: dict[str, Any] = next((one.get("output", {}) for one in steps if one["name"] == step), {})
+    require_fit(orjson.loads(body), orjson.dumps(schema).decode(), "the result")
+    return body
 
 
 def require_fit(value: Any, schema: str, option: str) -> None:

@@ -115,7 +115,8 @@ class Handle(Generic[R]):
     async def settle(self, address: str, outcome: str, *, result: Any = None, reason: str = "") -> None:
         """End the doubt about the effect at `address`: `happened` (with its result), `did_not_happen` or `abandon`.
 
-        Raises NotPossible when no effect is in doubt there. A person's word is taken at once: `did_not_happen` has the
+        Raises NotPossible when no effect is in doubt there, and InvalidInput for a result that cannot be kept, or that the
+        effect does not return; a result left out is null. A person's word is taken at once: `did_not_happen` has the
         effect done again, so look at the outside world, and wait out its time-out, before saying so.
         """
         await self._client.settle(self.workflow_id, address, outcome, result=result, reason=reason)
