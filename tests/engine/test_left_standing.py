@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +19,9 @@ GO = Signal("go", str)
 
 
 @pytest.fixture(autouse=True)
-def world() -> Iterator[None]:
+def world() -> None:
     LOG.clear()
     BROKEN.clear()
-    yield
 
 
 async def go(actum: Harness) -> None:
