@@ -85,7 +85,10 @@ def test_a_doubt_is_told_and_settled_with_a_result_that_fits(served: Actum) -> N
 
 def test_a_doubt_that_is_abandoned_counts_as_failed(served: Actum) -> None:
     name, address = doubt(served, 8)
-    served.fine("settle", name, address, "--abandon", "--reason", "the bank has closed")
+    given = ("settle", name, address, "--abandon", "--reason", "the bank has closed", "--json")
+    would, did = served.fine(*given, "--dry-run").json, served.fine(*given).json
+    assert ("settle", address, "abandon") == (did["verb"], did["address"], did["outcome"])
+    assert (False, True) == (would["asked"], did["asked"])
     done = served("watch", name)
     assert 1 == done.code
     assert "the bank has closed" in done.out
