@@ -46,14 +46,17 @@ def test_a_rollback_undoes_and_says_who_asked_and_why(served: Actum) -> None:
     ("options", "code", "sentence"),
     [
         ((), 2, "--reason"),
+        (("--dry-run", "--to", "nonsense"), 2, "nothing has ended at 'nonsense'"),
+        (("--to", "nonsense", "--reason", "no"), 2, "say one of 1 (book)"),
         (("--resume",), 1, "no failed undo stops"),
         (("--report",), 1, "was not rolled back: `actum rollback"),
     ],
 )
-def test_a_rollback_without_a_reason_or_with_nothing_to_resume_is_refused(
+def test_a_rollback_without_a_reason_or_with_nothing_to_resume_or_go_back_to_is_refused(
     served: Actum, options: tuple[str, ...], code: int, sentence: str
 ) -> None:
     name = reserve(served, f"red{len(options)}")
     done = served("rollback", name, *options)
     assert code == done.code
     assert sentence in done.err
+    assert "rolled_back" not in served.fine("show", name, "--json").out
