@@ -73,7 +73,7 @@ class DoubtfulExecution(Settling, StepExecution):
         self.deliver(record, word, body)
 
     def outcome(self, kind: EventKind, outcome: str | None, snapshot: str, body: bytes) -> Record:
-        """Return the record that it happened, with the move of its ledger entry."""
+        """Return the record that it happened, with the move of its ledger entry: that keeps outputs only."""
         now, usage = self.runner.now(), self.close_attempt("completed")
         us = max(now - self.progress.started_at, 0)
         return Record(
@@ -87,7 +87,7 @@ class DoubtfulExecution(Settling, StepExecution):
             snapshot=snapshot,
             argument_hash=self.request.argument_hash,
             body=body,
-            ended=self._ended("succeeded", body),
+            ended=self._ended("succeeded", body if snapshot == "output" else None),
         )
 
     def _give_up(self, record: Record, error: BaseException) -> None:
@@ -194,6 +194,7 @@ class DoubtfulExecution(Settling, StepExecution):
     def _settle_abandoned(self, message: MessageRow) -> None:
         why = message.reason or "a person gave it up without knowing whether it happened"
         body = encode_failure(self.name, Reason.OPERATOR.value, RuntimeError(why), max(self.attempts, 1))
+        self.progress.has_open_doubt = True
         self._settle_with(message, "abandoned", "failed", body, "abandoned")
 
     def _settle_with(self, message: MessageRow, outcome: str, word: str, body: bytes, state: str) -> None:
@@ -204,10 +205,10 @@ class DoubtfulExecution(Settling, StepExecution):
             outcome=outcome,
             actor=message.actor,
             data=as_data(why=message.reason),
-            snapshot="error" if word == "failed" else "output",
+            snapshot="output" if word == "completed" else "error",
             argument_hash=self.request.argument_hash,
             body=body,
-            ended=self._ended(state, body if state == "succeeded" else None),
+            ended=self._ended(state, body if word == "completed" else None),
             received=message.id,
         )
         self.progress.is_started = self.progress.is_in_doubt = False

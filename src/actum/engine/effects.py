@@ -281,7 +281,7 @@ class EffectExecution(DoubtfulExecution):
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""
         if self._is_joining:
             self._give_back()
-            self.show(record, "completed", record.body)
+            self.show(record, record.outcome or "completed", record.body)
             return
         self._is_intending = False
         self._ruling = self._raised = None
@@ -356,12 +356,7 @@ class EffectExecution(DoubtfulExecution):
         if error is None:
             self._succeeded(tried.value)
         elif isinstance(error, (NotDone, *self.effect.not_done)):
-            if self.progress.has_open_doubt:
-                self._doubt(
-                    reason_of(error), error, f"an earlier attempt may have happened; this one: {error}"
-                )
-            else:
-                self._not_done(error)
+            self._not_done(error)
         elif tried.limit is not None:
             self._doubt(
                 Reason(tried.limit), error, f"its {tried.limit.removeprefix('timeout.')} time-out had passed"

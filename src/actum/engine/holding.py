@@ -16,9 +16,9 @@ from actum.authoring.failures import decode_failure
 from actum.authoring.question import Question
 from actum.engine.execution import Execution, as_data
 from actum.engine.history import History, read_history
-from actum.engine.log import Record, to_datetime, to_microseconds
+from actum.engine.log import Ended, Record, to_datetime, to_microseconds
 from actum.engine.outsiders import Taking
-from actum.engine.progress import is_failure
+from actum.engine.progress import Progress, is_failure
 from actum.engine.reopening import edited
 from actum.engine.replaying import stand_up
 from actum.errors import InvalidInput, NotPossible, Refused
@@ -151,12 +151,23 @@ class Holding:
             K.STEP_REOPENED, at, step=failure.step or None, address=address, outcome=verb.value,
             actor=message.actor, data=data, snapshot=kept, argument_hash=hashed if kept else None, body=body,
             extras=self._closings(address), received=message.id,
+            ended=self._given(progress, body) if verb is Verb.SKIP else None,
         )  # fmt: skip
         row = RecordRow(
             runner.workflow_id, self.records[-1].seq + 1, to_datetime(at), record.kind.value, record.step,
             address, None, verb.value, None, message.actor, None, data, b"", record.argument_hash, kept, body,
         )  # fmt: skip
         return record, row
+
+    def _given(self, progress: Progress | None, body: bytes | None) -> Ended | None:
+        """Return the result that a person gives an effect which happened and whose own could not be kept.
+
+        So whoever reaches its key is given it too, and its undo.
+        """
+        outcome = None if progress is None else progress.outcome
+        if progress is None or outcome is None or outcome.word != "invalid" or progress.kind is None:
+            return None
+        return Ended(progress.kind, progress.key or "", progress.generation, "succeeded", body)
 
     def _closings(self, address: str | None) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Return the row that closes what was approved and never used: the call is asked for anew."""

@@ -8,6 +8,7 @@ import orjson
 
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
+from actum.engine.progress import is_doubted
 from actum.machine.keys import action_hash
 from actum.machine.policy import Ruling
 from actum.model.events import EventKind
@@ -56,6 +57,7 @@ def intent_of(execution: EffectExecution, ruling: Ruling, key: str) -> Record:
             key=key,
             generation=progress.generation,
             arguments=execution.request.argument_hash.hex(),
+            open_doubt=is_doubted(progress),
             approval_id=str(approval_id) if approval_id is not None else None,
             ruling={"tier": ruling.tier, "rules": ruling.rules, "why": ruling.whys},
             policy=ruling.policy_hash.hex() if ruling.policy_hash else None,

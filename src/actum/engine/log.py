@@ -35,7 +35,7 @@ def to_microseconds(instant: datetime) -> int:
 class Intent:
     """What the ledger may refuse: the entry that permits an attempt, or a hold on somebody's entry that succeeded.
 
-    `mode` is `first`, `again` (own entry), `take_over` or `join`. `family` is given where an undo begins: the ids,
+    `mode` is `first`, `again` (own entry), `take_over` (a failed one), `take_over_doubt` (an abandoned one) or `join`. `family` is given where an undo begins: the ids,
     as an array's text, of the workflows whose holding does not keep the effect standing.
     """
 

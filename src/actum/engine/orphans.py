@@ -79,8 +79,9 @@ class Orphans:
                 record.body = message.body if message.body is not None else b"null"
                 record.snapshot, misfit = "output", self._misfit(progress, record.body)
                 if misfit is not None:
-                    record.outcome, record.body = "invalid", misfit
-                record.ended, of_undo = _ended(progress, "succeeded", record.body), "undone"
+                    record.outcome, record.snapshot, record.body = "invalid", "error", misfit
+                kept = record.body if misfit is None else None
+                record.ended, of_undo = _ended(progress, "succeeded", kept), "undone"
         if address.startswith(UNDO):
             record.also_ended = _undone(progress, of_undo)
             if of_undo == "undone":

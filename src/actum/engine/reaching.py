@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
 from actum.engine.withdrawing import withdraw
 from actum.machine import ledger
 from actum.machine.ledger import EffectState
 from actum.model.events import EventKind
+from actum.model.ids import short
 from actum.store.rows import ReachedRow
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class Reaching:
         execution, progress = self._execution, self._execution.progress
         match reached:
             case ledger.Take():
-                execution.mode = "first"
+                execution.mode, progress.has_open_doubt = "first", False
                 execution.intend()
             case ledger.Own(existing) if found is not None and existing.state is EffectState.SUCCEEDED:
                 self._join(found)
@@ -67,12 +70,13 @@ class Reaching:
                 self._looks += 1
                 execution.look_before_use()
                 execution.wait(min(WAIT_FOR_OTHER * 2**self._looks, WAIT_AT_MOST), "key", execution.intend)
-            case ledger.TakeOver():
-                execution.mode = "take_over"
+            case ledger.TakeOver(state):
+                progress.has_open_doubt = state is EffectState.ABANDONED
+                execution.mode = "take_over_doubt" if progress.has_open_doubt else "take_over"
                 progress.generation = found.generation if found else 1
                 execution.intend()
             case ledger.NewGeneration(generation):
-                execution.mode = "first"
+                execution.mode, progress.has_open_doubt = "first", False
                 progress.generation = generation
                 execution.intend()
             case ledger.Conflict(workflow_id):
@@ -87,13 +91,17 @@ class Reaching:
         execution = self._execution
         if existing.state in (EffectState.FAILED, EffectState.ABANDONED, EffectState.IN_DOUBT):
             execution.mode = "again"
+            execution.progress.has_open_doubt = existing.state is not EffectState.FAILED
             execution.attempts = max(execution.attempts, existing.attempt)
             execution.intend()
         else:
             execution.wait(WAIT_FOR_OTHER, "key", execution.intend)
 
     def _join(self, found: ReachedRow) -> None:
-        """Hold what stands under the key and take its result: refused where it is being undone by now."""
+        """Hold what stands under the key and take its result: refused where it is being undone by now.
+
+        Where no result could be kept, this call happened too, and its result is as unusable as the first one's.
+        """
         execution = self._execution
         runner, request = execution.runner, execution.request
         withdraw(runner, execution.progress, execution.address, execution.name)
@@ -103,10 +111,11 @@ class Reaching:
             runner.now(),
             step=execution.name,
             address=execution.address,
+            outcome="invalid" if found.result is None else None,
             data=as_data(kind=found.kind, key=found.key, by=str(found.workflow_id)),
-            snapshot="output",
+            snapshot="error" if found.result is None else "output",
             argument_hash=request.argument_hash,
-            body=found.result,
+            body=_lost(found) if found.result is None else found.result,
             intent=Intent(
                 mode="join",
                 kind=found.kind,
@@ -123,6 +132,17 @@ class Reaching:
             ),
         )
         runner.intend(execution, record)
+
+
+def _lost(found: ReachedRow) -> bytes:
+    """Return what a body is told that reaches an effect whose result could not be kept."""
+    return orjson.dumps(
+        {
+            "message": f"it happened for workflow {short(found.workflow_id)}, and its result could not be kept: "
+            "what happened there says why",
+            "path": "",
+        }
+    )
 
 
 def _existing(found: ReachedRow | None) -> ledger.Existing | None:

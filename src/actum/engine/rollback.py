@@ -42,11 +42,14 @@ _NEEDED = {Action.UNDO: "undoable", Action.COMPENSATE: "compensable"}
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """What is undone: the effect, its arguments and result as recorded, and its key."""
+    """What is undone: the effect, its arguments and result as recorded, and its key.
+
+    Without a result it happened, and its result could not be kept: a person undoes it.
+    """
 
     effect: Effect[..., Any]
     arguments: bytes
-    result: bytes
+    result: bytes | None
     argument_hash: bytes
     key: str
     generation: int
@@ -183,9 +186,7 @@ class Rollback:
             )
             return
         digest = sha256(row.arguments + (row.result or b"")).digest()
-        request = UndoRequest(
-            effect, row.arguments, row.result or b"null", digest, entry["key"], entry["generation"]
-        )
+        request = UndoRequest(effect, row.arguments, row.result, digest, entry["key"], entry["generation"])
         address = entry["address"]
         execution = undo_of(effect.transactional)(
             runner, Command(address, request), runner.history.at(address)

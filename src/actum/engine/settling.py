@@ -97,8 +97,14 @@ class Settling(Execution):
             then()
 
     def _not_done(self, error: BaseException) -> None:
-        """The author says that it certainly did not happen: try again, or give up."""
+        """The author says that it certainly did not happen: try again, or give up.
+
+        That is said of this attempt alone: where an earlier one is in doubt, the doubt stays.
+        """
         now, reason = self.runner.now(), reason_of(error)
+        if self.progress.has_open_doubt:
+            self._doubt(reason, error, f"an earlier attempt may have happened; this one: {error}")
+            return
         usage = self._usage_of(reason.value)
         verdict = self._decide(reason, error)
         body = encode_failure(self.name, reason.value, error, self.attempts)
@@ -238,7 +244,8 @@ class Settling(Execution):
         if failed or before:
             self.progress.probes_failed = failed
             self.runner.note_taken_up()  # so that the park that follows says how many have failed
-        returned = None if self._returned_at is None else to_datetime(self._returned_at)
+        is_bounded = self._returned_at is not None and not self.progress.has_open_doubt
+        returned = to_datetime(self._returned_at or 0) if is_bounded else None
         begun = to_datetime(self._probe_begun_at)
         self._probed = doubt.Probed(answer, begun, returned, failed)
         self._resolve_doubt()

@@ -93,6 +93,7 @@ class Found:
             held_by_others=row.held_by_others,
             is_shared=not is_own,
             undo=None if row.undo_state is None else EffectState(row.undo_state),
+            is_result_lost=row.result is None,
         )
 
     def _place(self, child: ChildRow) -> float:

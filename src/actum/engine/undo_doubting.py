@@ -52,8 +52,16 @@ class DoubtfulUndo(Settling):
         return request.effect
 
     def why_unfit(self) -> str | None:
-        """Return why this version of the code cannot undo what was recorded, if that is so, and the ways out."""
+        """Return why the code cannot undo what was recorded, if that is so, and the ways out.
+
+        It knows no result where none could be kept, and another version's where the types have changed since.
+        """
         codec, request = self.effect.codec, self.request
+        if request.result is None:
+            return (
+                f"{self.effect.name} happened, and its result could not be kept, so its undo has nothing to go by: "
+                f"undo it by hand and settle {self.address} as happened"
+            )
         try:
             codec.decode_arguments(request.arguments)
             codec.decode_result(request.result)
@@ -181,5 +189,6 @@ class DoubtfulUndo(Settling):
 
     def _settle_abandoned(self, message: MessageRow) -> None:
         self.progress.is_started = self.progress.is_in_doubt = False
+        self.progress.has_open_doubt = True
         self._move(K.EFFECT_SETTLED, "abandoned", "abandoned", "undo_failed", message)
         self.on_failed(f"{self.name} at {self.address} was given up: {message.reason or 'nobody could tell'}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
+from actum.engine.progress import is_doubted
 from actum.engine.steps import Limits, reason_of
 from actum.engine.undo_asking import ask_for_undo
 from actum.engine.undo_doubting import DoubtfulUndo
@@ -92,6 +93,7 @@ class UndoExecution(DoubtfulUndo):
                 key=request.key,
                 generation=request.generation,
                 arguments=request.argument_hash.hex(),
+                open_doubt=is_doubted(self.progress),
             ),
             intent=intent,
         )
@@ -161,7 +163,7 @@ class UndoExecution(DoubtfulUndo):
             return
         hook = self.effect.hooks.get("undo") or self.effect.hooks["compensate"]
         args, kwargs = self.effect.codec.decode_arguments(self.request.arguments)
-        result = self.effect.codec.decode_result(self.request.result)
+        result = self.effect.codec.decode_result(self.request.result or b"")
         self.is_active = True
 
         def ended(tried: Tried) -> None:
@@ -192,11 +194,7 @@ class UndoExecution(DoubtfulUndo):
         if tried.error is None:
             self._succeeded(K.EFFECT_SUCCEEDED, None, None)
         elif isinstance(tried.error, (NotDone, *self.effect.not_done)):
-            if self.progress.has_open_doubt:
-                why = f"an earlier attempt may have undone it; this one: {tried.error}"
-                self._doubt(reason_of(tried.error), tried.error, why)
-            else:
-                self._not_done(tried.error)
+            self._not_done(tried.error)
         else:
             reason = Reason(tried.limit) if tried.limit is not None else reason_of(tried.error)
             self._doubt(reason, tried.error, str(tried.error) or type(tried.error).__name__)

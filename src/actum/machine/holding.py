@@ -59,6 +59,8 @@ class Failure:
     word: str
     reason: str
     attempts: int
+    has_open_doubt: bool = False
+    """Whether an attempt before it may have happened: nobody has said that none did."""
 
 
 _ENDS = {
@@ -78,8 +80,13 @@ _FAILED = frozenset({"failed", "abandoned", "rejected", "expired", "denied", "ke
 def list_failures(events: Iterable[Recorded]) -> list[Failure]:
     """Return the failures that stand, oldest first."""
     found: dict[str, Failure] = {}
+    doubted: set[str] = set()
     for event in events:
         kind, address = EventKind(event.kind), event.address or ""
+        if kind is K.EFFECT_DOUBTED:
+            doubted.add(address)
+        elif kind is K.EFFECT_SETTLED and event.outcome == "did_not_happen":
+            doubted.discard(address)
         if kind is K.STEP_REOPENED:
             found.pop(address, None)
         if kind not in _ENDS or address.startswith("undo."):
@@ -89,7 +96,8 @@ def list_failures(events: Iterable[Recorded]) -> list[Failure]:
         is_answer = kind is K.STEP_COMPLETED  # a request for approval that was rejected has not failed
         if word in _FAILED and not is_answer:
             reason = event.reason or Reason.OTHER.value
-            found[address] = Failure(event.seq, address, event.step or "", word, reason, event.attempt or 1)
+            attempts, is_doubted = event.attempt or 1, address in doubted
+            found[address] = Failure(event.seq, address, event.step or "", word, reason, attempts, is_doubted)
     return list(found.values())
 
 
@@ -134,7 +142,7 @@ def require_possible(failure: Failure, verb: Verb) -> None:
         raise NotPossible(
             f"{place} asks people, and only they can answer: retry it, or reopen another failure"
         )
-    if failure.word == "abandoned" and verb is Verb.EDIT:
+    if verb is Verb.EDIT and (failure.has_open_doubt or failure.word == "abandoned"):
         raise NotPossible(f"{place} was abandoned in doubt, and may have happened: retry or skip it as it is")
 
 

@@ -27,6 +27,8 @@ IRREVERSIBLE: Final = "nothing can put it back: neither undo nor compensate is d
 OPEN: Final = "nobody knows whether it happened"
 ABANDONED: Final = "a person gave it up without knowing whether it happened"
 UNDO_OPEN: Final = "its undo was begun before, and nobody knows whether that happened"
+RESULT_LOST: Final = "its result could not be kept, so a person has to do it"
+"""What is added where an undo has nothing to go by."""
 
 Operation: TypeAlias = tuple[str, str]
 """What was begun at an address: the kind and key of an effect, or CHILD and the child's id."""
@@ -137,6 +139,8 @@ class Standing:
     held_by_others: bool = False
     is_shared: bool = False
     undo: EffectState | None = None
+    is_result_lost: bool = False
+    """Whether its result could not be kept, so that its undo has nothing to go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,8 @@ def _entry(address: str, one: Standing) -> Entry:
     if why is not None:
         return Entry(address, Action.LEAVE, why, one)
     again = ", and its undo that failed is tried again" if one.state is E.UNDO_FAILED else ""
+    if one.is_result_lost:
+        again += f"; {RESULT_LOST}"
     if one.reversibility == "undoable":
         return Entry(address, Action.UNDO, f"its exact reverse is declared{again}", one)
     return Entry(address, Action.COMPENSATE, f"its counter-action is declared{again}", one)

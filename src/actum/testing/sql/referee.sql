@@ -73,8 +73,10 @@ end
 $$;
 create trigger referee_born after insert on actum.effects
     for each row execute function actum_referee.judge_state('effect');
+-- A person may say what the result of an effect is that could not be kept: its state stays, and was judged before.
 create trigger referee after update of state on actum.effects
-    for each row execute function actum_referee.judge_state('effect');
+    for each row when (not (old.state = 'succeeded' and new.state = 'succeeded' and old.result is null and new.result is not null))
+    execute function actum_referee.judge_state('effect');
 create trigger referee_born after insert on actum.approvals
     for each row execute function actum_referee.judge_state('approval');
 create trigger referee after update on actum.approvals
