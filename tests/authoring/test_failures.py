@@ -48,8 +48,29 @@ def test_a_long_message_is_cut_and_large_attributes_are_left_out() -> None:
     assert {"small": 1} == failure.details
 
 
+class Guarded(Exception):
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("not for you")
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+def test_an_exception_that_cannot_be_looked_at_or_holds_too_much_is_recorded_all_the_same() -> None:
+    assert {} == record(Guarded("closed")).details
+    assert ["edge", "small"] == sorted(
+        record(Detailed("x", edge=nested(252), deep=nested(253), small=1)).details
+    )
+    assert {} == record(Detailed("x", deep=nested(5_000))).details
+
+
 def test_an_exception_that_cannot_speak_is_named() -> None:
-    assert "Broken" == record(Broken()).message
+    assert "its text cannot be read: reading it raised RuntimeError" == record(Broken()).message
     assert "TimeoutError" == record(TimeoutError()).message
 
 

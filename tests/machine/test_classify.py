@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actum.errors import InvalidInput
-from actum.machine.classify import BY_NAME, classify, retry_after
+from actum.machine.classify import BY_NAME, classify, pause_of, retry_after
 from actum.model.events import Reason
 
 NOW = datetime(2025, 10, 21, 7, 28, tzinfo=UTC)
@@ -128,3 +128,27 @@ def test_a_requested_pause_is_read_in_both_forms(value: str, seconds: float) -> 
 )
 def test_a_pause_that_is_not_understood_is_none(value: str | None) -> None:
     assert retry_after(value, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (1.5, 1.5),
+        (0, 0),
+        (timedelta(seconds=2), 2),
+        (timedelta(days=-1), 0),
+        (float("inf"), 86_400),
+        (1e15, 86_400),
+        (10**400, 86_400),
+        (timedelta(days=400), 86_400),
+        (float("nan"), None),
+        (-1, None),
+        (True, None),
+        ("5", None),
+        (None, None),
+    ],
+)
+def test_a_pause_that_an_exception_asks_for_is_a_time_of_a_day_at_most(
+    value: object, seconds: float | None
+) -> None:
+    assert (None if seconds is None else timedelta(seconds=seconds)) == pause_of(value)

@@ -21,6 +21,11 @@ from actum.errors import InvalidInput
 MAX_PAYLOAD = 1_048_576
 """The longest payload in bytes; what is longer belongs in a store of its own, and its reference in here."""
 
+DEEPEST = 254
+"""The most lists and objects that may stand within each other: the serializer writes no more."""
+
+_SHOWN = 60
+"""The characters shown of a path that leads too deep."""
 _SORTED = orjson.OPT_SORT_KEYS
 _LOOSE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _SCALARS = (datetime, date, time, timedelta, Decimal, UUID, bytes, bytearray, PurePath, Enum)
@@ -59,7 +64,8 @@ def check_loose(value: object, title: str) -> None:
         suspect = b"null" in orjson.dumps(value, default=_refuse_set, option=_LOOSE)
     except TypeError:
         suspect = True
-    fault = find_fault(value) if suspect else None
+    # one result stands in an object of its own here, and without it in `canonical`, which refuses what is too deep
+    fault = find_fault(value, deepest=DEEPEST + 1) if suspect else None
     if fault is not None:
         raise _refused(title, *fault)
 
@@ -68,13 +74,51 @@ def refusal(value: object, title: str, why: str) -> InvalidInput:
     """Return the InvalidInput that says where in `value` the trouble lies, or `why` when it cannot be found."""
     try:
         fault = find_fault(value)
-    except RecursionError:
-        return InvalidInput(f"{title}: it is nested too deeply to be stored: make it flatter")
+    except Exception:  # a mapping or a key with code of its own
+        fault = None
     return _refused(title, *fault) if fault else InvalidInput(f"{title}: cannot be stored: {why}")
 
 
-def find_fault(value: object, path: str = "") -> tuple[str, str] | None:
-    """Return the path of the first thing in `value` that JSON cannot hold, with what is wrong with it."""
+def find_fault(value: object, *, deepest: int = DEEPEST) -> tuple[str, str] | None:
+    """Return the path of the first thing in `value` that JSON cannot hold, with what is wrong with it.
+
+    Works without recursion, so nothing is too deep for it, nor is a value that contains itself.
+    """
+    waiting = [("", value, 1)]
+    while waiting:
+        place, item, depth = waiting.pop()
+        parts = _parts(item, place)
+        if parts is None:
+            fault = _fault(item, place)
+            if fault is not None:
+                return fault
+        elif depth > deepest:
+            shown = place if len(place) <= _SHOWN else place[:_SHOWN] + "…"
+            return shown, f"is nested more than {DEEPEST} deep, which cannot be stored: make it flatter"
+        else:
+            waiting += [(inner, part, depth + 1) for inner, part in reversed(parts)]
+    return None
+
+
+def _parts(value: object, path: str) -> list[tuple[str, object]] | None:
+    """Return what stands in an object (its keys too, at its own path) or a list, in order; None for other values."""
+    match value:
+        case Enum():
+            return None
+        case Mapping():
+            parts: list[tuple[str, object]] = []
+            for key, item in value.items():
+                if isinstance(key, str):
+                    parts.append((path, key))
+                parts.append((f"{path}.{key}" if path else str(key), item))
+            return parts
+        case list() | tuple():
+            return [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    return None
+
+
+def _fault(value: object, path: str) -> tuple[str, str] | None:
+    """Return what is wrong with a value in which nothing else stands."""
     match value:
         case Enum():
             return None
@@ -84,11 +128,6 @@ def find_fault(value: object, path: str = "") -> tuple[str, str] | None:
             return path, f"is {value}, which JSON cannot hold: use None or text"
         case int() if not -(2**63) <= value < 2**64:
             return path, "is an integer beyond 64 bits: pass it as text"
-        case Mapping():
-            return _mapping_fault(value, path)
-        case list() | tuple():
-            faults = (find_fault(item, f"{path}[{index}]") for index, item in enumerate(value))
-            return next((fault for fault in faults if fault), None)
         case set() | frozenset():
             return path, "is a set, and a set has no order to record: use a sorted list"
         case None | bool() | int() | float():
@@ -124,15 +163,6 @@ def _text_fault(value: str, path: str) -> tuple[str, str] | None:
         return path, "holds a NUL character, which Postgres cannot store: remove it, or pass bytes"
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         return path, "is text that is not valid Unicode (a lone surrogate): clean it, or pass bytes"
-    return None
-
-
-def _mapping_fault(value: Mapping[object, object], path: str) -> tuple[str, str] | None:
-    for key, item in value.items():
-        inner = f"{path}.{key}" if path else str(key)
-        fault = (find_fault(key, path) if isinstance(key, str) else None) or find_fault(item, inner)
-        if fault:
-            return fault
     return None
 
 

@@ -1,4 +1,8 @@
-"""What went wrong, as a record: the only form in which a failure reaches a body, a console or the next attempt."""
+"""What went wrong, as a record: the only form in which a failure reaches a body, a console or the next attempt.
+
+An exception's text and attributes are its author's code, and may raise: `text_of`, `message_of` and `attribute_of`
+read them for everybody, and never do.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +64,8 @@ class Failure:
 
 def encode_failure(step: str, reason: str, error: BaseException, attempts: int) -> bytes:
     """Return the bytes with which `error` is recorded; never raises, whatever the exception holds."""
-    message = _clean(_message_of(error))
     name = _clean(type(error).__qualname__)
-    return Failure(_clean(step), reason, message, attempts, name, _details_of(error)).encode()
+    return Failure(_clean(step), reason, message_of(error), attempts, name, _details_of(error)).encode()
 
 
 def encode_workflow_failure(
@@ -89,35 +92,63 @@ def decode_failure(body: bytes | None) -> Failure:
     return Failure(**missing | {name: values[name] for name in Failure.__slots__ if name in values})
 
 
-def _message_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Return an exception's text as a record can hold it, empty where it has none; never raises.
+
+    Text that cannot be read is replaced by a sentence that says so.
+    """
     try:
-        return str(error) or type(error).__name__
-    except Exception:  # an exception whose own __str__ is broken
-        return type(error).__name__
+        return _clean(str(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # its own __str__, which may do anything
+        return f"its text cannot be read: reading it raised {type(fault).__name__}"
+
+
+def message_of(error: BaseException) -> str:
+    """Return an exception's text, or the name of its class where it has none; never raises."""
+    return text_of(error) or type(error).__name__
+
+
+def attribute_of(holder: object, name: str) -> object:
+    """Return an attribute of an exception, or of what one holds: None where there is none or reading it fails."""
+    try:
+        return getattr(holder, name, None)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a property, which may do anything
+        return None
 
 
 def _details_of(error: BaseException) -> dict[str, Any]:
     """Return the attributes of `error` that are JSON, as far as they fit, in the order of their names."""
     details: dict[str, Any] = {}
     room = LONGEST_MESSAGE
-    attributes = {str(name): value for name, value in vars(error).items() if not str(name).startswith("_")}
-    for name in sorted(attributes):
-        entry = _json_or_none({name: attributes[name]})
-        if entry is not None and len(entry) <= room:
+    attributes = attribute_of(error, "__dict__")
+    if type(attributes) is not dict:
+        return details
+    kept = {name: value for name, value in attributes.copy().items() if type(name) is str and name[:1] != "_"}
+    for name in sorted(kept):
+        entry = _entry_or_none(name, kept[name], room)
+        if entry is not None:
             details |= orjson.loads(entry)
             room -= len(entry)
     return details
 
 
-def _json_or_none(value: object) -> bytes | None:
+def _entry_or_none(name: str, value: object, room: int) -> bytes | None:
+    entry = {name: value}
     try:
-        body = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
-        return None if find_fault(value) else body
-    except (TypeError, RecursionError):
+        body = orjson.dumps(entry, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
+        # looked at one level deeper, as it stands in the record
+        return body if len(body) <= room and not find_fault([entry]) else None
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it is no JSON, or its own code raised what it liked
         return None
 
 
 def _clean(text: str) -> str:
-    """Return `text` as Postgres and JSON can hold it: no NUL, no lone surrogates, bounded."""
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_MESSAGE]
+    """Return `text` as Postgres and JSON can hold it: no NUL, no lone surrogates, bounded; never raises."""
+    text = str.replace(text, "\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_MESSAGE]
     return text.encode("utf-8", "replace").decode("utf-8")

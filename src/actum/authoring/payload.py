@@ -18,6 +18,7 @@ from pydantic_core import CoreConfig, PydanticSerializationError, SchemaSerializ
 from typing_extensions import TypedDict
 
 from actum.authoring.canonical import MAX_PAYLOAD, canonical, check_loose, refusal
+from actum.authoring.failures import text_of
 from actum.errors import InvalidContract, InvalidInput
 
 __all__ = ["MAX_PAYLOAD", "Codec", "Form", "ValueCodec"]
@@ -61,7 +62,7 @@ class Form:
             tree = serializer.to_python(checked, mode="json", round_trip=True, warnings="error")
         except ValidationError as error:
             raise _misfit(self.title, error) from None
-        except (PydanticSerializationError, ValueError, RecursionError) as error:
+        except Exception as error:  # the serializer's, or what a model's own code raised
             raise self._unserializable(values, error) from None
         if self._holds_any:
             check_loose(serializer.to_python(checked, round_trip=True), self.title)
@@ -107,13 +108,16 @@ class Form:
         return adapter
 
     def _unserializable(self, values: Mapping[str, Any], error: Exception) -> InvalidInput:
-        if isinstance(error, RecursionError) or "Circular" in str(error):
+        if isinstance(error, RecursionError) or "Circular" in text_of(error):
             return InvalidInput(f"{self.title}: a value contains itself, and JSON cannot: break the circle")
         try:
             plain = self.adapter.serializer.to_python(values, round_trip=True, warnings=False)
-        except (PydanticSerializationError, ValueError):
+        except Exception:  # it is said below what the first one was
             plain = None
-        return refusal(plain, self.title, _one_line(error))
+        why = _one_line(error)
+        if not isinstance(error, (PydanticSerializationError, ValueError)):
+            why = f"code of its own raised {type(error).__name__}: {why}"
+        return refusal(plain, self.title, why)
 
 
 class ValueCodec:
@@ -270,13 +274,20 @@ def _misfit(title: str, error: ValidationError) -> InvalidInput:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     if first["type"] == "json_invalid":
         return InvalidInput(f"{title}: not JSON: {first['msg'].removeprefix('Invalid JSON: ')}")
-    shown = repr(first["input"])
+    shown = _shown(first["input"])
     shown = shown if len(shown) <= _QUOTE else shown[:_QUOTE] + "…"
     more = f" (and {len(others)} more)" if others else ""
     return InvalidInput(
         f"{title}: {path or 'the value'} does not fit its annotation: {first['msg']}, got {shown}{more}",
         path=path,
     )
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # nested too deeply, or a __repr__ that raises
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def _unresolved(title: str, name: str) -> InvalidContract:
@@ -287,5 +298,5 @@ def _unresolved(title: str, name: str) -> InvalidContract:
 
 
 def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_of(error).splitlines() if line.strip()]
     return " ".join(lines)[:300] or type(error).__name__

@@ -61,7 +61,7 @@ class Try:
         if is_async:
             self._task = self._loop.create_task(self._await(function, args, kwargs), context=context)
         else:
-            self._task = self._loop.run_in_executor(executor, lambda: context.run(function, *args, **kwargs))
+            self._task = self._loop.run_in_executor(executor, context.run, _try_plain, function, args, kwargs)
             self._task.add_done_callback(self._returned)
         if self._stall is not None:
             self._beat = self._loop.time()
@@ -104,21 +104,19 @@ class Try:
     ) -> None:
         try:
             tried = Tried(await function(*args, **kwargs))
-        except asyncio.CancelledError as error:
-            tried = Tried(error=error)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: the function may end itself, and not the worker
             tried = Tried(error=error)
         self._finish(tried)
 
-    def _returned(self, future: asyncio.Future[Any]) -> None:
+    def _returned(self, future: asyncio.Future[Tried]) -> None:
         if future.cancelled():
             self._finish(Tried(error=asyncio.CancelledError()))
         elif (error := future.exception()) is not None:
             self._finish(Tried(error=error))
         else:
-            self._finish(Tried(future.result()))
+            self._finish(future.result())
 
     def _finish(self, tried: Tried) -> None:
         if self._handle is not None:
@@ -127,3 +125,11 @@ class Try:
         tried.limit = self._limit
         tried.was_stopped = self.is_stopped
         self._done(tried)
+
+
+def _try_plain(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tried:
+    """Run a plain function, in a thread; a future cannot take everything that one raises, StopIteration for one."""
+    try:
+        return Tried(function(*args, **kwargs))
+    except BaseException as error:
+        return Tried(error=error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from actum.authoring.failures import encode_workflow_failure
+from actum.authoring.failures import attribute_of, encode_workflow_failure, message_of, text_of
 from actum.engine.execution import as_data
 from actum.engine.holding import describe_hold
 from actum.engine.log import Record
@@ -122,17 +122,17 @@ class Ending:
             one.has_started or one.child_id is not None for one in runner.history.progress.values()
         )
         if isinstance(error, RollBack):
-            runner.roll_back(Reason.CHECK_FAILED, str(error), None)
+            runner.roll_back(Reason.CHECK_FAILED, text_of(error), None)
         elif runner.contract.on_failure == "rollback" and has_acted:
-            runner.roll_back(reason, str(error), None)
+            runner.roll_back(reason, text_of(error), None)
         elif runner.contract.on_failure == "hold":
-            body = self._failure("blocked", reason.value, str(error), type(error).__name__)
+            body = self._failure("blocked", reason.value, text_of(error), type(error).__name__)
             data = describe_hold(error, runner.history, reason.value)
             runner.close_flow()
             runner.queue_block(Cause.HELD, data, body)
             runner.consider()
         else:
-            self.fail(reason, str(error) or type(error).__name__, type(error).__name__)
+            self.fail(reason, message_of(error), type(error).__name__)
 
     def _failure(self, status: str, reason: str, message: str, error_type: str = "") -> bytes:
         runner = self._runner
@@ -195,7 +195,7 @@ def cancel_message(sender: str, child: str) -> dict[str, Any]:
 
 def _reason_of(error: BaseException) -> Reason:
     """Return why a body's own exception ended it: a failed step's reason, else what the exception is."""
-    found = getattr(error, "reason", None)
+    found = attribute_of(error, "reason")
     try:
         return Reason(found) if isinstance(found, str) else reason_of(error)
     except ValueError:

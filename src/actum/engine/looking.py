@@ -122,7 +122,9 @@ class Look:
         elif tried.error is not None:
             self._look_again(tried.error)
         elif not isinstance(tried.value, Preview):
-            self._failed(InvalidInput(f"{name}.preview returned {tried.value!r}: return a Preview(…)"))
+            self._failed(
+                InvalidInput(f"{name}.preview returned {type(tried.value).__name__}: return a Preview(…)")
+            )
         else:
             self._seen(tried.value)
             runner.consider()

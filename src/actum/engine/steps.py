@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from actum.authoring.attempt import Attempt
-from actum.authoring.failures import Failure, decode_failure, encode_failure
+from actum.authoring.failures import Failure, attribute_of, decode_failure, encode_failure, text_of
 from actum.authoring.step import Step
 from actum.engine.attempts import Tried, Try
 from actum.engine.budgeting import LOOK_AGAIN
@@ -22,7 +22,7 @@ from actum.engine.execution import Execution, as_data, fail_over_budget
 from actum.engine.log import Record, to_datetime
 from actum.engine.telemetry import end_span, inside
 from actum.errors import Fatal, InvalidInput
-from actum.machine.classify import classify
+from actum.machine.classify import classify, pause_of
 from actum.machine.retry import Again, decide
 from actum.model.budget import Over
 from actum.model.contract import Duration, Timeout, parse_duration
@@ -32,14 +32,12 @@ from actum.outcomes import Approved, Unusable
 
 
 def reason_of(error: BaseException) -> Reason:
-    """Return the word of the closed list that fits an exception."""
+    """Return the word of the closed list that fits an exception; never raises."""
     if isinstance(error, InvalidInput):
         return Reason.SCHEMA_INVALID
     names = [kind.__name__ for kind in type(error).__mro__]
-    code = getattr(error, "status_code", None) or getattr(
-        getattr(error, "response", None), "status_code", None
-    )
-    return classify(names, str(error), code if isinstance(code, int) else None)
+    codes = (attribute_of(holder, "status_code") for holder in (error, attribute_of(error, "response")))
+    return classify(names, text_of(error), next((code for code in codes if isinstance(code, int)), None))
 
 
 def seconds(duration: Duration | None) -> float | None:
@@ -362,8 +360,5 @@ def _previous(failure: bytes | None) -> Failure | Unusable | None:
 
 
 def retry_after_of(error: BaseException) -> timedelta | None:
-    """Return the pause that an exception asks for in its attribute `retry_after`: a timedelta, or seconds."""
-    value = getattr(error, "retry_after", None)
-    if isinstance(value, timedelta):
-        return value
-    return timedelta(seconds=float(value)) if isinstance(value, int | float) and value >= 0 else None
+    """Return the pause that an exception asks for in its attribute `retry_after`; never raises."""
+    return pause_of(attribute_of(error, "retry_after"))

@@ -140,7 +140,23 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
         return None
     text = value.strip()
     wait = _seconds(text) if text[:1].isdigit() else _until(text, now)
-    return None if wait is None else min(max(wait, timedelta(0)), _LONGEST_WAIT)
+    return None if wait is None else _bounded(wait)
+
+
+def pause_of(value: object) -> timedelta | None:
+    """Return the pause that an exception's `retry_after` asks for: a timedelta, or seconds.
+
+    None for anything else, for NaN and for negative seconds; more than a day is taken for a day. Never raises.
+    """
+    if isinstance(value, timedelta):
+        return _bounded(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return timedelta(seconds=float(min(value, _LONGEST_WAIT.total_seconds())))
+
+
+def _bounded(wait: timedelta) -> timedelta:
+    return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 
 def _seconds(text: str) -> timedelta | None:
