@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from actum.authoring.failures import message_of
 from actum.engine.asking import Answers, Asking, key_of
 from actum.engine.attempts import Tried
 from actum.engine.budgeting import LOOK_AGAIN
@@ -238,7 +239,7 @@ class EffectExecution(DoubtfulExecution):
         if progress.key is None:
             try:
                 progress.key = key_of(self.runner, self.request, self.address)
-            except Exception as error:  # the author's key function
+            except (Exception, SystemExit) as error:  # the author's key function
                 self.runner.fail_address(self, error)
                 return
         budgeting = self.runner.budgeting
@@ -364,4 +365,4 @@ class EffectExecution(DoubtfulExecution):
         elif tried.was_stopped or isinstance(error, asyncio.CancelledError):
             self._doubt(Reason.OPERATOR, error, "it was interrupted while it executed")
         else:
-            self._doubt(reason_of(error), error, str(error) or type(error).__name__)
+            self._doubt(reason_of(error), error, message_of(error))

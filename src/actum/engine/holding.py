@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actum.authoring.contract import Contract
 from actum.authoring.effect import Effect
-from actum.authoring.failures import decode_failure
+from actum.authoring.failures import attribute_of, decode_failure, message_of
 from actum.authoring.question import Question
 from actum.engine.execution import Execution, as_data
 from actum.engine.history import History, read_history
@@ -48,7 +48,7 @@ def describe_hold(error: BaseException, history: History, reason: str) -> str:
         newest = max(one.at for one in failures.values())
         meant = [one for one in failures.values() if one.at == newest]
     return as_data(
-        why=str(error) or type(error).__name__,
+        why=message_of(error),
         reason=reason,
         error_type=type(error).__name__,
         address=meant[0].address if len(meant) == 1 else None,
@@ -58,7 +58,7 @@ def describe_hold(error: BaseException, history: History, reason: str) -> str:
 
 def _addresses_in(error: BaseException, depth: int = 0) -> Iterator[str]:
     """Yield the addresses of the failed calls behind an exception: in its groups, and in what it was raised from."""
-    address = getattr(error, "address", "")
+    address = attribute_of(error, "address")
     if isinstance(address, str) and address:
         yield address
     elif depth < MOST_NAMED:

@@ -13,7 +13,7 @@ from typing import Any
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.effect import Effect
-from actum.authoring.failures import encode_failure
+from actum.authoring.failures import encode_failure, message_of
 from actum.engine.attempts import Tried, Try
 from actum.engine.execution import Execution, as_data
 from actum.engine.log import Ended, Record, to_datetime, to_microseconds
@@ -103,7 +103,7 @@ class Settling(Execution):
         """
         now, reason = self.runner.now(), reason_of(error)
         if self.progress.has_open_doubt:
-            self._doubt(reason, error, f"an earlier attempt may have happened; this one: {error}")
+            self._doubt(reason, error, f"an earlier attempt may have happened; this one: {message_of(error)}")
             return
         usage = self._usage_of(reason.value)
         verdict = self._decide(reason, error)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actum.authoring.attempt import Attempt
 from actum.authoring.effect import Effect
+from actum.authoring.failures import message_of
 from actum.engine.execution import as_data
 from actum.engine.log import Ended, Record
 from actum.engine.settling import Settling
@@ -124,7 +125,7 @@ class DoubtfulUndo(Settling):
     def _give_up(self, record: Record, error: BaseException) -> None:
         record.also_ended = self._original("undo_failed")
         self.record(record)
-        self.on_failed(f"{self.name} at {self.address} failed: {error}")
+        self.on_failed(f"{self.name} at {self.address} failed: {message_of(error)}")
 
     def _attempt(self, key: str) -> Attempt:
         """Return what a try is told; `key` is what is appended to the effect's own key."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from actum.authoring.failures import message_of
 from actum.engine.attempts import Tried, Try
 from actum.engine.execution import as_data
 from actum.engine.log import Intent, Record
@@ -197,4 +198,4 @@ class UndoExecution(DoubtfulUndo):
             self._not_done(tried.error)
         else:
             reason = Reason(tried.limit) if tried.limit is not None else reason_of(tried.error)
-            self._doubt(reason, tried.error, str(tried.error) or type(tried.error).__name__)
+            self._doubt(reason, tried.error, message_of(tried.error))
