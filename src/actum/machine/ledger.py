@@ -121,7 +121,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """It has happened for another call: take its result and become a holder of the entry."""
+    """It has happened for another call: take its result and become a holder of the entry; None could not be kept."""
 
     result: bytes | None
 
@@ -136,8 +136,9 @@ class WaitForOther:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """It did not happen for another call: take the entry over as this attempt, under an approval of one's own.
+    """It did not happen for another call, or was given up: take the entry over, under an approval of one's own.
 
+    Over `abandoned` the doubt is taken over too: this attempt's own "no" says nothing of the one before it.
     The update is conditional: it must still find `state` and `attempt - 1`.
     """
 
