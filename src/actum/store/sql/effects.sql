@@ -85,8 +85,8 @@ with reached as (
      union
     select e.kind, e.key, e.generation
       from actum.events v
-      join actum.effects e on e.kind = v.data::jsonb ->> 'kind'
-                          and e.key = v.data::jsonb ->> 'key'
+      join actum.effects e on e.kind = v.data::json ->> 'kind'
+                          and e.key = v.data::json ->> 'key'
      where v.workflow_id = any(:ids::uuid[])
        and v.kind in ('effect.started', 'effect.shared')
        and e.holders && :ids::uuid[]
@@ -128,11 +128,12 @@ select e.kind, e.key, e.generation, e.workflow_id, w.contract, e.address, e.step
 
 -- name: list_facts
 -- The events in which something began or ended at an address. Called by the rollback.
--- Without outcomes that are recorded once more: what they tell of had ended before.
+-- Without outcomes that are recorded once more: what they tell of had ended before. As json, not jsonb: what a failure
+-- says may hold characters that jsonb refuses.
 select v.workflow_id, v.seq, v.at, v.kind, v.step, v.address, v.outcome, d.data ->> 'kind' as of_kind,
        d.data ->> 'key' as of_key, d.data ->> 'child' as of_child
   from actum.events v
- cross join lateral (select v.data::jsonb as data) d
+ cross join lateral (select v.data::json as data) d
  where v.workflow_id = any(:ids::uuid[])
    and v.kind = any(:kinds::text[])
    and v.address is not null
