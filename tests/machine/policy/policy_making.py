@@ -106,8 +106,7 @@ def make_match(chance: random.Random, most: int = 3) -> str:
 
 
 def make_rule(chance: random.Random, sort: str, name: str, tier: int | None = None) -> str:
-    """Return one rule, floor or deny as it stands in a file; with `tier` one that restricts and offers nothing."""
-    may_edit = sort == "rule" and tier is None and chance.random() < 0.5
+    """Return one rule, floor or deny as it stands in a file; with `tier` one that restricts."""
     tier = tier if tier is not None else chance.choice([0, 0, 1, 1, 2] if sort == "rule" else [1, 2])
     lines = [f"[[{sort}]]", f'id = "{name}"', f"match = {make_match(chance)}"]
     if sort != "deny":
@@ -121,8 +120,6 @@ def make_rule(chance: random.Random, sort: str, name: str, tier: int | None = No
         lines.append(
             f'batch = {{ by = {keys!r}, window = "{chance.randint(1, 60)}m", max_items = {chance.randint(1, 9)} }}'
         )
-    if may_edit:
-        lines.append(f"editable = {chance.sample(['amount', 'note', 'to'], 2)!r}")
     return "\n".join(lines)
 
 

@@ -48,7 +48,7 @@ id = "small"
 match = { kind = "db.write", environment = "prod", rows = { le = 100 } }
 tier = 1
 approvers = "dba"
-editable = ["rows"]
+# A comment is for readers.
 why = "Few rows."
 
 [rule.batch]
@@ -86,7 +86,7 @@ def test_a_file_is_read_as_it_is_meant() -> None:
     assert ("dev", "prod") == document.facts["environment"].values
     assert Clause("rows", Operator.LE, 100) in small.match
     assert Batch(("contract", "table"), timedelta(minutes=30), 20, (("rows", 500),)) == small.batch
-    assert (1, ("dba",), ("rows",), "Few rows.") == (small.tier, small.approvers, small.editable, small.why)
+    assert (1, ("dba",), "Few rows.") == (small.tier, small.approvers, small.why)
     assert (Clause("at", Operator.INSIDE, "office"),) == final.exceptions
     assert (Clause("table", Operator.GLOB, "audit_*"),) == audit.match
     dba = document.groups["dba"]

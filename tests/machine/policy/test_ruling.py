@@ -168,12 +168,6 @@ def test_a_batch_is_joined_by_known_facts_only() -> None:
     assert policy.place(batch, NO_TABLE) is None
 
 
-def test_only_what_every_rule_lets_be_edited_may_be() -> None:
-    both = [rule("one", tier=1, more='editable = ["a", "b"]'), rule("two", tier=1, more='editable = ["b"]')]
-    assert ("b",) == make_policy(both).rule(OPERATION).editable
-    assert () == make_policy([*both, PROD]).rule(OPERATION).editable
-
-
 def asking(*requirements: Requirement, tier: int = 2, is_denied: bool = False) -> Ruling:
     return Ruling(tier, ("x",), ("y",), requirements, is_denied)
 

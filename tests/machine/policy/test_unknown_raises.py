@@ -32,9 +32,7 @@ def looser(before: Ruling | Combination, after: Ruling | Combination, *, named_o
         return "tier"
     if _looser_asked(before, after, named_only):
         return "approvals"
-    if after.tier == before.tier == 1 and not _is_within(after, before):
-        return "batch"
-    return "" if set(after.editable) <= set(before.editable) else "editable"
+    return "batch" if after.tier == before.tier == 1 and not _is_within(after, before) else ""
 
 
 def _looser_asked(before: Ruling | Combination, after: Ruling | Combination, named_only: bool) -> bool:
@@ -141,7 +139,7 @@ def shape(ruling: Ruling) -> object:
     """Return all of a ruling but the hash, which names the text."""
     return (
         (ruling.tier, ruling.is_denied, ruling.rules, ruling.whys),
-        (ruling.approvals, ruling.batch, ruling.editable),
+        (ruling.approvals, ruling.batch),
         sorted((one.id, one.value, one.has_counted) for one in ruling.trace),
     )
 

@@ -251,7 +251,6 @@ def _read_rule(
         exceptions=read_match(table, "except", facts, calendars) if sort is not Sort.RULE else (),
         approvers=approvers,
         batch=_read_batch(batch, facts) if batch is not None else None,
-        editable=tuple(sorted(set(table.texts("editable")))) if sort is Sort.RULE else (),
         why=table.text("why") or "",
         line=table.reading.line(table.path),
     )

@@ -105,7 +105,6 @@ KEYS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
             Key("tier", "int", "0 runs at once, 1 may share a card, 2 is one card with a reason.", None),
             Key("approvers", _NAMES, "Groups, each of which must agree.", "`owner`"),
             Key("batch", "table", "Which approvals share a card; tier 1 only.", "asked alone"),
-            Key("editable", "list of texts", "Parameters an approver may change.", "none"),
             _WHY,
         ),
         "floor": (

@@ -50,7 +50,6 @@ class Policy:
             found.approvals,
             found.is_denied,
             found.batch,
-            found.editable,
             self.policy_hash,
             found.escalation,
             partial(self.trace, operation),

@@ -23,7 +23,6 @@ when `possible` grows:
                 before escalated before held. Each that escalates gives way to the group it names, the others stay
     batch       at tier 1 only, if a rule of tier 1 is certain and every possible one has a batch: the union of their
                 keys and the smallest of each limit. Otherwise the operation is asked alone.
-    editable    the parameters that every possible rule above tier 0 lets be edited, while one of them is certain
 
 Sets have no order, so neither has the file. Adding a floor, a deny or a rule of tier 2 makes nothing easier for the
 same reason, with one meaning to know: a rule that certainly matches and names approvers speaks for the owner's team,
@@ -63,7 +62,6 @@ class Combination:
     whys: tuple[str, ...]
     approvals: tuple[Requirement, ...]
     batch: Batch | None
-    editable: tuple[str, ...]
     escalation: tuple[Requirement, ...]
 
 
@@ -124,7 +122,7 @@ class Program:
         may = [rule for bit, rule in enumerate(document.rules) if possible >> bit & 1]
         denies = [rule for rule in may if rule.sort is Sort.DENY]
         if denies:
-            return Combination(STRICTEST, True, *_reasons(denies, sure), (), None, (), ())
+            return Combination(STRICTEST, True, *_reasons(denies, sure), (), None, ())
         has_default = not any(rule.sort is Sort.RULE for rule in sure)
         tiers = [rule.tier for rule in may] + [document.default_tier] * has_default
         tier = max(tiers)
@@ -141,7 +139,6 @@ class Program:
             whys,
             approvals,
             combine_batches(sure, may) if tier == 1 else None,
-            _editable(sure, may),
             escalate(document, approvals, team),
         )
 
@@ -190,10 +187,3 @@ def _groups(sure: list[Rule], may: list[Rule], *, has_default: bool, tier: int) 
     silent = [rule for rule in may if rule.tier > 0 and not rule.approvers]
     asks_owner = has_default or any(rule.sort is Sort.RULE or not speaks for rule in silent)
     return named | {OWNER} if asks_owner else named
-
-
-def _editable(sure: list[Rule], may: list[Rule]) -> tuple[str, ...]:
-    asking = [rule for rule in may if rule.sort is Sort.RULE and rule.tier > 0]
-    if not any(rule in sure for rule in asking):
-        return ()
-    return tuple(sorted(frozenset.intersection(*(frozenset(rule.editable) for rule in asking))))

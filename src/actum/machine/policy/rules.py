@@ -38,7 +38,6 @@ class Rule:
     exceptions: tuple[Clause, ...] = ()
     approvers: tuple[str, ...] = ()
     batch: Batch | None = None
-    editable: tuple[str, ...] = ()
     why: str = ""
     line: int = field(default=0, compare=False)
 

@@ -122,8 +122,8 @@ class Ruling:
     """What holds for one operation. Denied: nothing may happen, whoever asks, and `approvals` is empty.
 
     `rules` are the ids that decided the tier, sorted, and `whys` their reasons. Each of `approvals` must be reached.
-    `batch` is None for what is asked alone; `editable` are the parameters an approver may change. `escalation` is what
-    takes the place of `approvals` when `on_expiry` is `escalate`, and empty otherwise.
+    `batch` is None for what is asked alone. `escalation` is what takes the place of `approvals` when `on_expiry` is
+    `escalate`, and empty otherwise.
     """
 
     tier: int
@@ -132,7 +132,6 @@ class Ruling:
     approvals: tuple[Requirement, ...] = ()
     is_denied: bool = False
     batch: Batch | None = None
-    editable: tuple[str, ...] = ()
     policy_hash: bytes | None = None
     escalation: tuple[Requirement, ...] = ()
     tracer: Callable[[], tuple[Considered, ...]] = field(default=_nothing, compare=False, repr=False)
