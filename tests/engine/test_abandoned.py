@@ -82,6 +82,30 @@ async def makes_for_now() -> None:
     raise RollBack("not what was wanted")
 
 
+@effect("thing.repeat", in_doubt="repeat", retry=Retry(attempts=3, first="1h"))
+async def make_again() -> str:
+    await act()
+    return "thing"
+
+
+@contract(on_failure="fail")
+async def makes_again() -> str:
+    return await make_again()
+
+
+DENY = """
+schema = 1
+name = "tests"
+owner = "platform"
+default_tier = 2
+
+[[deny]]
+id = "no"
+match = { kind = "thing.repeat" }
+why = "Not any more."
+"""
+
+
 async def blocked(handle: Handle[Any], cause: str) -> None:
     async def is_blocked() -> bool:
         return (await handle.row()).cause == cause
@@ -147,6 +171,26 @@ async def test_another_workflow_that_takes_it_over_has_the_doubt_too(
     assert ["in_doubt"] == await states(actum, second)
     await second.settle("1", "did_not_happen", reason="I looked")
     assert "one" == await second.result(10)
+
+
+async def test_a_repeat_that_nobody_lets_run_leaves_the_doubt_to_a_person(actum: Harness) -> None:
+    await actum.worker([makes_again])
+    handle = await actum.start(makes_again())
+    await actum.approve(handle)
+
+    async def is_in_doubt() -> bool:
+        return ["in_doubt"] == await states(actum, handle)
+
+    await until(is_in_doubt, "the doubt is recorded")
+    await actum.run_until_idle()
+    await actum.activate(DENY)
+    actum.clock.advance("2h")
+    await blocked(handle, "in_doubt")
+    assert ["in_doubt"] == await states(actum, handle)
+    await handle.settle("1", "did_not_happen", reason="I looked")
+    await actum.run_until_idle()
+    assert ("failed", ["failed"]) == (await handle.status(), await states(actum, handle))
+    assert 1 == len(ACTS)
 
 
 async def test_a_probe_is_believed_about_all_attempts_once_none_of_them_can_act(actum: Harness) -> None:

@@ -209,8 +209,13 @@ class EffectExecution(DoubtfulExecution):
             self.runner.budgeting.release(self.address)
 
     def end_unstarted(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
-        """End the call before it began, as `word`; `data` is the event's."""
+        """End the call before it began, as `word`; `data` is the event's. In doubt, only a person can end it."""
         self._give_back()
+        if self.progress.is_in_doubt:
+            self.needs = f"it may have happened, and its repeat was not let run: {word}"
+            self.needs_person = True
+            self.runner.consider()
+            return
         body = orjson.dumps(values)
         reason = REASONS.get(word, Reason.PERMISSION)
         record = Record(
