@@ -34,7 +34,7 @@ def microseconds(length: timedelta) -> int:
 
 
 def is_person(event: Row) -> bool:
-    return not event["actor"].startswith(("worker:", "workflow:"))
+    return not event["actor"].startswith(("worker:", "workflow:")) and event["actor"] != "probe"
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Walk:
         address = self.events[index]["address"]
         for event in self.events[index + 1 :]:
             if event["address"] == address and event["kind"] in ("effect.started", "effect.settled"):
-                return event["kind"] == "effect.settled" and not event["actor"].startswith("worker:")
+                return event["kind"] == "effect.settled" and is_person(event)
         return False
 
     def human_time(self) -> int:

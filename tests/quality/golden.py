@@ -420,7 +420,7 @@ class Author:
             way = self.random.choice(
                 ("repeat", "probe", "person", "happened", "abandoned", "given_up", "shared")
             )
-            by = PERSON if way in ("person", "abandoned") else life.worker
+            by = {"person": PERSON, "abandoned": PERSON, "happened": life.worker}.get(way, "probe")
             wait = self._wait() if by == PERSON else self._seconds()
             if way in ("happened", "abandoned"):
                 life.note(

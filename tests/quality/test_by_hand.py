@@ -159,6 +159,7 @@ async def test_each_number_is_the_one_on_paper_and_names_what_stands_behind_it(s
     assert [lives[3].workflow_id] == [row.workflow_id for row in behind["unjudged"]]
     for name, (some, _, _) in EXPECTED.items():
         assert some == sum(row.count for row in behind[name]), name
+        assert all(row.count > 0 for row in behind[name]), name
 
     await check_latency(store, report.span)
     garden = await read_report(store, MACHINES, since=START, until=END, team="garden")
@@ -191,3 +192,39 @@ async def check_latency(store: Store, span: Span) -> None:
         assert tops == (await read_ids(store, name, span, count=1))[0].us
     tokens = await read_ids(store, "tokens", span, count=9)
     assert [100, 20, 7] == [row.count for row in tokens]
+
+
+def judged(number: int, *words: tuple[str, str]) -> Life:
+    """An output with words on it, given a minute apart: verdict and who says so."""
+    made = life(number)
+    made.note(K.WORKFLOW_COMPLETED, 1)
+    for minute, (verdict, by) in enumerate(words, start=1):
+        made.judge(verdict, by, 60 * minute)
+    return made
+
+
+async def test_an_output_stands_behind_what_it_is_called_last_and_behind_nothing_else(store: Store) -> None:
+    better = judged(1, ("unusable", "person"), ("usable", "person"))
+    overruled = judged(2, ("usable", "judge"), ("unusable", "person"))
+    bad = judged(3, ("unusable", "person"))
+    agreed = judged(
+        4, ("usable", "judge"), ("unusable", "person"), ("usable", "judge"), ("unusable", "judge")
+    )
+    await fill(store, [better, overruled, bad, agreed], 1)
+    report = await read_report(store, [Family.OUTPUTS], since=START, until=END)
+    expected = {
+        "usable": [better],
+        "unusable": [overruled, agreed, bad],  # in the order in which they had lived longest, then the newest
+        "bad_output_lived": [overruled, agreed, bad],
+        "judged": [overruled, agreed, bad, better],
+        "disagreements": [overruled],
+    }
+    for name, lives in expected.items():
+        rows = await read_ids(store, name, report.span, count=9)
+        assert {one.workflow_id for one in lives} == {row.workflow_id for row in rows}, name
+        assert report.reading(name).some == len(rows) == len(lives), name
+        first = await read_ids(store, name, report.span, count=1)
+        assert rows[:1] == first, name
+    assert [120, 120, 60] == [
+        row.us // 1_000_000 for row in await read_ids(store, "unusable", report.span, count=9)
+    ]

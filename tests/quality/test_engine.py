@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 import actum as a
-from actum.client.quality import Report, read_report
+from actum.client.metrics import write_metrics
+from actum.client.quality import Report, read_ids, read_report
 from actum.client.readiness import read_readiness
 from actum.errors import InvalidInput, NotFound, NotPossible
 from actum.model.quality import Family
@@ -55,6 +56,37 @@ async def write(name: str) -> str:
 async def change(name: str) -> str:
     await mark(name)
     raise a.RollBack("it is not what was wanted")
+
+
+@a.effect(
+    "shelf.pay", settle_after="3s", timeout="50ms", retry=a.Retry(attempts=3, first="1ms", longest="1ms")
+)
+async def pay(name: str) -> str:
+    if a.attempt().number == 1:
+        await asyncio.sleep(60)
+    return name
+
+
+@pay.probe
+async def _(name: str) -> a.NotHappened:
+    return a.NotHappened()
+
+
+@a.contract(owner=OWNER, on_failure="fail")
+async def buy(name: str) -> str:
+    return await pay(name)
+
+
+FREE = """
+schema = 1
+name = "free"
+owner = "ana"
+[[rule]]
+id = "all"
+match = { kind = { glob = "shelf.*" } }
+tier = 0
+why = "it is a shelf"
+"""
 
 
 async def measure(actum: Harness, **options: str) -> Report:
@@ -108,3 +140,26 @@ async def _refuses_what_cannot_be_judged(actum: Harness, written: UUID, changed:
     with pytest.raises(InvalidInput, match="says why"):
         await give(written, "usable", " ")
     assert 2 == len(await actum.client.verdicts.list_of(written))
+
+
+async def test_a_doubt_that_a_probe_settles_is_the_machines_time_and_nobodys_intervention(
+    actum: Harness,
+) -> None:
+    await actum.activate(FREE)
+    await actum.worker([buy])
+    handle = await actum.start(buy("tea"))
+    async with asyncio.timeout(10):
+        while "effect.doubted" not in await actum.kinds(handle):
+            await asyncio.sleep(0.01)
+    await actum.run_until_idle()
+    actum.clock.advance("3s")
+    assert "tea" == await handle.result(10)
+    settled = [one for one in await actum.events(handle) if one.kind == "effect.settled"]
+    assert ["did_not_happen"] == [one.outcome for one in settled]
+
+    report = await measure(actum)
+    assert (report.reading("time_to_recover").us or 0) >= 2_700_000
+    assert 0 == sum(row.us for row in await read_ids(actum.store, "human_times", report.span, count=9))
+    assert "actum_interventions" not in "".join(
+        line for line in (await write_metrics(actum.store)).splitlines() if not line.startswith("#")
+    )

@@ -17,7 +17,9 @@ import pytest
 
 from actum.client.latency import read_latency
 from actum.client.metrics import BACK, TIMED, USED, write_metrics
+from actum.client.quality import read_ids, read_report
 from actum.model.quality import FACTS as FACT_NAMES
+from actum.model.quality import Family
 from actum.store.quality import Span
 from actum.store.rollups import BOUNDS, SPREAD
 from actum.store.store import Store
@@ -165,6 +167,7 @@ async def test_a_history_of_every_family_is_counted_alike_by_query_rollup_and_ha
     assert set(FACT_NAMES) == {labels[0] for _, labels in added}
     await check_latency(store)
     await check_regret(store)
+    await check_words(store)
 
 
 async def check_latency(store: Store) -> None:
@@ -225,6 +228,14 @@ async def check_regret(store: Store) -> None:
     found = await store.people.regret(EVER)
     assert 0 < regretted < used
     assert (used, regretted, regretted) == (found.count, found.some, len(set(found.ids)))
+
+
+async def check_words(store: Store) -> None:
+    """Compare the outputs behind each measure of verdicts with the number: each stands there once."""
+    report = await read_report(store, [Family.OUTPUTS], since=EVER.since, until=EVER.until)
+    for name in ("usable", "unusable", "judged", "disagreements"):
+        rows = await read_ids(store, name, EVER, count=1_000)
+        assert 0 < report.reading(name).some == len(rows) == len({row.workflow_id for row in rows}), name
 
 
 @pytest.mark.crash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import actum as a
@@ -26,6 +27,21 @@ async def stock(name: str) -> str:
 @a.contract(owner=OWNER, on_failure="fail")
 async def restock(name: str) -> str:
     return await fill(name)
+
+
+@a.contract
+async def sleeper() -> None:
+    await asyncio.sleep(3600)
+
+
+@a.contract
+async def impatient() -> str:
+    try:
+        async with asyncio.timeout(60):
+            await sleeper()
+    except TimeoutError:
+        return "it took too long"
+    return "done"
 
 
 async def measure(actum: Harness, **options: object) -> Fatigue:
@@ -89,3 +105,18 @@ async def test_what_was_decided_before_the_span_is_the_span_before(actum: Harnes
         (await read_fatigue(actum.store, since=since)).ids_of("prompts"),
     )
     assert (since, since - length) == (before.until, before.since)
+
+
+async def test_a_child_that_its_parent_cancels_is_touched_by_nobody(actum: Harness) -> None:
+    await actum.worker([impatient, sleeper])
+    handle = await actum.start(impatient())
+    by_hand = await actum.start(sleeper())
+    await actum.run_until_idle()
+    await by_hand.cancel("nobody needs it")
+    actum.clock.advance("61s")
+    await actum.run_until_idle()
+    assert "it took too long" == await handle.result(10)
+    (child,) = [row for row in await actum.client.list() if row.parent == handle.workflow_id]
+    assert "cancelled" == child.status == await by_hand.status()
+    touchless = (await measure(actum)).touchless
+    assert (3, 2, [str(by_hand.workflow_id)]) == (touchless.count, touchless.some, touchless.ids)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from decimal import Decimal
 
 import click
-import orjson
 
 from actum.cli import options
 from actum.cli.exits import Exit
@@ -87,12 +88,21 @@ def _tell_budgets(found: UsageReport) -> None:
     say()
     say("Budgets by day, reserved amounts included", HEADING)
     cells = [
-        [str(one.day), one.scope, neutral(one.subject), _amounts(one.used), str(one.open)]
+        [str(one.day), one.scope, neutral(one.subject), tell_amounts(one.used), str(one.open)]
         for one in found.budgets
     ]
     say_all(table(cells, ["DAY", "OF", "NAME", "USED", "NOT SETTLED"], columns()))
 
 
-def _amounts(text: str) -> str:
-    amounts = orjson.loads(text)
-    return ", ".join(f"{amounts[unit]:g} {unit}" for unit in sorted(amounts) if amounts[unit]) or "-"
+def tell_amounts(text: str) -> str:
+    """Return what is used of a budget, JSON of amounts by unit, in words: every digit, and no unit of which nothing is."""
+    amounts = json.loads(text, parse_int=Decimal, parse_float=Decimal)
+    return ", ".join(f"{_exact(amounts[unit])} {unit}" for unit in sorted(amounts) if amounts[unit]) or "-"
+
+
+def _exact(amount: Decimal) -> str:
+    """Return every digit of an amount: a fraction has the four places of a cost, or as many as it needs."""
+    if amount == int(amount):
+        return str(int(amount))
+    four = f"{amount:.4f}"
+    return four if Decimal(four) == amount else f"{amount:f}".rstrip("0")

@@ -18,6 +18,9 @@ from actum.store.verdicts import SampleCount
 UNJUDGED = "unjudged"
 """What `--ids` calls outputs without a verdict: nothing stands behind silence but its absence."""
 
+TAKEN_BACK = ("verdicts", "disagreements")
+"""The facts that a later verdict on the same output can take back."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
@@ -168,6 +171,7 @@ def find_measure(name: str) -> Measure:
 async def read_ids(store: Store, name: str, span: Span, *, count: int) -> list[BehindRow]:
     """Return the events behind a measure, those that took longest first; `unjudged` are outputs without a verdict.
 
+    Their counts add up to the measure: an output that was called unusable and is called usable since is behind `usable`.
     Raises InvalidInput for a name that is no measure.
     """
     if name == UNJUDGED:
@@ -176,7 +180,8 @@ async def read_ids(store: Store, name: str, span: Span, *, count: int) -> list[B
         outcomes = ("completed",) if name in ("machine_times", "human_times") else None
         return await store.quality.behind(span, name, outcomes=outcomes, count=count)
     part: Part = find_measure(name).some
-    return await store.quality.behind(
+    look = store.quality.words if part.fact in TAKEN_BACK else store.quality.behind
+    return await look(
         span, part.fact, outcomes=part.outcomes or None, reasons=part.reasons or None, count=count
     )
 

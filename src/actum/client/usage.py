@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
@@ -52,10 +52,14 @@ class UsageReport:
 async def read_usage(
     store: Store, by: By, *, since: datetime, contract: str | None = None, team: str | None = None
 ) -> UsageReport:
-    """Return what was used since an instant, of one contract or team or of all."""
+    """Return what was used since an instant, of one contract or team or of all.
+
+    Usage is a team's by who owned the contract at the time, a contract's budget by who owns it now.
+    """
     until = await store.read_clock()
     rows = await store.usage.sum(by, since=since, until=until, contract=contract, team=team)
-    budgets = await store.budgets.list("contract", since=since.date(), subject=contract)
+    day = since.astimezone(UTC).date()
+    budgets = await store.budgets.list("contract", since=day, subject=contract, team=team)
     if contract is None:
-        budgets += await store.budgets.list("team", since=since.date(), subject=team)
+        budgets += await store.budgets.list("team", since=day, team=team)
     return UsageReport(by, since, until, tuple(rows), tuple(budgets))

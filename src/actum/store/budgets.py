@@ -157,11 +157,14 @@ class Budgets:
         return int(rows[0]["ended"])
 
     async def list(
-        self, scope: str, *, since: date, subject: str | None = None, count: int = 100
+        self, scope: str, *, since: date, subject: str | None = None, team: str | None = None
     ) -> list[BudgetRow]:
-        """Return the budgets of workflows, contracts or teams since a day, the latest first."""
+        """Return all budgets of workflows, contracts or teams since a day, the latest first.
+
+        With a team, its own, and those of contracts whose newest document says that the team answers for them.
+        """
         rows = await self._pool.fetch(
-            self._pool.statement("budgets", "list"), scope=scope, since=since, subject=subject, count=count
+            self._pool.statement("budgets", "list"), scope=scope, since=since, subject=subject, team=team
         )
         return [BudgetRow(**row) for row in rows]
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from actum.store.pool import Pool
 from actum.store.rollups import read_place
+from actum.store.statements import Statement
 
 HOUR = timedelta(hours=1)
 
@@ -61,7 +62,7 @@ class TallyRow:
 
 @dataclass(slots=True)
 class BehindRow:
-    """One fact: the event it comes from, and what it adds (a verdict that was taken back adds -1)."""
+    """One fact: the event it comes from, and what it adds; of verdicts, what those on one output come to."""
 
     workflow_id: UUID
     seq: int
@@ -128,9 +129,34 @@ class Quality:
         reasons: Sequence[str] | None = None,
         count: int,
     ) -> list[BehindRow]:
-        """Return the facts behind a measure, those that took longest first."""
+        """Return the facts behind a measure, those that took longest first; of verdicts, see `words`."""
+        statement = self._pool.statement("quality", "behind")
+        return await self._list(statement, span, measure, outcomes, reasons, count)
+
+    async def words(
+        self,
+        span: Span,
+        measure: str,
+        *,
+        outcomes: Sequence[str] | None = None,
+        reasons: Sequence[str] | None = None,
+        count: int,
+    ) -> list[BehindRow]:
+        """Return the outputs behind `verdicts` or `disagreements` as they are called now, what was bad for longest first."""
+        statement = self._pool.statement("quality", "words")
+        return await self._list(statement, span, measure, outcomes, reasons, count)
+
+    async def _list(
+        self,
+        statement: Statement,
+        span: Span,
+        measure: str,
+        outcomes: Sequence[str] | None,
+        reasons: Sequence[str] | None,
+        count: int,
+    ) -> list[BehindRow]:
         rows = await self._pool.fetch(
-            self._pool.statement("quality", "behind"),
+            statement,
             measure=measure,
             outcomes=None if outcomes is None else list(outcomes),
             reasons=None if reasons is None else list(reasons),

@@ -22,15 +22,25 @@ select actum.settle_budgets(:workflow_id::uuid, :address::text, :attempt::int, :
 select actum.settle_left_budgets(:workflow_id::uuid, :epoch::int, :now::timestamptz) as ended;
 
 -- name: list
--- The budgets of a scope since a day, the latest first, with what is reserved and not settled. Called by the client.
+-- The budgets of a scope since a day, the latest first, with what is not settled; a team's by who owns a contract now. Called by the client.
 select b.scope, b.subject, b.day, b.used::text as used,
        (select count(*) from actum.budget_uses u where u.budget_id = b.id and u.state = 'reserved')::int as open
   from actum.budgets b
  where b.scope = :scope::text
    and (b.day is null or b.day >= :since::date)
    and b.subject = coalesce(:subject::text, b.subject)
- order by b.day desc nulls last, b.subject
- limit :count::int;
+   and (:team::text is null
+        or case b.scope
+               when 'team' then b.subject
+               when 'contract' then (
+                   select c.team
+                     from actum.contracts c
+                    where c.contract = b.subject
+                    order by c.registered_at desc, c.shape desc
+                    limit 1
+               )
+           end = :team::text)
+ order by b.day desc nulls last, b.subject;
 
 -- name: list_refused
 -- Budgets that let somebody not in since an instant, by contract and unit. Called by the Watcher.

@@ -155,6 +155,7 @@ with touched as (
     select m.workflow_id
       from actum.messages m
      where m.kind in ('cancel', 'pause', 'resume', 'rollback', 'settle', 'retry', 'skip', 'edit')
+       and actum.is_person(m.actor)
 )
 select count(*)::int as count,
        (count(*) filter (where t.workflow_id is null))::int as touchless,

@@ -50,7 +50,7 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and (f.part <> 'end' or :measure::text in ('timeouts_ended', 'recoveries', 'retries', 'retry_attempts'))
    and (f.part <> 'whole' or :measure::text in ('machine_times', 'human_times'))
    and (f.part <> 'block' or :measure::text in ('step_times', 'tokens', 'model_calls', 'tool_calls', 'unpriced_calls', 'costs'))
-   and (f.part <> 'word' or :measure::text = 'verdicts')
+   and f.part <> 'word'
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
    and (:contract::text is null or f.contract = :contract::text)
@@ -59,6 +59,24 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
    and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
    and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
  order by f.us desc, case when f.part = 'block' then f.count end desc nulls last, f.at desc, f.workflow_id, f.seq, f.count desc
+ limit :count::int;
+
+-- name: words
+-- The outputs behind a measure of verdicts, as they are called now: a word that was taken back is not there. Called by the client for `actum quality --ids`.
+select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us)::bigint as us
+  from actum.facts f
+ where f.measure in ('verdicts', 'disagreements')
+   and f.measure = :measure::text
+   and f.at >= :since::timestamptz
+   and f.at < :until::timestamptz
+   and (:contract::text is null or f.contract = :contract::text)
+   and (:team::text is null or f.team = :team::text)
+   and (:workflows::uuid[] is null or f.workflow_id = any(:workflows::uuid[]))
+   and (:outcomes::text[] is null or f.outcome = any(:outcomes::text[]))
+   and (:reasons::text[] is null or f.reason = any(:reasons::text[]))
+ group by f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason
+having sum(f.count) > 0
+ order by us desc, f.at desc, f.workflow_id
  limit :count::int;
 
 -- name: unjudged
