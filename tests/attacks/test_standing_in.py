@@ -10,6 +10,7 @@ from patience import until_blocked
 from people import asked, close_the_door, of, says, stand_in
 from ruled import DONE, POLICY, pending, writes
 
+from actum import contract
 from actum.client import Client
 from actum.errors import NotEntitled, NotPossible
 from actum.testing.harness import Harness
@@ -43,6 +44,23 @@ async def test_whoever_starts_in_the_name_of_another_approves_nothing_of_it(
     await bo.approvals.approve(approval.id, "not mine")
     assert "200 rows of orders" == await handle.result(10)
     assert ["orders"] == DONE
+
+
+@contract(on_failure="fail")
+async def has_written(table: str, rows: int) -> str:
+    return await writes(table, rows)
+
+
+@pytest.mark.usefixtures("world")
+async def test_whoever_starts_in_the_name_of_another_approves_nothing_of_a_child_either(
+    actum: Harness,
+) -> None:
+    await actum.worker([has_written, writes])
+    await actum.reviewer.start(has_written("orders", 200), requester="user:ghost")
+    (approval,) = await pending(actum)
+    assert "writes" == approval.contract
+    with pytest.raises(NotEntitled, match="user:reviewer asked for this or wrote it"):
+        await actum.reviewer.approve(approval.id, "my own")
 
 
 @pytest.mark.parametrize("never", ["user:ANA", "group:interns"])
