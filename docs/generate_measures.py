@@ -27,6 +27,7 @@ def write_measures() -> list[str]:
         "",
         "*Machine time* is the time between two events of a workflow without that in which it was paused or blocked, an "
         "approval of that step was open, or a doubt stood that a person settled.",
+        "A person is whoever is no worker, no workflow that acts on another, and no probe: what a probe settles is machine time.",
         "It is never added to human time.",
     ]
     for family in Family:

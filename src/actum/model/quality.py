@@ -374,7 +374,7 @@ PEOPLE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Nearly always given: lower the tier, narrow the match, or give a grant.",
         ),
         "touchless": (
-            "Workflows that ended without anybody asked or intervening.",
+            "Workflows that ended without anybody asked or intervening; a parent that cancels its child is nobody.",
             "See which approvals and interventions there were, and which a rule could have decided.",
         ),
     }
