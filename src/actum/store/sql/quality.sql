@@ -65,7 +65,8 @@ select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, f.count, f.us
 -- The outputs behind a measure of verdicts, as they are called now: a word that was taken back is not there. Called by the client for `actum quality --ids`.
 select f.workflow_id, f.seq, f.at, f.step, f.outcome, f.reason, sum(f.count)::bigint as count, sum(f.us)::bigint as us
   from actum.facts f
- where f.measure in ('verdicts', 'disagreements')
+ where f.part in ('word', 'one')
+   and f.measure in ('verdicts', 'disagreements')
    and f.measure = :measure::text
    and f.at >= :since::timestamptz
    and f.at < :until::timestamptz
