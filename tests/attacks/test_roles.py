@@ -194,7 +194,7 @@ async def test_a_worker_neither_reopens_a_batch_nor_ends_one_that_waits(actum: H
         max_items=3, max_sums={}, amounts={},
     )  # fmt: skip
     if state != "open":
-        await actum.store.batches.show(batch_id)
+        await actum.reviewer.approvals.show_batch(batch_id)
     if state == "decided":
         await actum.reviewer.reject(approval_id, "no")
     lies = {

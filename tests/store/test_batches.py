@@ -155,14 +155,16 @@ async def test_an_outlier_leaves_an_unseen_batch_for_tier_2_and_no_other(actum: 
     one, two = await ask_many(held, 2)
     batch_id = await join(actum, one)
     await join(actum, two)
-    assert await actum.store.batches.eject(one, "a check failed")
-    assert not await actum.store.batches.eject(one, "a check failed")
+    assert batch_id is not None
+    assert not await actum.store.batches.sift(batch_id, {one: "it can still be joined"})
+    assert [] == list(await actum.store.batches.show(batch_id)), "not before somebody looked for outliers"
+    assert await actum.store.batches.sift(batch_id, {one: "a check failed"})
+    assert not await actum.store.batches.sift(batch_id, {two: "a second look"})
     row = await actum.store.approvals.get(one)
     assert row is not None
     assert (None, 2) == (row.batch_id, row.tier)
-    assert batch_id is not None
     assert [two] == [row.id for row in await actum.reviewer.approvals.show_batch(batch_id)]
-    assert not await actum.store.batches.eject(two, "too late")
+    assert not await actum.store.batches.sift(batch_id, {two: "too late"})
     assert ["ejected"] == [one.ruling for one in await actum.store.approvals.list_decisions(held.id)]
 
 

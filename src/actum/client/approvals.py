@@ -9,6 +9,7 @@ from uuid import UUID
 
 from actum.client.arguments import check_id, check_number, check_text
 from actum.client.finding import find_approval
+from actum.engine.sifting import show_sifted
 from actum.errors import InvalidInput, NotEntitled, NotFound, NotPossible
 from actum.machine.approvals import identity
 from actum.model.ids import short
@@ -120,8 +121,11 @@ class Approvals:
         return None if row is None else row.card_hash
 
     async def show_batch(self, batch_id: UUID) -> list[ApprovalRow]:
-        """Return the items of a batch; from the first time on they are fixed, and nothing joins them."""
-        rows = [await self._store.approvals.get(one) for one in await self._store.batches.show(batch_id)]
+        """Return the items of a batch; from the first time on they are fixed, and nothing joins them.
+
+        What sticks out of it is taken out before that, to be decided alone.
+        """
+        rows = [await self._store.approvals.get(one) for one in await show_sifted(self._store, batch_id)]
         if not rows:
             raise NotFound(f"there is no batch {short(batch_id)} with anything in it: see `actum inbox`")
         return [row for row in rows if row is not None]

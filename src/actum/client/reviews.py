@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from actum.client.cards import Card, read_cards
+from actum.engine.sifting import show_sifted
 from actum.errors import InvalidInput, NotFound
 from actum.machine.batches import Item, find_outliers
 from actum.model.ids import short
@@ -72,8 +73,8 @@ class Review:
 
 
 async def read_review(store: Store, batch: BatchRow) -> Review:
-    """Show a batch, which fixes its items; raises NotFound where nothing is in it."""
-    rows = [await store.approvals.get(one) for one in await store.batches.show(batch.id)]
+    """Show a batch, which takes its outliers out and fixes the rest; raises NotFound where nothing is in it."""
+    rows = [await store.approvals.get(one) for one in await show_sifted(store, batch.id)]
     if not rows:
         raise NotFound(f"there is nothing in batch {short(batch.id)}: see `actum inbox`")
     cards = tuple(await read_cards(store, [row for row in rows if row is not None]))

@@ -6,19 +6,15 @@ the process dies, another worker's pass does it; a decision that comes too late 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import monotonic
-from typing import Any
-from uuid import UUID
 
-import orjson
-
-from actum.machine.amounts import exact_amounts, read_amounts
-from actum.machine.batches import Close, Item, OpenBatch, consider_closing, find_outliers, looks_failed
+from actum.engine.sifting import sift_once
+from actum.machine.amounts import read_amounts
+from actum.machine.batches import Close, OpenBatch, consider_closing
 from actum.store.batches import BatchRow
 from actum.store.notifications import TOLD_WITHIN
-from actum.store.pool import Row
 from actum.store.store import Store
 
 ALONE_AFTER = timedelta(seconds=3)
@@ -64,7 +60,11 @@ class Attendant:
         return TOLD_WITHIN
 
     async def close_batches_once(self) -> int:
-        """Close every batch whose window is over, which is full, or for which everybody waits."""
+        """Close every batch whose window is over, which is full, or for which everybody waits; sift what is closed.
+
+        A batch may be closed before by whoever joined or looked at it: that one is sifted as well. Returns how many
+        this call closed.
+        """
         now = await self._store.read_clock()
         due = []
         for row in await self._store.batches.list():
@@ -74,32 +74,9 @@ class Attendant:
                         due.append((row.id, why.value))
                     case _:
                         pass
-        if not due:
-            return 0
-        await self._eject_outliers([batch_id for batch_id, _ in due])
-        return len(await self._store.batches.close(due))
-
-    async def _eject_outliers(self, ids: Sequence[UUID]) -> None:
-        """Have what sticks out of its batch decided alone, at tier 2, before anybody reads the rest."""
-        batches: dict[UUID, list[Row]] = {}
-        for row in await self._store.batches.list_items(ids):
-            batches.setdefault(row["batch_id"], []).append(row)
-        for rows in batches.values():
-            for name, why in find_outliers(_items(rows)).items():
-                await self._store.batches.eject(UUID(name), why)
-
-
-def _items(rows: Sequence[Row]) -> list[Item]:
-    """Return a batch's items as far as they can stick out; what holds for most of them is no outlier."""
-    news = sum(row["is_first"] for row in rows)
-    items = []
-    for row in rows:
-        shown: dict[str, Any] = orjson.loads(row["preview"] or "{}")
-        facts = shown.get("facts") if isinstance(shown.get("facts"), dict) else {}
-        amounts = exact_amounts(facts or {})
-        has_failed = any(looks_failed(str(check)) for check in shown.get("checks") or ())
-        items.append(Item(str(row["id"]), has_failed, row["is_first"] and 2 * news <= len(rows), amounts))
-    return items
+        closed = len(await self._store.batches.close(due)) if due else 0
+        await sift_once(self._store)
+        return closed
 
 
 def _as_open(row: BatchRow) -> OpenBatch:

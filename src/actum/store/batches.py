@@ -92,23 +92,33 @@ class Batches:
         """End the batches of which nothing is open any more; return how many."""
         return len(await self._pool.fetch(self._pool.statement("batches", "end"), now=self._pool.now()))
 
-    async def list_items(self, ids: Sequence[UUID]) -> Sequence[Row]:
-        """Return the open items of batches: `id`, `batch_id`, `preview` as JSON text, and `is_first` of its kind."""
-        return await self._pool.fetch(self._pool.statement("batches", "list_items"), ids=list(ids))
+    async def list_unsifted(self, batch_id: UUID | None = None) -> Sequence[Row]:
+        """Return the open items of closed batches that were not sifted, of all or of one.
+
+        Each has `batch_id`, `id`, `preview` as JSON text, and `is_first` of its kind.
+        """
+        return await self._pool.fetch(self._pool.statement("batches", "list_unsifted"), id=batch_id)
 
     async def show(self, batch_id: UUID) -> Sequence[UUID]:
-        """Fix the items of a batch and return them in the order asked; empty when there is no such batch."""
+        """Fix the items of a batch and return them in the order asked; empty when there is no such batch.
+
+        It is closed at once. Until it is sifted it is not fixed, and nothing is returned.
+        """
         rows = await self._pool.fetch(
             self._pool.statement("batches", "show"), id=batch_id, now=self._pool.now()
         )
         return [row["approval_id"] for row in rows]
 
-    async def eject(self, approval_id: UUID, reason: str) -> bool:
-        """Take an outlier out of a batch nobody has seen, to tier 2; False when it is in none."""
+    async def sift(self, batch_id: UUID, outliers: Mapping[UUID, str]) -> bool:
+        """Take outliers, each with its reason, out of a closed batch nobody has seen, to tier 2; at most once a batch.
+
+        False, and nothing changed, where it was sifted before, is open to joins, was shown, or does not exist.
+        """
         rows = await self._pool.fetch(
-            self._pool.statement("batches", "eject"),
-            approval_id=approval_id,
-            reason=reason,
+            self._pool.statement("batches", "sift"),
+            id=batch_id,
+            outliers=list(outliers),
+            reasons=list(outliers.values()),
             now=self._pool.now(),
         )
-        return bool(rows[0]["ejected"])
+        return bool(rows[0]["sifted"])

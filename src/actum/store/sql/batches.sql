@@ -49,25 +49,30 @@ select b.id, b.rule, b.policy_hash, b.key, b.state, b.opened_at, b.closes_at, b.
  order by b.opened_at, b.id;
 
 -- name: show
--- Fixes a batch's items, because somebody looks at them, and returns their ids. Called by the client.
+-- Fixes a batch's items, because somebody looks at them, and returns their ids; none before it is sifted. Called by the client.
 select d as approval_id
   from actum.show_batch(:id::uuid, :now::timestamptz) d;
 
--- name: eject
--- Takes an outlier out of a batch nobody has seen, to be decided alone at tier 2. Called by the engine.
-select actum.eject_from_batch(:approval_id::uuid, :reason::text, :now::timestamptz) as ejected;
+-- name: sift
+-- Takes the outliers out of a batch nobody has seen, once, to be decided alone at tier 2. Called by the Attendant, the client.
+select actum.sift_batch(:id::uuid, :outliers::uuid[], :reasons::text[], :now::timestamptz) as sifted;
 
--- name: list_items
--- The open items of batches with what they show, and whether anything like them was decided before. Called by the Attendant.
-select a.id, a.batch_id, a.preview,
+-- name: list_unsifted
+-- The open items of batches that are closed, not sifted and not seen. Called by the Attendant and the client.
+-- With what they show, and whether anything like them was decided before; of all batches, or of one.
+select b.id as batch_id, a.id, a.preview,
        not exists (
            select from actum.approvals o
             where o.kind = a.kind
               and o.contract = a.contract
               and o.ruling is not null
        ) as is_first
-  from actum.approvals a
- where a.batch_id = any(:ids::uuid[])
+  from actum.batches b
+  join actum.approvals a on a.batch_id = b.id
+ where b.state = 'open'
+   and b.closed_at is not null
+   and b.sifted_at is null
+   and (:id::uuid is null or b.id = :id::uuid)
    and a.ruling is null
    and a.closed is null
  order by a.asked_at, a.id;

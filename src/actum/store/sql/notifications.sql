@@ -25,12 +25,13 @@ select n.*
 returning key;
 
 -- name: tell_batches
--- Keeps that closed batches wait, each once for all of its items. Called by the Attendant.
+-- Keeps that closed batches wait, each once for all of its items, when they are sifted. Called by the Attendant.
 insert into actum.notifications
 select n.*
   from actum.batches b
  cross join lateral actum.notice_of_batch(b.id, coalesce(:now::timestamptz, now())) n
  where b.state <> 'decided'
+   and b.sifted_at is not null
    and b.closed_at > coalesce(:now::timestamptz, now()) - :no_older::interval
    and n.key is not null
    and not exists (select from actum.notifications o where o.key = 'batch/' || b.id)

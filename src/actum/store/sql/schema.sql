@@ -316,6 +316,7 @@ create table actum.batches (
     closes_at   timestamptz not null,
     closed_at   timestamptz,
     close_reason text,
+    sifted_at   timestamptz,
     shown_at    timestamptz,
     decided_at  timestamptz,
     max_items   integer not null,
@@ -1762,6 +1763,7 @@ end
 $$;
 
 -- Fixes a batch's items, because somebody looks at them; nothing joins it after that. Returns them in the order asked.
+-- A batch that was not sifted is closed, and returns none until it was.
 create function actum.show_batch(a_batch uuid, a_now timestamptz) returns setof uuid
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1770,10 +1772,14 @@ begin
     select * into batch from actum.batches b where b.id = a_batch for update;
     if batch.state = 'open' then
         update actum.batches b
+           set closed_at = coalesce(b.closed_at, actum.instant_of(a_now)),
+               close_reason = coalesce(b.close_reason, 'shown')
+         where b.id = a_batch;
+    end if;
+    if batch.state = 'open' and batch.sifted_at is not null then
+        update actum.batches b
            set state = 'shown',
                shown_at = actum.instant_of(a_now),
-               closed_at = coalesce(b.closed_at, actum.instant_of(a_now)),
-               close_reason = coalesce(b.close_reason, 'shown'),
                items = array(
                    select a.id from actum.approvals a
                     where a.batch_id = a_batch and a.ruling is null and a.closed is null
@@ -1785,21 +1791,35 @@ begin
 end
 $$;
 
--- Takes an approval out of a batch nobody has seen yet, to be decided alone at tier 2; says whether it did.
-create function actum.eject_from_batch(an_approval uuid, a_reason text, a_now timestamptz) returns boolean
+-- Takes the outliers out of a closed batch nobody has seen yet, to be decided alone at tier 2, and keeps that it was
+-- looked through: it says whether this call did it, which one call does. Each is taken out for its reason.
+create function actum.sift_batch(a_batch uuid, some_outliers uuid[], some_reasons text[], a_now timestamptz)
+returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    approval actum.approvals%rowtype := actum.lock_approval(an_approval);
-    batch actum.batches%rowtype;
+    one record;
+    approval actum.approvals%rowtype;
 begin
-    select * into batch from actum.batches b where b.id = approval.batch_id for update;
-    if batch.state is distinct from 'open' or approval.state <> 'pending' then
+    perform 1 from actum.workflows w
+      where w.id in (select a.workflow_id from actum.approvals a where a.id = any(some_outliers))
+      order by w.id for update;
+    perform 1 from actum.approvals a where a.id = any(some_outliers) order by a.id for update;
+    perform 1 from actum.batches b
+      where b.id = a_batch and b.state = 'open' and b.closed_at is not null and b.sifted_at is null for update;
+    if not found then
         return false;
     end if;
-    update actum.approvals a set batch_id = null, tier = 2 where a.id = an_approval returning * into approval;
-    update actum.batches b set count = b.count - 1 where b.id = batch.id;
-    perform actum.log_decision(actum.entry_about(
-        approval, 'ejected', 'clock', a_reason, actum.instant_of(a_now)));
+    for one in select o.id, o.reason from unnest(some_outliers, some_reasons) as o(id, reason)
+    loop
+        update actum.approvals a set batch_id = null, tier = 2
+         where a.id = one.id and a.batch_id = a_batch and a.state = 'pending'
+        returning * into approval;
+        continue when not found;
+        update actum.batches b set count = b.count - 1 where b.id = a_batch;
+        perform actum.log_decision(actum.entry_about(
+            approval, 'ejected', 'clock', one.reason, actum.instant_of(a_now)));
+    end loop;
+    update actum.batches b set sifted_at = actum.instant_of(a_now) where b.id = a_batch;
     return true;
 end
 $$;
@@ -3144,7 +3164,7 @@ begin
               on actum.approvals to actum_worker;
         grant update (closed, closed_at, used_at, used_epoch, placement) on actum.approvals to actum_worker;
         grant execute on function actum.make_weeks, actum.register_contract,
-              actum.expire_approvals, actum.join_batch, actum.eject_from_batch, actum.reserve, actum.use_grant,
+              actum.expire_approvals, actum.join_batch, actum.sift_batch, actum.reserve, actum.use_grant,
               actum.reserve_budgets,
               actum.settle_budgets, actum.settle_left_budgets, actum.reserve_prompt,
               actum.settle_prompt, actum.prune_budgets, actum.prune_incidents, actum.notice_about, actum.notice_of_batch,
@@ -3185,7 +3205,8 @@ begin
         grant insert on actum.interventions to actum_console;
         grant execute on function actum.notice_about, actum.notice_of_end to actum_console;
         grant execute on function actum.decide_approval, actum.decide_approvals, actum.revoke_approval,
-              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.identity
+              actum.hand_over_approval, actum.inquire, actum.answer_inquiry, actum.show_batch, actum.sift_batch,
+              actum.identity
               to actum_console;
     end if;
 end
