@@ -155,10 +155,11 @@ def _environment(env: Mapping[str, str]) -> str | None:
 
 def check_url(url: str, setting: str = "ACTUM_DATABASE_URL") -> str:
     """Return `url` if it can be a database's address; raises InvalidSettings without showing a password."""
+    query = ""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1
-        _ = parts.port
+        _, query = parts.port, parts.query
     except ValueError:
         is_address = False
     if not is_address:
@@ -166,7 +167,7 @@ def check_url(url: str, setting: str = "ACTUM_DATABASE_URL") -> str:
         raise InvalidSettings(
             f"{setting}={shown!r} is no database address: write postgresql://user:password@host:5432/database"
         )
-    _check_parameters(setting, dict(parse_qsl(parts.query)))
+    _check_parameters(setting, dict(parse_qsl(query)))
     return url
 
 

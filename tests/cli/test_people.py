@@ -86,7 +86,7 @@ def test_a_freeze_is_thrown_listed_and_lifted(own: Actum) -> None:
     for name in ("ffffffff", "", "%", "f"):
         assert 3 == own("unfreeze", name).code
     out = own.fine("freeze", "--contract", "nobody's", "--reason", "x", "--dry-run").out
-    assert "no contract \"nobody's\" is known here" in out
+    assert 'no contract "nobody\'s" is known here' in out
     own.fine("unfreeze", held["id"][-8:])
     assert [] == own.fine("freeze", "--json").json
 

@@ -132,11 +132,11 @@ async def test_a_workflow_stopped_by_a_bug_gives_its_slot_back_and_can_be_cancel
     assert worker.held == ()
     assert await (await actum.start(harmless())).result(10) == "fine"
     await handle.cancel("there is a bug")
-    for effect in await actum.store.effects.list_of(handle.workflow_id):
-        if effect.state == "in_doubt":
+    for entry in await actum.store.effects.list_of(handle.workflow_id):
+        if entry.state == "in_doubt":
             assert method in ("intended", "_begin", "_tried")
-            assert effect.address == ("undo.1" if what == "rollback" else "1")
-            await handle.settle(effect.address, "abandon", reason="nobody knows")
+            assert entry.address == ("undo.1" if what == "rollback" else "1")
+            await handle.settle(entry.address, "abandon", reason="nobody knows")
     with pytest.raises(WorkflowFailed) as caught:
         await handle.result(10)
     assert (caught.value.status, worker.failure) == ("cancelled", None)

@@ -86,9 +86,9 @@ def _find_call(place: str, text: str | None) -> Call[Any]:
         return call_of(find_contract(place), text)
     if text is not None:
         raise InvalidInput(f"{place} brings its arguments itself: leave --input out", path="--input")
-    is_function = callable(value) and not isinstance(value, Call | Step)
-    if is_function:
-        value = _made_by(place, value)
+    is_function = False
+    if not isinstance(value, Call | Step) and callable(value):
+        is_function, value = True, _made_by(place, value)
     if not isinstance(value, Call) or not isinstance(value.subject, Contract):
         what = "returned" if is_function else "is"
         way = "have it return one" if is_function else "name one"

@@ -99,13 +99,15 @@ def run(arguments: Sequence[str]) -> int:
 
 def _drop_unwritten() -> None:
     """Have what stdout could not take go nowhere: the interpreter tries it once more at its end, and complains."""
+    out = sys.stdout
+    if out is None:
+        return
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        out.flush()
     except BrokenPipeError:
         raise
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def _carry_out(arguments: Sequence[str]) -> int:

@@ -61,7 +61,9 @@ class Try:
         if is_async:
             self._task = self._loop.create_task(self._await(function, args, kwargs), context=context)
         else:
-            self._task = self._loop.run_in_executor(executor, context.run, _try_plain, function, args, kwargs)
+            self._task = self._loop.run_in_executor(
+                executor, lambda: context.run(_try_plain, function, args, kwargs)
+            )
             self._task.add_done_callback(self._returned)
         if self._stall is not None:
             self._beat = self._loop.time()
