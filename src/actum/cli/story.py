@@ -90,6 +90,8 @@ def _wait(wait: dict[str, Any], now: datetime) -> str:
             return f"the end of a freeze ({step})"
         case "budget":
             return f"room in a budget ({step}): {neutral(wait.get('why', ''))}"
+        case "policy":
+            return f"a policy or a worker that can rule {step}: {neutral(wait.get('why', ''))}"
         case other:
             return f"{neutral(other)} ({step})"
 

@@ -56,13 +56,14 @@ def key_of(runner: Runner, call: Call[Any], address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is called when asking comes to a word at once: failed, free to run, forbidden, or over a budget of prompts."""
+    """What is called when asking comes to a word at once: failed, free to run, forbidden, over a budget, or not ruled."""
 
     failed: Callable[[BaseException], None]
     free: Callable[[Ruling], None]
     denied: Callable[[dict[str, Any], str], None]
     rejected: Callable[[str, str | None], None]
     over: Callable[[Over, str], None]
+    unruled: Callable[[str], None]
 
 
 class Asking:
@@ -97,7 +98,7 @@ class Asking:
 
     def begin(self) -> None:
         """Look, have it ruled, then ask. The look waits until everything it stands on is durable."""
-        if self._is_left:
+        if self._is_left or self._is_unruled():
             return
         self.progress.preview = None
         if "preview" not in self.effect.hooks:
@@ -115,7 +116,12 @@ class Asking:
         if "preview" not in self.effect.hooks or not shown:
             done(self._stands(shown))
             return
-        self._look_for(lambda preview: done(self._stands_as_seen(shown_by(preview), shown)))
+
+        def seen(preview: Preview) -> None:
+            if not self._is_unruled():
+                done(self._stands_as_seen(shown_by(preview), shown))
+
+        self._look_for(seen)
 
     def rule_again(self) -> Ruling | None:
         """Return the ruling for another attempt of what was approved, by what was seen; None where it is stricter."""
@@ -150,6 +156,13 @@ class Asking:
             self._rule_and_ask()
 
     # ruling
+
+    def _is_unruled(self) -> bool:
+        """Whether the active policy cannot be read, and so nothing can be ruled: whoever asks is told, and holds."""
+        why = self._runner.worker.policing.unreadable
+        if why is not None:
+            self._answers.unruled(why)
+        return why is not None
 
     def _rule(self, shown: dict[str, Any]) -> Ruling:
         runner = self._runner
@@ -187,6 +200,8 @@ class Asking:
 
     def _rule_and_ask(self, paid: UUID | None = None) -> None:
         """Have what was seen ruled, then ask where policy wants it: under the id for which a prompt was `paid`."""
+        if self._is_unruled():
+            return
         shown = self.shown()
         ruling = self._rule(shown)
         if ruling.is_denied:

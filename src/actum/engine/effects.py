@@ -155,6 +155,10 @@ class EffectExecution(DoubtfulExecution):
         elif asked.ruling is None:
             self.needs = "approval"
         elif asked.ruling == "approved":
+            unreadable = self.runner.worker.policing.unreadable
+            if unreadable is not None:
+                self._unruled(unreadable)
+                return
             asking = self._new_asking()
             if self.mode != "again":
                 asking.look_again(self._ruled_again)
@@ -174,7 +178,7 @@ class EffectExecution(DoubtfulExecution):
 
     def _new_asking(self) -> Asking:
         failed = partial(self.runner.fail_address, self)
-        answers = Answers(failed, self._free, self._denied, self._rejected, self._over_prompts)
+        answers = Answers(failed, self._free, self._denied, self._rejected, self._over_prompts, self._unruled)
         self._asking = Asking(self.runner, self.request, self.address, None, answers)
         self._asking.raised = self._raised
         return self._asking
@@ -282,6 +286,11 @@ class EffectExecution(DoubtfulExecution):
         else:
             self.over_why = why
             self.wait(LOOK_AGAIN, "budget", self._proceed)
+
+    def _unruled(self, why: str) -> None:
+        """Hold an effect that nobody here can rule: neither its approval nor its refusal is made up."""
+        self._ruling, self.over_why = None, why
+        self.wait(LOOK_AGAIN, "policy", self._proceed)
 
     def intended(self, record: Record) -> None:
         """The intent is durable: from here on the effect may happen; or it has, and this workflow holds it too."""

@@ -34,16 +34,25 @@ class Policing:
         """Where this worker's effects happen, such as `prod`; None where nobody said."""
         self.policy: Policy | None = None
         self.policy_hash: bytes | None = None
+        self._fault: PolicyError | None = None
         self.grants: list[GrantRow] = []
         self.reduced: frozenset[str] = frozenset()
         """Contracts whose error budget is used up: their tier 0 is asked for."""
         self._plain: dict[tuple[str | None, ...], Ruling] = {}
         """Rulings of what has no facts and cannot depend on the hour."""
 
+    @property
+    def unreadable(self) -> str | None:
+        """Why nothing can be ruled, where the active policy is one that this worker cannot read."""
+        return (
+            None if self._fault is None else f"the active policy cannot be read by this worker: {self._fault}"
+        )
+
     async def refresh_once(self) -> int:
         """Read which policy and which grants are active; return 1 if the policy is another one than before.
 
-        A policy that this version cannot read rules nothing: every effect is then of the strictest tier.
+        A policy that this version cannot read rules nothing, and nothing is asked for: what it may deny waits, as
+        `unreadable` says, until another policy is active or a worker that can read it comes.
         """
         active = await self._store.policies.read_active()
         self.grants = await self._store.grants.list()
@@ -51,19 +60,25 @@ class Policing:
         found = active.hash if active is not None else None
         if found == self.policy_hash:
             return 0
-        self.policy_hash, self.policy = found, None
+        self.policy_hash, self.policy, self._fault = found, None, None
         self._plain = {}
         if active is not None:
             try:
                 self.policy = parse_policy(active.body, file=active.name)
             except PolicyError as error:
-                logger.error("the active policy cannot be read, so everything is tier 2: %s", error)
+                self._fault = error
+                logger.error("%s; effects wait", self.unreadable)
         return 1
 
     def rule(self, operation: Operation, *, raised: Raised | None = None) -> Ruling:
-        """Return the ruling for an operation; where it is `raised`, at tier 2 whatever the rules say."""
+        """Return the ruling for an operation; where it is `raised`, at tier 2 whatever the rules say.
+
+        Without an active policy it is the owner's team that decides. Raises PolicyError where it is `unreadable`.
+        """
+        if self._fault is not None:
+            raise self._fault
         if self.policy is None:
-            return replace(rule_without_policy(operation.team), policy_hash=self.policy_hash)
+            return rule_without_policy(operation.team)
         ruling = self.policy.rule(operation)
         if ruling.tier == 0 and operation.contract in self.reduced:
             ruling = _reduce(ruling, operation.team)

@@ -54,7 +54,7 @@ class ApprovalExecution(Execution):
             self._free.add(address)
             self.decided()
 
-        return Answers(self._failed, free, self._denied, self._rejected, self._over_budget)
+        return Answers(self._failed, free, self._denied, self._rejected, self._over_budget, self._unruled)
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]  # derived here, a plain attribute elsewhere
@@ -76,6 +76,12 @@ class ApprovalExecution(Execution):
             fail_over_budget(self, why)
         else:
             self.needs, self._over_why = "budget", why
+            self.due = self.runner.now() + LOOK_AGAIN
+
+    def _unruled(self, why: str) -> None:
+        """Hold a request that nobody here can rule; what was asked for goes on meanwhile."""
+        if not self._is_over:
+            self.needs, self._over_why = "policy", why
             self.due = self.runner.now() + LOOK_AGAIN
 
     def start(self) -> None:

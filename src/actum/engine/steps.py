@@ -75,7 +75,7 @@ class StepExecution(Execution):
     _span: Span | None = None
     is_effect = False
     over_why: str | None = None
-    """Why a budget does not let it in, where it waits for one."""
+    """Why a budget does not let it in, or nobody can rule it, where it waits for that."""
 
     @property
     def step(self) -> Step[..., Any]:
@@ -106,7 +106,7 @@ class StepExecution(Execution):
         self.leave()
 
     def waits(self) -> dict[str, Any]:
-        held = {"why": self.over_why} if self.needs == "budget" else {}
+        held = {"why": self.over_why} if self.needs in ("budget", "policy") else {}
         return {**super().waits(), **held}
 
     def leave(self) -> None:
