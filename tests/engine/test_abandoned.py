@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 from patience import until
 
-from actum import Happened, NotDone, NotHappened, Retry, RollBack, Unknown, attempt, contract, effect
+from actum import (
+    Fatal,
+    Happened,
+    NotDone,
+    NotHappened,
+    Preview,
+    Retry,
+    RollBack,
+    Unknown,
+    attempt,
+    contract,
+    effect,
+)
 from actum.client.handle import Handle
 from actum.errors import NotPossible
 from actum.testing.harness import Harness
@@ -224,3 +236,32 @@ async def test_an_undo_that_is_taken_up_again_has_the_doubt_too(actum: Harness) 
     await handle.settle("undo.1", "happened", reason="it is gone")
     await actum.run_until_idle()
     assert "rolled_back" == await handle.status()
+
+
+@effect("thing.make", in_doubt="repeat", retry=Retry(attempts=5, first="1h", longest="1h"))
+async def make_if_seen(name: str) -> str:
+    ACTS.append(name)
+    raise RuntimeError("the line broke")
+
+
+@make_if_seen.preview
+async def _(name: str) -> Preview:
+    if ACTS:
+        raise Fatal("nothing can be seen any more")
+    return Preview(f"Make {name}")
+
+
+@contract(on_failure="fail")
+async def makes_if_seen() -> str:
+    return await make_if_seen("one")
+
+
+async def test_a_repeat_that_can_no_longer_be_looked_at_leaves_the_doubt_to_a_person(actum: Harness) -> None:
+    await actum.worker([makes_if_seen])
+    handle = await actum.start(makes_if_seen())
+    await actum.approve(handle)
+    await actum.run_until_idle()
+    await actum.activate(DENY)
+    actum.clock.advance("2h")
+    await blocked(handle, "in_doubt")
+    assert (["in_doubt"], 1) == (await states(actum, handle), len(ACTS))

@@ -8,7 +8,6 @@ outcome knows: it may have happened.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -177,8 +176,9 @@ class EffectExecution(DoubtfulExecution):
         return self.runner.worker.policing.lets_run(effect.kind, row.contract, row.team, effect.reversibility)
 
     def _new_asking(self) -> Asking:
-        failed = partial(self.runner.fail_address, self)
-        answers = Answers(failed, self._free, self._denied, self._rejected, self._over_prompts, self._unruled)
+        answers = Answers(
+            self._unbegun, self._free, self._denied, self._rejected, self._over_prompts, self._unruled
+        )
         self._asking = Asking(self.runner, self.request, self.address, None, answers)
         self._asking.raised = self._raised
         return self._asking
@@ -212,13 +212,23 @@ class EffectExecution(DoubtfulExecution):
         if self.runner.budgeting is not None:
             self.runner.budgeting.release(self.address)
 
+    def _leave_to_person(self, why: str) -> bool:
+        """Whether it is in doubt, so that a repeat which cannot begin ends nothing: a person is asked."""
+        if self.progress.is_in_doubt:
+            self.needs = f"it may have happened, and its repeat was not let run: {why}"
+            self.needs_person = True
+            self.runner.consider()
+        return self.progress.is_in_doubt
+
+    def _unbegun(self, error: BaseException) -> None:
+        """End the call, because what has to run before it (its key, its preview) failed."""
+        if not self._leave_to_person(message_of(error)):
+            self.runner.fail_address(self, error)
+
     def end_unstarted(self, word: str, values: dict[str, Any], data: str | None = None) -> None:
         """End the call before it began, as `word`; `data` is the event's. In doubt, only a person can end it."""
         self._give_back()
-        if self.progress.is_in_doubt:
-            self.needs = f"it may have happened, and its repeat was not let run: {word}"
-            self.needs_person = True
-            self.runner.consider()
+        if self._leave_to_person(word):
             return
         body = orjson.dumps(values)
         reason = REASONS.get(word, Reason.PERMISSION)
@@ -249,7 +259,7 @@ class EffectExecution(DoubtfulExecution):
             try:
                 progress.key = key_of(self.runner, self.request, self.address)
             except (Exception, SystemExit) as error:  # the author's key function
-                self.runner.fail_address(self, error)
+                self._unbegun(error)
                 return
         budgeting = self.runner.budgeting
         if budgeting is not None and not budgeting.is_let_in(self, self.attempts + 1, self.intend):
@@ -270,7 +280,7 @@ class EffectExecution(DoubtfulExecution):
     def over_budget(self, over: Over, why: str) -> None:
         """Hold an attempt that its budget does not let in, have a person approve it, or end the effect."""
         if over == "fail":
-            fail_over_budget(self, why)
+            self._end_over_budget(why)
         elif over == "tier_2" and self._raised is None:
             self._raised = ("budget", f"it is above its budget: {why}.")
             self._ruling = None
@@ -279,10 +289,14 @@ class EffectExecution(DoubtfulExecution):
             self._ruling, self.over_why = None, why
             self.wait(LOOK_AGAIN, "budget", self._proceed)
 
+    def _end_over_budget(self, why: str) -> None:
+        if not self._leave_to_person(why):
+            fail_over_budget(self, why)
+
     def _over_prompts(self, over: Over, why: str) -> None:
         """Hold an effect for which a budget lets nobody be asked, or end it."""
         if over == "fail":
-            fail_over_budget(self, why)
+            self._end_over_budget(why)
         else:
             self.over_why = why
             self.wait(LOOK_AGAIN, "budget", self._proceed)

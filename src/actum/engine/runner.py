@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from actum.authoring.contract import Contract
-from actum.authoring.failures import encode_failure
+from actum.authoring.failures import encode_failure, message_of
 from actum.engine.budgeting import Budgeting
 from actum.engine.effects import EffectExecution
 from actum.engine.ending import Ending
@@ -239,8 +239,9 @@ class Runner:
         logger.exception("a bug stopped workflow %s", short(self.workflow_id), exc_info=error)
         if self.is_over:
             return
+        why = f"a bug in Actum stopped it: {type(error).__name__}: {message_of(error)}"
         try:
-            self.block(Cause.REFUSED, f"a bug in Actum stopped it: {error!r}")
+            self.block(Cause.REFUSED, why)
         except Exception:
             logger.exception("workflow %s cannot even be blocked", short(self.workflow_id))
             self.let_go()
@@ -320,8 +321,7 @@ class Runner:
         crashes = self.history.rescues_since_unblock + self.row.crash_count - self.history.rescues
         if not self.is_put_away or (self.cause == Cause.MISMATCH and self.history.given_up is None):
             if crashes >= MOST_CRASHES:
-                why = f"its worker crashed {crashes} times while it ran, at last alone"
-                self.block(Cause.CRASH_LOOP, why)
+                self.block(Cause.CRASH_LOOP, f"its worker crashed {crashes} times, at last alone")
             else:
                 self.replay()
         if self.is_put_away:
