@@ -124,18 +124,23 @@ async def test_a_workflow_that_is_cancelled_ends_once_what_is_in_flight_is_settl
     await handle.cancel("it is in the way")
     await actum.run_until_idle()
     assert (await handle.row()).status == "blocked"
-    other = await actum.start(charges_too())
-    await actum.approve(other)
-    await actum.run_until_idle()
-    assert (await other.row()).status == "waiting"
     result = {"result": "receipt of ana"} if outcome == "happened" else {}
     await handle.settle("1", outcome, reason="I looked", **result)
     with pytest.raises(WorkflowFailed) as caught:
         await handle.result(30)
-    assert (caught.value.status, await state(actum, handle)) == ("cancelled", left)
+    assert (caught.value.status, await state(actum, handle), RAN["charge ana"]) == ("cancelled", left, 1)
+
+
+async def test_whoever_waits_for_its_key_goes_on_with_what_a_person_said(actum: Harness) -> None:
+    handle = await left_in_flight(actum, known=False)
+    await deployed(actum, handle, known=False)
+    other = await actum.start(charges_too())
+    await actum.approve(other)
     await actum.run_until_idle()
-    assert await other.result(30) == "receipt of ana"
-    assert RAN["charge ana"] == (1 if outcome == "happened" else 2)
+    assert (await other.row()).status == "waiting"
+    await handle.cancel("it is in the way")
+    await handle.settle("1", "happened", result="receipt of ana", reason="I looked")
+    assert (await other.result(30), RAN["charge ana"]) == ("receipt of ana", 1)
 
 
 @both

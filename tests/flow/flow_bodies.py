@@ -35,7 +35,7 @@ from actum.flow import (
     current_flow,
 )
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
+HISTORIES = int(os.environ.get("HISTORIES", "250"))
 """How many random bodies each campaign tries; `make test` says 2,000."""
 BEGIN = 1_700_000_000_000_000
 SECOND = 1_000_000

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from actum.machine.policy import Operation, Policy, parse_policy
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
+HISTORIES = int(os.environ.get("HISTORIES", "250"))
 """Four for each random policy, under which 210 operations are spoilt; `make test` says 2,000: 105,000 mutations."""
 HEAD = """
 schema = 1
