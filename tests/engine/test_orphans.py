@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import asyncpg
 import pytest
-from patience import until
+from patience import until, until_blocked
 
 from actum import Retry, WorkflowFailed, contract, effect, step
 from actum.authoring.contract import Contract
@@ -190,3 +191,49 @@ async def test_code_that_fits_again_does_not_drive_what_a_person_has_given_up(ac
     with pytest.raises(WorkflowFailed) as caught:
         await handle.result(30)
     assert (caught.value.status, RAN["charge ana"]) == ("cancelled", 1)
+
+
+GATE = asyncio.Event()
+
+
+@effect("account.credit")
+async def credit(name: str) -> str:
+    RAN[f"credit {name}"] += 1
+    if name == "ana":
+        await GATE.wait()
+    return f"credit of {name}"
+
+
+@contract(on_failure="hold")
+async def credits_two() -> list[str]:
+    return list(await asyncio.gather(credit("ana"), credit("ben")))
+
+
+async def test_an_end_that_waited_behind_another_intent_is_kept_when_the_workflow_is_blocked(
+    actum: Harness,
+) -> None:
+    def buggy() -> None:
+        raise ZeroDivisionError("a planted bug")
+
+    GATE.clear()
+    worker = await actum.worker([credits_two])
+    handle = await actum.start(credits_two())
+    await actum.run_until_idle()
+    one, two = sorted((await actum.inbox())[0], key=lambda asked: asked.arguments)
+    await actum.reviewer.approve(one.id, "fine")
+    await until(lambda: RAN["credit ana"] == 1, "the first is under way")
+    (runner,) = worker.held
+    holder = await asyncpg.connect(actum.dsn)
+    async with holder.transaction():
+        await holder.execute("lock table actum.effects in share mode")
+        await actum.reviewer.approve(two.id, "fine")
+        await until_blocked(holder)
+        GATE.set()
+        await until(lambda: bool(runner._inbox), "the end of the first waits for the intent of the second")
+        runner.guarded(buggy)
+    await holder.close()
+    await actum.run_until_idle()
+    assert (await handle.row()).cause == "refused"
+    states = {one.address: one.state for one in await actum.store.effects.list_of(handle.workflow_id)}
+    assert {one.address: "succeeded", two.address: "in_doubt"} == states
+    assert (RAN["credit ana"], RAN["credit ben"]) == (1, 0)

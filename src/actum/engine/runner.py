@@ -564,8 +564,8 @@ class Runner:
         for execution in self.executions.values():
             if execution not in doubted:
                 execution.leave()
-        self.close_flow()
         facts = self.journal.take_facts(record for record, _ in self._inbox)
+        self.close_flow()
         self._forget_pending()
         for fact in facts:
             self.journal.queue(fact)
